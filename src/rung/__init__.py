@@ -1,0 +1,77 @@
+"""rung: hyperparameter optimisation that loses nothing.
+
+    import rung
+
+    def objective(config):
+        return (config["x"] - 0.3) ** 2
+
+    study = rung.tune(objective, {"x": rung.Float(0, 1)}, n_trials=20)
+    print(study.best_config)
+
+The names below are imported when they are first used, so that ``import rung`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from rung import errors as errors
+    from rung import schedulers as schedulers
+    from rung import searchers as searchers
+    from rung._study import Study as Study
+    from rung._tune import tune as tune
+    from rung.errors import Error as Error
+    from rung.errors import Interrupted as Interrupted
+    from rung.execution.running import RunningTrial as RunningTrial
+    from rung.execution.running import TrialEnded as TrialEnded
+    from rung.execution.running import TrialInterrupted as TrialInterrupted
+    from rung.execution.running import TrialPaused as TrialPaused
+    from rung.execution.running import TrialStopped as TrialStopped
+    from rung.space import Categorical as Categorical
+    from rung.space import Constant as Constant
+    from rung.space import Distribution as Distribution
+    from rung.space import Float as Float
+    from rung.space import Int as Int
+    from rung.space import Ordinal as Ordinal
+    from rung.space import Space as Space
+    from rung.space import param as param
+    from rung.study.events import Verdict as Verdict
+    from rung.study.trial import Trial as Trial
+
+_HOMES = {
+    "rung": ("errors", "schedulers", "searchers"),
+    "rung._study": ("Study",),
+    "rung._tune": ("tune",),
+    "rung.errors": ("Error", "Interrupted"),
+    "rung.execution.running": (
+        "RunningTrial",
+        "TrialEnded",
+        "TrialInterrupted",
+        "TrialPaused",
+        "TrialStopped",
+    ),
+    "rung.space": ("Categorical", "Constant", "Distribution", "Float", "Int", "Ordinal", "Space", "param"),
+    "rung.study.events": ("Verdict",),
+    "rung.study.trial": ("Trial",),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME)  # noqa: PLE0605 -- one list, above
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'rung' has no attribute {name!r}")
+    module = importlib.import_module(f"rung.{name}" if home == "rung" else home)
+    value = module if home == "rung" else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

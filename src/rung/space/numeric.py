@@ -1,0 +1,197 @@
+"""Numbers: Float and Int, on a linear or a logarithmic scale."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rung.errors import ConfigError, SpaceError
+from rung.space.conditions import Comparison
+from rung.space.domains import Domain, check_numeric, check_points, evenly, nudge, spread
+from rung.space.values import Value, number, whole
+
+_LARGEST = 2**40  # beyond this, float64 can't tell the cells of neighbouring integers apart
+
+
+class _Bounded(Domain):
+    """What Float and Int share: bounds, and how to check them."""
+
+    __slots__ = ()
+    low: float
+    high: float
+    log: bool
+
+    def _check_bounds(self) -> None:
+        if self.low > self.high:
+            self._fail(f"low={self.low!r} > high={self.high!r}; swap them")
+        if self.low == self.high:
+            self._fail(f"low and high are both {self.low!r}; use a constant, {self.low!r}")
+        if type(self.log) is not bool:
+            self._fail(f"log={self.log!r}; use True or False")
+        if self.log and self.low <= 0:
+            self._fail(f"low={self.low!r} with log=True; a log scale needs low > 0")
+
+    def _inside(self, value: object) -> float:
+        try:
+            result = number(value)
+        except SpaceError as error:
+            raise ConfigError(str(error)) from None
+        if not self.low <= result <= self.high:
+            raise ConfigError(f"{result!r} is out of range; use a value from {self.low!r} to {self.high!r}")
+        return result
+
+    def check_comparison(self, comparison: Comparison) -> None:
+        """Raise SpaceError if `comparison` is with no number, or can never hold."""
+        check_numeric(self, comparison, self.low, self.high)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Float(_Bounded):
+    """Real numbers from `low` to `high`, uniform on a linear or (`log=True`) logarithmic scale.
+
+    `points` is the number of values in a grid search, both ends among them; other searchers ignore it.
+    SpaceError if the range is empty or not finite, or if low <= 0 on a log scale.
+    """
+
+    low: float
+    high: float
+    log: bool = False
+    points: int | None = None
+
+    def __post_init__(self) -> None:
+        try:
+            low, high = float(number(self.low)), float(number(self.high))
+            if self.points is not None:
+                check_points(self.points)
+        except SpaceError as error:
+            self._fail(error)
+        self._check_bounds()
+        if math.isinf(high - low):
+            self._fail("high - low is more than a float can hold; use a narrower range or log=True")
+        object.__setattr__(self, "low", low)
+        object.__setattr__(self, "high", high)
+
+    @property
+    def size(self) -> int | None:
+        """None: there are infinitely many values."""
+        return None
+
+    def decode(self, u: float) -> float:
+        """Return the value at `u` in [0, 1] of the (log) scale."""
+        if self.log:
+            x: float = self.low ** (1 - u) * self.high**u  # exact at both ends
+        else:
+            x = self.low + u * (self.high - self.low)
+        return min(max(x, self.low), self.high)
+
+    def encode(self, values: Sequence[Any]) -> NDArray[np.float64]:
+        """Return the places of `values` on the (log) scale, in [0, 1], shape (n,)."""
+        x = np.asarray(values, dtype=np.float64)
+        low, high = self.low, self.high
+        if self.log:
+            x, low, high = np.log(x), math.log(low), math.log(high)
+        return np.clip((x - low) / (high - low), 0, 1)
+
+    def canonical(self, value: object) -> float:
+        """Return `value` as a float; ConfigError if it is no number or out of range."""
+        return float(self._inside(value))
+
+    def lattice(self, points: int | None = None) -> Sequence[Value]:
+        """Return `points` (or the domain's own `points`) values, evenly spaced on the (log) scale."""
+        chosen = self.points if points is None else points
+        if chosen is None:
+            self._fail("a grid needs the number of points; use Float(..., points=5) or Grid(points=5)")
+        return spread(self, evenly(chosen))
+
+    def move(self, value: Any, rng: np.random.Generator) -> Value:
+        """Return `value` after a normal step of standard deviation 0.2 in the unit interval."""
+        return self._step(value, rng)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Int(_Bounded):
+    """Integers from `low` to `high`, both included, uniform on a linear or logarithmic scale.
+
+    On a log scale k has the weight log(k + 1/2) - log(k - 1/2), so that the ends are as well served as
+    the middle. `step` > 1 keeps low, low + step, ..., high. SpaceError if the range is empty, if low < 1
+    on a log scale, if `step` does not lead to `high`, or with both log and step.
+    """
+
+    low: int
+    high: int
+    log: bool = False
+    step: int = 1
+
+    def __post_init__(self) -> None:
+        try:
+            low, high, step = whole(self.low), whole(self.high), whole(self.step)
+        except SpaceError as error:
+            self._fail(error)
+        self._check_bounds()
+        self._check_step(low, high, step)
+        if max(-low, high) > _LARGEST:
+            self._fail(f"bounds beyond 2**40 = {_LARGEST}; use Float and round in the objective")
+        object.__setattr__(self, "low", low)
+        object.__setattr__(self, "high", high)
+        object.__setattr__(self, "step", step)
+
+    def _check_step(self, low: int, high: int, step: int) -> None:
+        if step <= 0:
+            self._fail(f"step={step}; a step needs to be at least 1")
+        if self.log and step > 1:
+            self._fail(f"log=True with step={step}; use only one of them")
+        if (high - low) % step:
+            self._fail(
+                f"step={step} does not lead from {low} to {high}; use high={high - (high - low) % step}"
+            )
+
+    @property
+    def size(self) -> int:
+        """The number of integers."""
+        return (self.high - self.low) // self.step + 1
+
+    def _log_ends(self) -> tuple[float, float]:
+        return math.log(self.low - 0.5), math.log(self.high + 0.5)
+
+    def decode(self, u: float) -> int:
+        """Return the integer whose cell holds `u` in [0, 1]."""
+        if self.log:
+            low, high = self._log_ends()
+            return min(max(math.floor(math.exp(low + u * (high - low)) + 0.5), self.low), self.high)
+        return self.low + self.step * min(int(u * self.size), self.size - 1)
+
+    def encode(self, values: Sequence[Any]) -> NDArray[np.float64]:
+        """Return the places of `values` in [0, 1], shape (n,): the middle of each one's cell, or its log."""
+        x = np.asarray(values, dtype=np.float64)
+        if self.log:
+            low, high = self._log_ends()
+            return (np.log(x) - low) / (high - low)
+        return ((x - self.low) / self.step + 0.5) / self.size
+
+    def canonical(self, value: object) -> int:
+        """Return `value` as an int (8.0 becomes 8); ConfigError if it is not one of the integers."""
+        inside = self._inside(value)
+        try:
+            result = whole(inside)
+        except SpaceError as error:
+            raise ConfigError(str(error)) from None
+        if (result - self.low) % self.step:
+            below = result - (result - self.low) % self.step
+            raise ConfigError(f"{result} is off the step of {self.step}; use {below} or {below + self.step}")
+        return result
+
+    def lattice(self, points: int | None = None) -> Sequence[Value]:
+        """Return all integers, or at most `points` of them, evenly spaced on the (log) scale."""
+        if points is None:
+            return range(self.low, self.high + 1, self.step)
+        return spread(self, evenly(points))
+
+    def move(self, value: Any, rng: np.random.Generator) -> Value:
+        """Return another integer: a normal step of sd 0.2 in the unit interval, at least one integer far."""
+        moved = self._step(value, rng)
+        return moved if moved != value else nudge(value, self.step, self.low, self.high, rng)

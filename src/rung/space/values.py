@@ -1,0 +1,67 @@
+"""What a configuration is made of: plain values that JSON can hold."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import TypeAlias
+
+import numpy as np
+
+from rung.errors import SpaceError
+
+Value: TypeAlias = "bool | int | float | str | tuple[Value, ...] | None"
+Config: TypeAlias = dict[str, Value]
+
+_SHOWN = 20  # options in an error message
+
+
+def plain(value: object) -> Value:
+    """Return `value` as a plain Python value; numpy scalars are turned into Python ones.
+
+    SpaceError if it is no bool, int, finite float, str, None or tuple of these.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, tuple):
+        return tuple(plain(part) for part in value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise SpaceError(f"{value!r} is not a finite number; use a finite one, None or a string")
+    if type(value) is float:
+        return value + 0.0  # -0.0 becomes 0.0, which it equals, so that equal values have equal JSON
+    if value is None or type(value) in (bool, int, str):
+        return value  # type: ignore[return-value]  # mypy does not narrow by a tuple of types
+    raise SpaceError(
+        f"{value!r} ({type(value).__name__}) can't be stored as JSON; "
+        "use a string (or bool, int, float, None, a tuple of these) and map it in the objective"
+    )
+
+
+def number(value: object) -> int | float:
+    """Return `value` as a finite Python int or float; SpaceError if it is none (a bool is none)."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if type(value) not in (int, float):
+        raise SpaceError(f"{value!r} ({type(value).__name__}) is not a number; use an int or a float")
+    if not -sys.float_info.max <= value <= sys.float_info.max:  # type: ignore[operator]  # see above
+        raise SpaceError(f"{value!r} is not a finite number; use one that a float can hold")
+    return value + 0  # type: ignore[operator]  # -0.0 becomes 0.0
+
+
+def whole(value: object) -> int:
+    """Return `value` as an int; SpaceError if it is no number or has a fraction (3.0 has none)."""
+    result = number(value)
+    if result != int(result):
+        raise SpaceError(f"{result!r} is not an integer; use {math.floor(result)} or {math.ceil(result)}")
+    return int(result)
+
+
+def did_you_mean(word: object, options: Iterable[object]) -> str:
+    """Return the end of an error message: the option nearest to `word`, or all of them if none is near."""
+    known = {str(option): option for option in options}
+    near = get_close_matches(str(word), known, n=1)
+    if near:
+        return f"did you mean {known[near[0]]!r}?"
+    return "use one of " + ", ".join(repr(option) for option in list(known.values())[:_SHOWN])
