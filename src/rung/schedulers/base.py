@@ -1,0 +1,57 @@
+"""What a scheduler is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from numpy.random import Generator
+
+from rung.space import Config
+from rung.study.events import Verdict
+from rung.study.history import History
+from rung.study.trial import Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Begin a new trial."""
+
+    config: Config
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Go on with a paused trial."""
+
+    trial: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do before another report or end arrives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Nothing will ever be to do, unless trials that run now change that."""
+
+
+Action = Start | Resume | Wait | Finish
+
+
+class Scheduler(Protocol):
+    """Decides which trials run, and for how long. A function of history and generator, without state."""
+
+    def next(self, history: History, propose: Callable[[], Config | None], rng: Generator) -> Action:
+        """What a free worker does; `propose` asks the searcher, None means nothing left to try."""
+        ...
+
+    def judge(self, history: History, trial: Trial, rng: Generator) -> Verdict:
+        """Whether `trial` goes on after its latest report: CONTINUE, PAUSE or STOP."""
+        ...
+
+    def to_json(self) -> dict[str, Any]:
+        """Name and arguments, for the log."""
+        ...

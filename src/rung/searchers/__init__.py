@@ -1,0 +1,36 @@
+"""Searchers: how the next configuration is chosen. One algorithm is one file and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rung.errors import Error
+from rung.searchers.base import Searcher
+from rung.searchers.grid import Grid
+from rung.searchers.local import Local
+from rung.searchers.random import Random
+from rung.searchers.sobol import Sobol
+from rung.space.values import did_you_mean
+
+SEARCHERS: dict[str, Callable[[], Searcher]] = {
+    "random": Random,
+    "grid": Grid,
+    "sobol": Sobol,
+    "local": Local,
+}
+
+
+def get(searcher: str | Searcher) -> Searcher:
+    """Return `searcher`, or the one of that name with its default arguments; Error if there is none."""
+    if isinstance(searcher, str):
+        if searcher not in SEARCHERS:
+            raise Error(
+                f"searcher={searcher!r}: there is none of that name; {did_you_mean(searcher, SEARCHERS)}"
+            )
+        return SEARCHERS[searcher]()
+    if isinstance(searcher, type) or not isinstance(searcher, Searcher):
+        raise Error(f"searcher={searcher!r}: no searcher; use a name such as 'random' or an object, Random()")
+    return searcher
+
+
+__all__ = ["SEARCHERS", "Grid", "Local", "Random", "Searcher", "Sobol", "get"]

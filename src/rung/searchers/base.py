@@ -1,0 +1,35 @@
+"""What a searcher is: it chooses the next configuration."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+from numpy.random import Generator
+
+from rung.space import Config, Space
+from rung.study.history import History
+
+
+@runtime_checkable
+class Searcher(Protocol):
+    """Chooses configurations: a function of the space, the history and a generator.
+
+    It holds no state but caches, which may be thrown away at any time without changing an answer.
+    """
+
+    name: ClassVar[str]
+
+    def suggest(self, history: History, rng: Generator) -> Config | None:
+        """Return the configuration of the next trial, or None if nothing is left to try.
+
+        `rng` belongs to this decision alone: equal histories give equal answers, now and after a restart.
+        """
+        ...
+
+    def check(self, space: Space) -> None:
+        """Raise SpaceError if this searcher can't search `space`."""
+        ...
+
+    def to_json(self) -> dict[str, Any]:
+        """Return its name and arguments, for the log."""
+        ...

@@ -1,0 +1,68 @@
+"""Grid search: every combination, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+from numpy.random import Generator
+
+from rung.space import Config, Float, Space
+from rung.study.history import History
+
+
+class Grid:
+    """Grid search in the order of the space, the last hyperparameter changing fastest.
+
+    Good for two or three hyperparameters that are to be shown on a plot; beyond that the number of trials
+    explodes, and most of them repeat the same few values of the hyperparameters that matter. `points` is
+    the number of values for each Float and each infinite prior that has none of its own, or a mapping from
+    names to numbers (which may thin out an Int as well). A prior is cut at equally likely quantiles.
+    """
+
+    name: ClassVar[str] = "grid"
+
+    def __init__(self, points: Mapping[str, int] | int | None = None) -> None:
+        self.points = dict(points) if isinstance(points, Mapping) else points
+        self._cache: _Walk | None = None
+
+    def suggest(self, history: History, rng: Generator) -> Config | None:
+        """Return the first configuration of the grid that no trial has, or None at the end."""
+        if self._cache is None or self._cache.history is not history:
+            self._cache = _Walk(history, self._configs(history.space))
+        return self._cache.first_unseen()
+
+    def check(self, space: Space) -> None:
+        """Raise SpaceError if a hyperparameter has infinitely many values and no number of points."""
+        self._configs(space)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the name and the points."""
+        return {"name": self.name, "points": self.points}
+
+    def __repr__(self) -> str:
+        return f"Grid({'' if self.points is None else self.points!r})"
+
+    def _configs(self, space: Space) -> Iterator[Config]:
+        if not isinstance(self.points, int):
+            return space.configs(self.points)
+        return space.configs({name: self.points for name in space if _is_open(space, name)})
+
+
+class _Walk:
+    """How far one history has gone through the grid: since trials are never taken back, it only goes on."""
+
+    def __init__(self, history: History, configs: Iterator[Config]) -> None:
+        self.history = history
+        self._configs = configs
+        self._head = next(configs, None)
+
+    def first_unseen(self) -> Config | None:
+        while self._head is not None and self.history.seen(self._head):
+            self._head = next(self._configs, None)
+        return self._head
+
+
+def _is_open(space: Space, name: str) -> bool:
+    domain = space[name]
+    return domain.size is None and not (isinstance(domain, Float) and domain.points)

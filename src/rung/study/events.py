@@ -1,0 +1,198 @@
+"""The facts that a study is made of, and their JSON form.
+
+An event's id is chosen by its sender and says what it is about (`t17/a2/r31`: trial 17, attempt 2,
+report 31), so a repeated message is recognised. `t` is the study's own clock: seconds during which
+a coordinator was running, never going back. Wall-clock time is decoration and stands in
+SessionStarted only.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from rung.errors import StudyCorrupt
+
+SCHEMA_VERSION = 1
+
+
+class Verdict(StrEnum):
+    """The answer to a report."""
+
+    CONTINUE = "continue"
+    PAUSE = "pause"
+    STOP = "stop"
+    INTERRUPT = "interrupt"
+    """The study is being stopped; the trial runs again when the study goes on."""
+    SUPERSEDED = "superseded"
+    """The attempt is no longer the trial's own; nothing it says counts."""
+
+
+class Outcome(StrEnum):
+    """How an attempt ended."""
+
+    COMPLETED = "completed"
+    STOPPED = "stopped"
+    PAUSED = "paused"
+    FAILED = "failed"
+    LOST = "lost"
+    """Killed from outside; the trial runs again."""
+    INTERRUPTED = "interrupted"
+    """Ended with its session; the trial runs again."""
+
+
+FINAL = frozenset({Outcome.COMPLETED, Outcome.STOPPED, Outcome.FAILED})
+"""Outcomes after which a trial never runs again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A fact. Subclasses add their fields; `kind` is the class's name."""
+
+    kind: ClassVar[str]
+    id: str
+    t: float
+
+    def body(self) -> dict[str, Any]:
+        """The fields beyond `id` and `t`, as plain types."""
+        return {name: _plain(getattr(self, name)) for name in _FIELDS[type(self)]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyCreated(Event):
+    """The first event: what the study is, for ever."""
+
+    kind: ClassVar[str] = "StudyCreated"
+    space: Mapping[str, Any]
+    goals: Mapping[str, Any]
+    seed: int
+    schema: int = SCHEMA_VERSION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStarted(Event):
+    """A coordinator took the study; `plan` is what it was asked for."""
+
+    kind: ClassVar[str] = "SessionStarted"
+    epoch: int
+    wall: float
+    """Unix time, seconds: for people; nothing is decided by it."""
+    owner: Mapping[str, Any]
+    plan: Mapping[str, Any]
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionEnded(Event):
+    """The coordinator stopped in order, for `reason`."""
+
+    kind: ClassVar[str] = "SessionEnded"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerStarted(Event):
+    """A worker process and its guard exist; enough to recognise a leftover later."""
+
+    kind: ClassVar[str] = "WorkerStarted"
+    worker: int
+    pid: int
+    guard: int
+    started: float
+    boot: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialCreated(Event):
+    """A configuration was chosen. `origin` is a searcher's name, "initial" or "user"."""
+
+    kind: ClassVar[str] = "TrialCreated"
+    trial: int
+    config: Mapping[str, Any]
+    origin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptStarted(Event):
+    """A run of a trial's configuration is about to be handed to a worker."""
+
+    kind: ClassVar[str] = "AttemptStarted"
+    trial: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported(Event):
+    """The objective reported metrics at a resource (an epoch)."""
+
+    kind: ClassVar[str] = "Reported"
+    trial: int
+    attempt: int
+    number: int
+    resource: int
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged(Event):
+    """The scheduler's answer to a report, where it is not to continue."""
+
+    kind: ClassVar[str] = "Judged"
+    trial: int
+    attempt: int
+    number: int
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptEnded(Event):
+    """An attempt is over; `metrics` holds what it returned and what was measured."""
+
+    kind: ClassVar[str] = "AttemptEnded"
+    trial: int
+    attempt: int
+    outcome: str
+    metrics: Mapping[str, float]
+    reason: str = ""
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinalReportShown(Event):
+    """Somebody looked at the metrics that are only reported."""
+
+    kind: ClassVar[str] = "FinalReportShown"
+    trial: int
+
+
+KINDS: dict[str, type[Event]] = {
+    cls.kind: cls
+    for cls in (StudyCreated, SessionStarted, SessionEnded, WorkerStarted, TrialCreated,
+                AttemptStarted, Reported, Judged, AttemptEnded, FinalReportShown)
+}  # fmt: skip
+_FIELDS = {cls: tuple(f.name for f in fields(cls) if f.name not in {"id", "t"}) for cls in KINDS.values()}
+
+
+def decode(kind: str, event_id: str, t: float, body: Mapping[str, Any]) -> Event:
+    """Rebuild an event from its stored parts; raises StudyCorrupt on what no rung wrote."""
+    try:
+        values = dict(body)
+        if "metrics" in values:
+            values["metrics"] = {str(k): float(v) for k, v in values["metrics"].items()}
+        return KINDS[kind](id=event_id, t=float(t), **values)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise StudyCorrupt(f"event {event_id!r} of kind {kind!r} can't be read: {error}") from error
+
+
+def _plain(value: Any) -> Any:
+    # JSON has no NaN and no infinities: they are written as text and read back by float().
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return value

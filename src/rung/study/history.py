@@ -1,0 +1,58 @@
+"""What algorithms see of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from numpy.random import Generator
+
+from rung.space import Config, Space
+from rung.study.metrics import Goals
+from rung.study.state import StudyState
+from rung.study.streams import stream
+from rung.study.trial import Trial
+
+
+class History:
+    """A read-only view of a study for searchers and schedulers.
+
+    An answer of theirs is a function of (space, history, generator): equal logs give equal answers.
+    """
+
+    __slots__ = ("_state",)
+
+    def __init__(self, state: StudyState) -> None:
+        self._state = state
+
+    @property
+    def space(self) -> Space:
+        """The configuration space."""
+        return self._state.space
+
+    @property
+    def goals(self) -> Goals:
+        """Metrics, constraints."""
+        return self._state.goals
+
+    @property
+    def trials(self) -> Sequence[Trial]:
+        """All trials in order of creation; `len` of it is the number of decisions so far."""
+        return self._state.trials
+
+    @property
+    def best(self) -> Trial | None:
+        """The best feasible completed trial by the first metric, None before there is one."""
+        return self._state.best
+
+    @property
+    def version(self) -> int:
+        """Grows with every event: a key for caches."""
+        return self._state.events
+
+    def seen(self, config: Config) -> bool:
+        """Whether a trial with this configuration exists, in constant time."""
+        return self._state.seen(config)
+
+    def stream(self, name: str) -> Generator:
+        """A generator that belongs to the study and `name`: the same at every call."""
+        return stream(self._state.seed, name)

@@ -1,0 +1,153 @@
+"""What is optimised, what must hold, and what is only reported."""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from rung.errors import MetricError
+
+Mode = Literal["min", "max"]
+Metrics = Mapping[str, float]
+
+MEASURED = ("train_seconds", "cpu_seconds", "peak_memory_mb")
+"""Metrics that every attempt has without being asked (seconds, seconds, megabytes of 10**6 bytes)."""
+
+_OPERATORS: dict[str, Callable[[float, float], bool]] = {
+    "<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt,
+}  # fmt: skip
+_BOUND = re.compile(r"\s*(<=|>=|<|>)\s*(\S+)\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A number to make small (`mode="min"`) or large (`mode="max"`)."""
+
+    name: str
+    mode: Mode = "min"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise MetricError(f"metric={self.name!r}; the name of a metric is a non-empty string")
+        if self.mode not in {"min", "max"}:
+            raise MetricError(f'{self.name}: mode={self.mode!r}; use "min" or "max"')
+
+    def better(self, a: float, b: float) -> bool:
+        """Whether `a` is strictly better than `b`."""
+        return a < b if self.mode == "min" else a > b
+
+    def loss(self, value: float) -> float:
+        """The value in a sign where less is better."""
+        return value if self.mode == "min" else -value
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """A bound that the winner must keep, such as ``model_mb <= 20``."""
+
+    name: str
+    relation: str
+    bound: float
+
+    @classmethod
+    def parse(cls, name: str, text: str) -> Constraint:
+        """Read ``"<= 20"``; raises MetricError on anything else."""
+        match = _BOUND.fullmatch(text) if isinstance(text, str) else None
+        try:
+            bound = float(match[2]) if match else math.nan
+        except ValueError:
+            bound = math.nan
+        if match is None or math.isnan(bound):
+            raise MetricError(f'constraints: {name}={text!r}; write a relation and a number, such as "<= 20"')
+        return cls(name, match[1], bound)
+
+    def holds(self, value: float) -> bool:
+        """Whether `value` keeps the bound (NaN never does)."""
+        return _OPERATORS[self.relation](value, self.bound)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.relation} {self.bound:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Goals:
+    """The metrics tuned, the constraints, and the metrics that are only reported."""
+
+    metrics: tuple[Metric, ...]
+    constraints: tuple[Constraint, ...] = ()
+    report_only: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.metrics:
+            raise MetricError('metric={}; name at least one metric, such as metric="validation_error"')
+        for name in self.report_only:
+            if name in self.required:
+                raise MetricError(
+                    f"report_only: {name} is tuned or constrained; what chooses is not what is reported"
+                )
+
+    @classmethod
+    def of(
+        cls,
+        metric: str | Mapping[str, str],
+        mode: str = "min",
+        constraints: Mapping[str, str] | None = None,
+        report_only: Iterable[str] = (),
+    ) -> Goals:
+        """Build from what `tune` takes; raises MetricError naming the argument that is wrong."""
+        if isinstance(report_only, str):
+            raise MetricError(f'report_only="{report_only}"; give a list: report_only=["{report_only}"]')
+        modes = metric if isinstance(metric, Mapping) else {metric: mode}
+        return cls(
+            tuple(Metric(name, cast("Mode", m)) for name, m in modes.items()),
+            tuple(Constraint.parse(name, text) for name, text in (constraints or {}).items()),
+            tuple(report_only),
+        )
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Names that a finished trial must have given a finite number for."""
+        return tuple(dict.fromkeys([m.name for m in self.metrics] + [c.name for c in self.constraints]))
+
+    def problem(self, metrics: Metrics) -> str:
+        """Why a finished trial with these metrics has failed, or ""."""
+        for name in self.required:
+            if not math.isfinite(metrics[name]):
+                return f"{name} is {metrics[name]}"
+        return ""
+
+    def missing(self, metrics: Metrics) -> str:
+        """Which required metric is absent, in a sentence with the names that are there, or ""."""
+        for name in self.required:
+            if name not in metrics:
+                seen = ", ".join(sorted(set(metrics) - set(MEASURED))) or "nothing"
+                return (
+                    f"the objective gave no {name!r}; it gave: {seen}. "
+                    f"Return {{{name!r}: ...}}, report it, or name another metric="
+                )
+        return ""
+
+    def feasible(self, metrics: Metrics) -> bool:
+        """Whether every constraint holds."""
+        return all(c.name in metrics and c.holds(metrics[c.name]) for c in self.constraints)
+
+    def losses(self, metrics: Metrics) -> tuple[float, ...]:
+        """The tuned values in a sign where less is better, in the order of `metrics`."""
+        return tuple(m.loss(metrics[m.name]) for m in self.metrics)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain types for the log."""
+        return {
+            "metric": {m.name: m.mode for m in self.metrics},
+            "constraints": {c.name: f"{c.relation} {c.bound!r}" for c in self.constraints},
+            "report_only": list(self.report_only),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Goals:
+        """The inverse of `to_json`."""
+        return cls.of(data["metric"], "min", data["constraints"], data["report_only"])

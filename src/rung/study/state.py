@@ -1,0 +1,202 @@
+"""The state of a study: the fold of its events, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import singledispatchmethod
+from hashlib import blake2b
+from typing import Any
+
+from rung.errors import StudyCorrupt
+from rung.space import Config, Space
+from rung.study.events import (
+    SCHEMA_VERSION,
+    AttemptEnded,
+    AttemptStarted,
+    Event,
+    FinalReportShown,
+    Judged,
+    Outcome,
+    Reported,
+    SessionEnded,
+    SessionStarted,
+    StudyCreated,
+    TrialCreated,
+    WorkerStarted,
+)
+from rung.study.metrics import Goals
+from rung.study.trial import Attempt, Report, Trial
+
+
+class StudyState:
+    """All that is known of a study. Changed by `apply` alone, read by everybody.
+
+    `apply` trusts its events: they come from an engine or from a log whose checksums held.
+    """
+
+    def __init__(self, created: StudyCreated) -> None:
+        if created.schema > SCHEMA_VERSION:
+            raise StudyCorrupt(
+                f"this study was written in format {created.schema}; "
+                f"this rung reads up to {SCHEMA_VERSION}: upgrade rung"
+            )
+        self.created = created
+        self.space = Space.from_json(created.space)
+        self.goals = Goals.from_json(created.goals)
+        self.seed = created.seed
+        self.trials: list[Trial] = []
+        self.open: dict[int, Attempt] = {}
+        """Attempts without an end, by trial number."""
+        self.waiting: set[int] = set()
+        """Trials to be run again: interrupted or lost."""
+        self.sessions: list[SessionStarted] = []
+        self.workers: list[WorkerStarted] = []
+        """Worker processes of the latest session."""
+        self.ended = ""
+        """Why the latest session ended; "" while it runs or if it was killed."""
+        self.looks = 0
+        """How often the metrics that are only reported were shown."""
+        self.events = 1
+        self.t = created.t
+        self.best: Trial | None = None
+        """The best feasible completed trial by the first metric."""
+        self.counts = dict.fromkeys((o.value for o in Outcome), 0)
+        """Trials by the outcome of their latest attempt, while none is running."""
+        self.failed_in_a_row = 0
+        self.initial = 0
+        """Trials made from `initial_configs`."""
+        self._held_back = frozenset(self.goals.report_only)
+        self._keys: set[str] = set()
+
+    @classmethod
+    def replay(cls, events: Iterable[Event]) -> StudyState:
+        """Fold a whole log; raises StudyCorrupt unless it begins with StudyCreated."""
+        stream = iter(events)
+        first = next(stream, None)
+        if not isinstance(first, StudyCreated):
+            raise StudyCorrupt(f"the log begins with {first!r}, not with StudyCreated")
+        state = cls(first)
+        for event in stream:
+            state.apply(event)
+        return state
+
+    @property
+    def epoch(self) -> int:
+        """How often a coordinator took the study."""
+        return self.sessions[-1].epoch if self.sessions else 0
+
+    @property
+    def plan(self) -> Mapping[str, Any]:
+        """What the latest session was asked for."""
+        return self.sessions[-1].plan if self.sessions else {}
+
+    def seen(self, config: Config) -> bool:
+        """Whether a trial with this configuration exists."""
+        return self.space.key(config) in self._keys
+
+    def digest(self) -> str:
+        """A fingerprint of everything that was decided and observed, without times."""
+        facts = [
+            [t.number, t.status, t.value, self.space.config_to_json(t.config), t.origin]
+            + [[r.resource, sorted(r.metrics.items())] for r in t.reports]
+            + [[a.number, a.outcome] for a in t.attempts]
+            for t in self.trials
+        ]
+        return blake2b(json.dumps(facts).encode(), digest_size=16).hexdigest()
+
+    def apply(self, event: Event) -> None:
+        """Take one more event in."""
+        self.events += 1
+        self.t = max(self.t, event.t)
+        self._apply(event)
+
+    @singledispatchmethod
+    def _apply(self, event: Event) -> None:
+        raise StudyCorrupt(f"event {event.id!r}: a second {event.kind}")
+
+    @_apply.register
+    def _(self, event: SessionStarted) -> None:
+        self.sessions.append(event)
+        self.workers.clear()
+        self.ended = ""
+        self.failed_in_a_row = 0
+
+    @_apply.register
+    def _(self, event: SessionEnded) -> None:
+        self.ended = event.reason
+
+    @_apply.register
+    def _(self, event: WorkerStarted) -> None:
+        self.workers.append(event)
+
+    @_apply.register
+    def _(self, event: FinalReportShown) -> None:
+        self.looks += 1
+
+    @_apply.register
+    def _(self, event: Judged) -> None:
+        pass
+
+    @_apply.register
+    def _(self, event: TrialCreated) -> None:
+        config = self.space.config_from_json(event.config)
+        self._keys.add(self.space.key(config))
+        self.trials.append(Trial(event.trial, config, event.origin, event.t))
+        self.initial += event.origin == "initial"
+
+    @_apply.register
+    def _(self, event: AttemptStarted) -> None:
+        trial = self.trials[event.trial]
+        if trial.attempts:
+            self.counts[trial.status] -= 1
+        trial.status = "running"
+        trial.reports.clear()
+        attempt = Attempt(event.attempt, event.t)
+        trial.attempts.append(attempt)
+        self.open[event.trial] = attempt
+        self.waiting.discard(event.trial)
+
+    @_apply.register
+    def _(self, event: Reported) -> None:
+        shown, held_back = self._split(event.metrics)
+        report = Report(event.number, event.resource, shown, event.t, held_back)
+        self.trials[event.trial].reports.append(report)
+
+    @_apply.register
+    def _(self, event: AttemptEnded) -> None:
+        trial = self.trials[event.trial]
+        attempt = self.open.pop(event.trial)
+        attempt.ended, attempt.outcome = event.t, event.outcome
+        attempt.reason, attempt.traceback = event.reason, event.traceback
+        trial.status = event.outcome
+        self.counts[trial.status] += 1
+        if trial.is_waiting:
+            self.waiting.add(trial.number)
+        self._conclude(trial, event.metrics)
+
+    def _conclude(self, trial: Trial, metrics: Mapping[str, float]) -> None:
+        last = trial.reports[-1] if trial.reports else None
+        shown, held_back = self._split(metrics)
+        trial.metrics = {**last.metrics, **shown} if last else shown
+        trial.held_back = {**last.held_back, **held_back} if last else held_back
+        if trial.status == Outcome.FAILED:
+            self.failed_in_a_row += 1
+        elif trial.status in {Outcome.COMPLETED, Outcome.STOPPED}:
+            self.failed_in_a_row = 0
+        if trial.status == Outcome.COMPLETED:
+            self._compare(trial)
+
+    def _compare(self, trial: Trial) -> None:
+        metric = self.goals.metrics[0]
+        trial.value = trial.metrics[metric.name]
+        trial.feasible = self.goals.feasible(trial.metrics)
+        best = self.best.value if self.best else None
+        if trial.feasible and (best is None or metric.better(trial.value, best)):
+            self.best = trial
+
+    def _split(self, metrics: Mapping[str, float]) -> tuple[dict[str, float], dict[str, float]]:
+        if not self._held_back:
+            return dict(metrics), {}
+        held_back = {k: v for k, v in metrics.items() if k in self._held_back}
+        return {k: v for k, v in metrics.items() if k not in self._held_back}, held_back

@@ -1,0 +1,82 @@
+"""A trial is one configuration; an attempt is one run of it. Read-only for everybody but the fold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rung.study.events import FINAL, Outcome
+
+
+@dataclass(slots=True)
+class Report:
+    """Metrics at a resource, counted in the objective's own unit (epochs)."""
+
+    number: int
+    resource: int
+    metrics: Mapping[str, float]
+    t: float
+    """Seconds on the study's clock."""
+    held_back: Mapping[str, float] = field(default_factory=dict, repr=False)
+    """What `report_only` names; shown by `Study.final_report` alone."""
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One run of a trial."""
+
+    number: int
+    started: float
+    ended: float | None = None
+    outcome: str | None = None
+    reason: str = ""
+    traceback: str = field(default="", repr=False)
+
+
+@dataclass(slots=True)
+class Trial:
+    """One configuration and all that is known of it.
+
+    `status` is "running", or how the last attempt ended: "completed", "stopped", "failed",
+    "paused", "lost" or "interrupted" (the last two run again by themselves).
+    """
+
+    number: int
+    config: dict[str, Any]
+    origin: str
+    created: float
+    status: str = "created"
+    value: float | None = None
+    """The tuned metric of a completed trial; with several objectives, the first one."""
+    metrics: dict[str, float] = field(default_factory=dict)
+    feasible: bool = True
+    reports: list[Report] = field(default_factory=list, repr=False)
+    """The learning curve of the latest attempt."""
+    attempts: list[Attempt] = field(default_factory=list, repr=False)
+    held_back: dict[str, float] = field(default_factory=dict, repr=False)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the trial never runs again."""
+        return self.status in FINAL
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the trial is to be run again."""
+        return self.status in {Outcome.LOST, Outcome.INTERRUPTED}
+
+    @property
+    def reason(self) -> str:
+        """Why the last attempt ended as it did, or ""."""
+        return self.attempts[-1].reason if self.attempts else ""
+
+    @property
+    def ended(self) -> float | None:
+        """When the last attempt ended, in seconds on the study's clock."""
+        return self.attempts[-1].ended if self.attempts else None
+
+    @property
+    def resource(self) -> int:
+        """The last resource reported, 0 before the first report."""
+        return self.reports[-1].resource if self.reports else 0

@@ -1,0 +1,28 @@
+import numpy as np
+from scipy.stats import qmc
+
+from rung.searchers import Random, Sobol
+from rung.space import Float, Space
+
+CUBE = Space({f"x{i}": Float(0, 1) for i in range(4)})
+
+
+def test_trial_n_is_point_n_of_one_sequence(lab):
+    study = lab(CUBE, seed=3)
+    points = CUBE.encode(study.run(Sobol(), 20))
+    seed = int(study.history.stream("sobol").integers(2**63))
+    np.testing.assert_array_equal(points, qmc.Sobol(4, seed=seed).random(32)[:20])
+
+
+def test_a_trial_of_the_user_takes_a_point(lab):
+    study, other = lab(CUBE), lab(CUBE)
+    study.add({f"x{i}": 0.5 for i in range(4)}, 0.0)
+    assert study.run(Sobol(), 5) == other.run(Sobol(), 6)[1:]
+
+
+def test_it_covers_the_cube_more_evenly_than_random(lab):
+    def unevenness(searcher, seed):
+        return qmc.discrepancy(CUBE.encode(lab(CUBE, seed).run(searcher, 32)))
+
+    seeds = range(10)
+    assert max(unevenness(Sobol(), s) for s in seeds) < min(unevenness(Random(), s) for s in seeds)
