@@ -1,0 +1,98 @@
+"""What a storage is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from rung.errors import StudyError
+from rung.study.events import Event, StudyCreated
+
+Durability = Literal["machine", "process"]
+"""What an appended event survives: a crash of the machine, or of any process only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who runs a study."""
+
+    host: str
+    pid: int
+    since: float
+    """Unix time, seconds."""
+
+    def __str__(self) -> str:
+        began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
+        return f"process {self.pid} on {self.host}, since {began}"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to append to a study; `epoch` fences older leases off."""
+
+    study: str
+    epoch: int
+    owner: Owner
+
+
+@dataclass(frozen=True, slots=True)
+class StudyInfo:
+    """A line of the list of studies."""
+
+    name: str
+    changed: float
+    """Unix time of the last write, seconds."""
+    owner: Owner | None
+    """Who runs it now."""
+
+
+class Storage(Protocol):
+    """Keeps events, in order, once each."""
+
+    def create(self, study: str, created: StudyCreated) -> None:
+        """Make a study with its first event; raises StudyExists. All or nothing."""
+        ...
+
+    def acquire(self, study: str, owner: Owner) -> Lease:
+        """Take the study; raises StudyNotFound, or StudyInUse with who, where and since when."""
+        ...
+
+    def append(self, lease: Lease, events: Sequence[Event]) -> int:
+        """Add events, all or nothing, durable on return; returns how many the log holds then.
+
+        Raises LeaseLost, and writes nothing, if the study was acquired anew since.
+        """
+        ...
+
+    def release(self, lease: Lease) -> None:
+        """Give the study back; a lease that was lost is released silently."""
+        ...
+
+    def read(self, study: str, after: int = 0) -> Iterator[Event]:
+        """The events beyond the first `after`; raises StudyNotFound, StudyCorrupt."""
+        ...
+
+    def studies(self) -> Sequence[StudyInfo]:
+        """All studies, the one changed last first."""
+        ...
+
+    def folder(self, study: str) -> Path | None:
+        """Where files of the study may lie; None if it has no folder."""
+        ...
+
+
+def check_name(study: str) -> None:
+    """Raise StudyError unless `study` is a usable name: 1 to 200 printable characters."""
+    if (
+        not isinstance(study, str)
+        or not 0 < len(study) <= 200
+        or not study.isprintable()
+        or study.strip() != study
+    ):
+        shown = repr(study) if len(repr(study)) <= 60 else repr(study)[:60] + "..."
+        raise StudyError(
+            f"name={shown}; a study's name is 1 to 200 printable characters without space around"
+        )

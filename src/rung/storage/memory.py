@@ -1,0 +1,78 @@
+"""Events in memory: for throw-away studies, and the reference that other storages are tested against."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from rung.errors import LeaseLost, StudyExists, StudyInUse, StudyNotFound
+from rung.storage.base import Lease, Owner, StudyInfo, check_name
+from rung.study.events import Event, StudyCreated
+
+
+@dataclass(slots=True)
+class _Log:
+    events: list[Event]
+    epoch: int = 0
+    owner: Owner | None = None
+    changed: float = field(default_factory=time.time)
+
+
+class MemoryStorage:
+    """Keeps events as long as the process lives."""
+
+    def __init__(self) -> None:
+        self._logs: dict[str, _Log] = {}
+
+    def create(self, study: str, created: StudyCreated) -> None:
+        """See `Storage`."""
+        check_name(study)
+        if study in self._logs:
+            raise StudyExists(f"study {study!r} is there already")
+        self._logs[study] = _Log([created])
+
+    def acquire(self, study: str, owner: Owner) -> Lease:
+        """See `Storage`."""
+        log = self._log(study)
+        if log.owner is not None:
+            raise StudyInUse(f"study {study!r} is run by {log.owner}")
+        log.epoch, log.owner = log.epoch + 1, owner
+        return Lease(study, log.epoch, owner)
+
+    def append(self, lease: Lease, events: Sequence[Event]) -> int:
+        """See `Storage`."""
+        log = self._log(lease.study)
+        if log.epoch != lease.epoch:
+            raise LeaseLost(
+                f"study {lease.study!r} was taken over by {log.owner}; this process wrote nothing since"
+            )
+        log.events.extend(events)
+        log.changed = time.time()
+        return len(log.events)
+
+    def release(self, lease: Lease) -> None:
+        """See `Storage`."""
+        log = self._log(lease.study)
+        if log.epoch == lease.epoch:
+            log.owner = None
+
+    def read(self, study: str, after: int = 0) -> Iterator[Event]:
+        """See `Storage`."""
+        return islice(iter(list(self._log(study).events)), after, None)
+
+    def studies(self) -> Sequence[StudyInfo]:
+        """See `Storage`."""
+        infos = [StudyInfo(name, log.changed, log.owner) for name, log in self._logs.items()]
+        return sorted(infos, key=lambda info: -info.changed)
+
+    def folder(self, study: str) -> Path | None:
+        """None: nothing is on disk."""
+        return None
+
+    def _log(self, study: str) -> _Log:
+        if study not in self._logs:
+            raise StudyNotFound(f"no study {study!r} in memory")
+        return self._logs[study]

@@ -1,0 +1,270 @@
+"""One folder per study, one SQLite file in it, one writer at a time.
+
+    <root>/<slug>-<digest>/study.db      the log: table `event`, and `meta` with the epoch that fences
+                          /study.lock    locked by the coordinator while it lives; holds who it is
+                          /workers/      what worker processes printed
+
+A study is made aside and renamed, since switching a live fresh file to WAL can lose everything in a
+power cut. Workers never see the file and viewers open it read-only, so "database is locked" can't occur.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import shutil
+import sqlite3
+import tempfile
+import time
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import IO
+
+from rung.errors import LeaseLost, StorageError, StudyCorrupt, StudyExists, StudyInUse, StudyNotFound
+from rung.storage.base import Durability, Lease, Owner, StudyInfo, check_name
+from rung.study.events import SCHEMA_VERSION, Event, StudyCreated, decode
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE event (
+    seq INTEGER PRIMARY KEY,
+    id TEXT UNIQUE NOT NULL,
+    epoch INTEGER NOT NULL,
+    t REAL NOT NULL,
+    kind TEXT NOT NULL,
+    body TEXT NOT NULL,
+    crc INTEGER NOT NULL
+) STRICT;
+CREATE TRIGGER event_is_never_changed BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'append only'); END;
+CREATE TRIGGER event_is_never_deleted BEFORE DELETE ON event BEGIN SELECT RAISE(ABORT, 'append only'); END;
+"""
+_INSERT = "INSERT INTO event (seq, id, epoch, t, kind, body, crc) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_SYNCHRONOUS = {"machine": "FULL", "process": "NORMAL"}
+
+
+@dataclass(frozen=True, slots=True)
+class _SqliteLease(Lease):
+    connection: sqlite3.Connection
+    lock: IO[str]
+
+
+class SqliteStorage:
+    """Studies as folders under `root`.
+
+    `durability="machine"` syncs each append to the disk (one sync for all events of one poll);
+    `"process"` leaves that to the system: a killed process loses nothing, a power cut the last seconds.
+    """
+
+    def __init__(self, root: str | Path, durability: Durability = "machine") -> None:
+        if durability not in _SYNCHRONOUS:
+            raise StorageError(f'durability={durability!r}; use "machine" or "process"')
+        self._root = Path(root).expanduser().absolute()
+        self._synchronous = _SYNCHRONOUS[durability]
+
+    def create(self, study: str, created: StudyCreated) -> None:
+        """See `Storage`."""
+        folder = self._folder(study)
+        if folder.exists():
+            raise StudyExists(f"study {study!r} is there already, in {folder}")
+        try:
+            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            aside = Path(tempfile.mkdtemp(prefix=".new-", dir=self._root))
+        except OSError as error:
+            raise StorageError(f"no study can be made in {self._root}: {error.strerror}") from error
+        try:
+            _write_new(aside / "study.db", study, created)
+            _sync(aside)
+            aside.rename(folder)
+            _sync(self._root)
+        except OSError as error:
+            if folder.exists():
+                raise StudyExists(f"study {study!r} is there already, in {folder}") from error
+            raise StorageError(f"study {study!r} can't be made in {folder}: {error.strerror}") from error
+        except sqlite3.Error as error:
+            raise StorageError(f"study {study!r} can't be made in {folder}: {error}") from error
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+    def acquire(self, study: str, owner: Owner) -> Lease:
+        """See `Storage`. A dead owner's lock is gone with it; its epoch is fenced off."""
+        folder = self._existing(study)
+        lock = _lock(folder / "study.lock", study, owner)
+        try:
+            connection = sqlite3.connect(folder / "study.db", isolation_level=None, timeout=10.0)
+            connection.execute(f"PRAGMA synchronous={self._synchronous}")
+            connection.execute("PRAGMA fullfsync=1")  # macOS: a sync that reaches the disk
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("UPDATE meta SET value = value + 1 WHERE key = 'epoch'")
+            epoch = _epoch(connection)
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            lock.close()
+            raise StorageError(f"study {study!r} in {folder} can't be opened for writing: {error}") from error
+        return _SqliteLease(study, epoch, owner, connection, lock)
+
+    def append(self, lease: Lease, events: Sequence[Event]) -> int:
+        """See `Storage`."""
+        assert isinstance(lease, _SqliteLease)
+        db = lease.connection
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                if _epoch(db) != lease.epoch:
+                    raise LeaseLost(f"study {lease.study!r} was taken over; this process wrote nothing since")
+                last: int = db.execute("SELECT max(seq) FROM event").fetchone()[0]
+                db.executemany(_INSERT, [_row(last + i, lease.epoch, e) for i, e in enumerate(events, 1)])
+                db.execute("COMMIT")
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise StorageError(f"study {lease.study!r}: the log can't be written: {error}") from error
+        return last + len(events)
+
+    def release(self, lease: Lease) -> None:
+        """See `Storage`. Leaves one database file, without a write-ahead log beside it."""
+        assert isinstance(lease, _SqliteLease)
+        with contextlib.suppress(sqlite3.Error):
+            if _epoch(lease.connection) == lease.epoch:
+                lease.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        lease.connection.close()
+        with contextlib.suppress(OSError):
+            lease.lock.truncate(0)
+        lease.lock.close()
+
+    def read(self, study: str, after: int = 0) -> Iterator[Event]:
+        """See `Storage`."""
+        path = self._existing(study) / "study.db"
+        try:
+            with contextlib.closing(_open_readonly(path)) as db:
+                rows = db.execute(
+                    "SELECT seq, id, epoch, t, kind, body, crc FROM event WHERE seq > ? ORDER BY seq",
+                    (after,),
+                )
+                for expected, row in enumerate(rows, after + 1):
+                    yield _event(row, expected, path)
+        except sqlite3.DatabaseError as error:
+            raise StudyCorrupt(f"study {study!r}: {path} can't be read: {error}") from error
+
+    def studies(self) -> Sequence[StudyInfo]:
+        """See `Storage`. Folders that hold no readable study are left out."""
+        infos = []
+        for path in self._root.glob("*/study.db"):
+            with contextlib.suppress(sqlite3.Error, OSError, TypeError):
+                with contextlib.closing(_open_readonly(path)) as db:
+                    (name,) = db.execute("SELECT value FROM meta WHERE key = 'name'").fetchone()
+                infos.append(StudyInfo(name, _changed(path), _holder(path.with_name("study.lock"))))
+        return sorted(infos, key=lambda info: -info.changed)
+
+    def folder(self, study: str) -> Path | None:
+        """See `Storage`."""
+        return self._folder(study)
+
+    def _folder(self, study: str) -> Path:
+        check_name(study)
+        slug = re.sub(r"[^a-z0-9]+", "-", study.lower()).strip("-")[:40] or "study"
+        return self._root / f"{slug}-{blake2b(study.encode(), digest_size=4).hexdigest()}"
+
+    def _existing(self, study: str) -> Path:
+        folder = self._folder(study)
+        if not (folder / "study.db").is_file():
+            known = ", ".join(info.name for info in self.studies()[:5])
+            hint = f"; there is: {known}" if known else "; there is none"
+            raise StudyNotFound(f"no study {study!r} in {self._root}{hint}")
+        return folder
+
+
+def _write_new(path: Path, study: str, created: StudyCreated) -> None:
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA journal_mode=WAL")
+        db.executescript(_SCHEMA)
+        meta = {"name": study, "epoch": "0", "schema": str(SCHEMA_VERSION)}
+        db.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+        db.execute(_INSERT, _row(1, 0, created))
+    path.chmod(0o600)
+    _sync(path)
+
+
+def _row(seq: int, epoch: int, event: Event) -> tuple[int, str, int, float, str, str, int]:
+    body = json.dumps(event.body(), ensure_ascii=True, separators=(",", ":"))
+    t = float(event.t)
+    return seq, event.id, epoch, t, event.kind, body, _crc(seq, event.id, epoch, t, event.kind, body)
+
+
+def _crc(*parts: object) -> int:
+    return zlib.crc32("\x1f".join(map(str, parts)).encode())
+
+
+def _event(row: tuple[int, str, int, float, str, str, int], expected: int, path: Path) -> Event:
+    seq, event_id, _, t, kind, body, crc = row
+    if seq != expected or crc != _crc(*row[:-1]):
+        raise StudyCorrupt(f"{path}: event {expected} is damaged; the last good one is event {expected - 1}")
+    try:
+        return decode(kind, event_id, t, json.loads(body))
+    except (ValueError, RecursionError) as error:
+        raise StudyCorrupt(f"{path}: event {expected} can't be read: {error}") from error
+
+
+def _epoch(db: sqlite3.Connection) -> int:
+    return int(db.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()[0])
+
+
+def _open_readonly(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=10.0)
+    for pragma in ("query_only=1", "trusted_schema=0", "cell_size_check=1"):
+        db.execute(f"PRAGMA {pragma}")
+    return db
+
+
+def _lock(path: Path, study: str, owner: Owner) -> IO[str]:
+    file = open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+")  # noqa: SIM115, PTH123 -- kept while the lease lives
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        holder = _read_owner(path)
+        file.close()
+        raise StudyInUse(
+            f"study {study!r} is run by {holder or 'another process'}; "
+            "wait for it, stop it, or use another name"
+        ) from error
+    file.truncate(0)
+    json.dump(asdict(owner), file)
+    file.flush()
+    return file
+
+
+def _holder(path: Path) -> Owner | None:
+    """Who holds the lock now, None if nobody does."""
+    with contextlib.suppress(OSError), path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _read_owner(path) or Owner("unknown host", 0, time.time())
+    return None
+
+
+def _read_owner(path: Path) -> Owner | None:
+    try:
+        return Owner(**json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _changed(path: Path) -> float:
+    wal = path.with_name("study.db-wal")
+    return max(p.stat().st_mtime for p in (path, wal) if p.exists())
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
