@@ -1,0 +1,1 @@
+"""Where objectives run: executors, which also own the clock."""

@@ -1,0 +1,67 @@
+"""Frames on a socket between the coordinator and a worker: a length in 4 bytes, then as many bytes."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Iterator
+
+_HEADER = struct.Struct(">I")
+_CHUNK = 1 << 16
+
+
+class Channel:
+    """One end of a private socket pair."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._buffer = bytearray()
+        self.ended = False
+        """Whether the other end has closed and everything it sent is here."""
+
+    def fileno(self) -> int:
+        """The file descriptor, for `selectors`."""
+        return self._socket.fileno()
+
+    def send(self, frame: bytes) -> None:
+        """Send one frame; raises OSError if the other end is gone."""
+        self._socket.sendall(_HEADER.pack(len(frame)) + frame)
+
+    def receive(self) -> bytes | None:
+        """Wait for one frame; None at the end."""
+        while (frame := self._next()) is None:
+            if not self._fill():
+                return None
+        return frame
+
+    def available(self) -> Iterator[bytes]:
+        """The frames that are here already; call it when the socket is readable or has ended."""
+        while self._fill(socket.MSG_DONTWAIT):
+            pass
+        while (frame := self._next()) is not None:
+            yield frame
+
+    def close(self) -> None:
+        """Close this end."""
+        self._socket.close()
+
+    def _fill(self, flags: int = 0) -> bool:
+        try:
+            data = self._socket.recv(_CHUNK, flags)
+        except BlockingIOError:
+            return False
+        except OSError:  # the other end died with unread data
+            data = b""
+        self._buffer += data
+        self.ended = not data
+        return bool(data)
+
+    def _next(self) -> bytes | None:
+        if len(self._buffer) < _HEADER.size:
+            return None
+        end = _HEADER.size + _HEADER.unpack_from(self._buffer)[0]
+        if len(self._buffer) < end:
+            return None
+        frame = bytes(self._buffer[_HEADER.size : end])
+        del self._buffer[:end]
+        return frame

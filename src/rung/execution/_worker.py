@@ -1,0 +1,68 @@
+"""Inside a worker process: receive the objective once, then run one attempt after another.
+
+What the coordinator sends is pickled by it, the worker's own parent; what a worker says is JSON, so that
+nothing an objective does can make the coordinator run code.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import socket
+import sys
+import traceback
+from typing import Any
+
+from rung.execution._channel import Channel
+from rung.execution.base import Job, Report
+from rung.execution.objective import Objective
+from rung.execution.running import run_attempt
+from rung.study.events import Verdict
+
+
+def main(fd: int) -> None:
+    """Serve the coordinator at the other end of `fd` until it closes."""
+    os.set_inheritable(fd, False)  # processes that the objective starts must not hold our line
+    channel = Channel(socket.socket(fileno=fd))
+    _say(channel, "hello", pid=os.getpid())
+    objective = _load(channel)
+    if objective is None:
+        return
+    _say(channel, "ready")
+    while (frame := channel.receive()) is not None:
+        _run(channel, objective, pickle.loads(frame))
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
+def _load(channel: Channel) -> Objective | None:
+    frame = channel.receive()
+    if frame is None:
+        return None
+    try:
+        objective: Objective = pickle.loads(frame)
+    except BaseException:  # noqa: BLE001 -- importing user code may raise anything
+        _say(channel, "broken", traceback=traceback.format_exc())
+        return None
+    return objective
+
+
+def _run(channel: Channel, objective: Objective, job: Job) -> None:
+    def send(report: Report) -> Verdict:
+        _say(channel, "report", number=report.number, resource=report.resource, metrics=dict(report.metrics))
+        answer = channel.receive()
+        if answer is None:  # the coordinator is gone: nobody is left to report to
+            os._exit(1)
+        return Verdict(answer.decode())
+
+    end = run_attempt(objective, job, send)
+    _say(channel, "end", outcome=end.outcome, metrics=dict(end.metrics), reason=end.reason,
+         traceback=end.traceback, broken=end.broken)  # fmt: skip
+
+
+def _say(channel: Channel, what: str, **body: Any) -> None:
+    try:
+        channel.send(json.dumps({"what": what, **body}).encode())
+    except OSError:
+        os._exit(1)

@@ -1,0 +1,107 @@
+"""What the coordinator and an executor say to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from rung.study.events import Verdict
+
+
+class AttemptId(NamedTuple):
+    """Which run of which trial."""
+
+    trial: int
+    attempt: int
+
+    def __str__(self) -> str:
+        return f"t{self.trial}/a{self.attempt}"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An attempt to run."""
+
+    id: AttemptId
+    config: Mapping[str, Any]
+    seed: int
+    max_resource: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerUp:
+    """A worker process is ready."""
+
+    worker: int
+    pid: int
+    guard: int
+    started: float
+    boot: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The objective reported; it waits for the answer."""
+
+    id: AttemptId
+    number: int
+    resource: int
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """An attempt is over. `outcome` is one of `rung.study.events.Outcome`."""
+
+    id: AttemptId
+    outcome: str
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    reason: str = ""
+    traceback: str = ""
+    broken: bool = False
+    """The objective broke the contract: no other configuration would do better."""
+
+
+Message = WorkerUp | Report | End
+
+
+class Executor(Protocol):
+    """Runs jobs somewhere. The clock is the executor's: nobody else asks for the time."""
+
+    @property
+    def capacity(self) -> int:
+        """How many jobs run at once."""
+        ...
+
+    def now(self) -> float:
+        """Seconds since some fixed moment; never goes back."""
+        ...
+
+    def submit(self, job: Job) -> None:
+        """Take a job; returns at once."""
+        ...
+
+    def answer(self, report: Report, verdict: Verdict) -> None:
+        """Let the objective that waits after `report` go on with `verdict`."""
+        ...
+
+    def stop(self, attempt: AttemptId, *, grace: float) -> None:
+        """End an attempt: at its next report, or by force `grace` seconds from now."""
+        ...
+
+    def poll(self, timeout: float | None) -> Sequence[Message]:
+        """Wait for messages, at most `timeout` seconds: the only call that blocks."""
+        ...
+
+    def interrupt(self) -> None:
+        """Make a blocking `poll` return soon; called from a signal handler."""
+        ...
+
+    def close(self) -> None:
+        """End everything that still runs; no process is left behind."""
+        ...
+
+
+Deliver = Callable[[Sequence[Message]], object]
+"""How an executor that runs objectives in the coordinator's own thread hands over a report."""

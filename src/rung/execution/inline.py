@@ -1,0 +1,74 @@
+"""Run objectives in this thread, one after another: for debuggers, and for what can't travel to a process."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Sequence
+
+from rung.execution.base import AttemptId, Deliver, End, Job, Message, Report
+from rung.execution.objective import Objective
+from rung.execution.running import run_attempt
+from rung.study.events import Verdict
+
+
+class Inline:
+    """One worker, which is this thread.
+
+    `poll` runs the objective, and a report made inside it re-enters the coordinator by `deliver`: the
+    report is logged and answered while the objective waits, as it is with worker processes.
+    """
+
+    capacity = 1
+
+    def __init__(self, objective: Objective) -> None:
+        self.deliver: Deliver | None = None
+        self._objective = objective
+        self._jobs: deque[Job] = deque()
+        self._verdict = Verdict.CONTINUE
+        self._in_objective = False
+
+    def now(self) -> float:
+        """Seconds of the monotonic clock."""
+        return time.monotonic()
+
+    def submit(self, job: Job) -> None:
+        """See `Executor`."""
+        self._jobs.append(job)
+
+    def answer(self, report: Report, verdict: Verdict) -> None:
+        """See `Executor`."""
+        self._verdict = verdict
+
+    def stop(self, attempt: AttemptId, *, grace: float) -> None:
+        """Nothing to do: code in this thread can't be ended by force; it is told at its next report."""
+
+    def poll(self, timeout: float | None) -> Sequence[Message]:
+        """Run the next job to its end."""
+        if not self._jobs:
+            return ()
+        return (self._run(self._jobs.popleft()),)
+
+    def interrupt(self) -> None:
+        """Raise KeyboardInterrupt if user code runs; the coordinator's own code is never cut short."""
+        if self._in_objective:
+            raise KeyboardInterrupt
+
+    def close(self) -> None:
+        """See `Executor`."""
+
+    def _run(self, job: Job) -> End:
+        self._in_objective = True
+        try:
+            return run_attempt(self._objective, job, self._send)
+        except KeyboardInterrupt:  # it came between the objective's end and here
+            return End(job.id, "interrupted", reason="interrupted by Ctrl-C")
+        finally:
+            self._in_objective = False
+
+    def _send(self, report: Report) -> Verdict:
+        assert self.deliver is not None
+        self._in_objective = False
+        self.deliver((report,))
+        self._in_objective = True
+        return self._verdict

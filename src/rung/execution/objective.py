@@ -1,0 +1,153 @@
+"""The user's objective: how it is called, and what it may return."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rung.errors import MetricError, ObjectiveError
+
+if TYPE_CHECKING:
+    from rung.execution.running import RunningTrial
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_ASK = "write it as f(config), f(config, trial) or f(**config)"
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A function with the way it wants its arguments; build it by `bind`."""
+
+    function: Callable[..., Any]
+    unpacked: bool
+    """Called as f(**config) rather than f(config)."""
+    takes_trial: bool
+    metrics: tuple[str, ...]
+    """The tuned metrics; a plain number returned is the first one's value."""
+
+    @classmethod
+    def bind(
+        cls, function: Callable[..., Any], names: Collection[str], metrics: tuple[str, ...]
+    ) -> Objective:
+        """Read the signature; raises ObjectiveError if no call f(config), f(config, trial), f(**config) fits.
+
+        `names` are the hyperparameters. A first parameter that is one of them, or a lone ``**kwargs``,
+        asks for f(**config).
+        """
+        if not callable(function):
+            raise ObjectiveError(f"objective={function!r} is not callable; {_ASK}")
+        if inspect.iscoroutinefunction(function):
+            raise ObjectiveError(f"{_name(function)} is async, which rung can't call; {_ASK}")
+        try:
+            parameters = list(inspect.signature(function).parameters.values())
+        except (TypeError, ValueError):  # some builtins tell no signature
+            return cls(function, False, False, metrics)
+        positional = [p for p in parameters if p.kind in _POSITIONAL]
+        var_keyword = any(p.kind is p.VAR_KEYWORD for p in parameters)
+        first = positional[0] if positional else None
+        keyword_only = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
+        if (first is not None and first.name in names) or (first is None and (var_keyword or keyword_only)):
+            return cls(function, True, _check_unpacked(function, parameters, names), metrics)
+        return cls(function, False, _check_positional(function, parameters), metrics)
+
+    def __call__(self, config: Mapping[str, Any], trial: RunningTrial) -> dict[str, float]:
+        """Run the function on its own copy of the configuration and read what it returns."""
+        if self.unpacked:
+            result = self.function(**config, **({"trial": trial} if self.takes_trial else {}))
+        else:
+            result = self.function(dict(config), trial) if self.takes_trial else self.function(dict(config))
+        return self.read(result)
+
+    def read(self, result: Any) -> dict[str, float]:
+        """Turn what an objective returned into metrics; raises MetricError on what is no result."""
+        if result is None:
+            return {}
+        if isinstance(result, Mapping):
+            return as_metrics(result)
+        if len(self.metrics) > 1:
+            raise MetricError(
+                f"the objective returned {_show(result)}; "
+                f"with several metrics return a dict: {_example(self.metrics)}"
+            )
+        return as_metrics({self.metrics[0]: result})
+
+
+def as_metrics(values: Mapping[Any, Any]) -> dict[str, float]:
+    """Plain floats from numbers, numpy scalars and one-element arrays or tensors; else MetricError."""
+    return {_metric_name(name): _number(name, value) for name, value in values.items()}
+
+
+def _metric_name(name: Any) -> str:
+    if not isinstance(name, str) or not name:
+        raise MetricError(f"metric {name!r}: the name of a metric is a non-empty string")
+    return name
+
+
+def _number(name: str, value: Any) -> float:
+    if type(value) is float:
+        return value
+    if isinstance(value, complex | str | bytes) or value is None:
+        raise MetricError(f"metric {name!r} is {_show(value)}; a metric is one number")
+    try:
+        return float(value.item() if hasattr(value, "item") else value)
+    except OverflowError:
+        return math.inf
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise MetricError(f"metric {name!r} is {_show(value)}; a metric is one number") from error
+
+
+def _check_positional(function: Callable[..., Any], parameters: list[inspect.Parameter]) -> bool:
+    positional = [p for p in parameters if p.kind in _POSITIONAL]
+    if not positional and not any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        raise ObjectiveError(f"{_name(function)} takes no argument; {_ASK}")
+    second = positional[1] if len(positional) > 1 else None
+    takes_trial = second is not None and (second.default is second.empty or second.name == "trial")
+    others = [p for p in positional[1 + takes_trial :] if p.default is p.empty]
+    others += [p for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
+    if others:
+        raise ObjectiveError(
+            f"{_name(function)}: nothing to give for {', '.join(p.name for p in others)}; "
+            f"{_ASK}, and set other arguments by functools.partial or a default"
+        )
+    return takes_trial
+
+
+def _check_unpacked(
+    function: Callable[..., Any], parameters: list[inspect.Parameter], names: Collection[str]
+) -> bool:
+    accepted = {
+        p.name for p in parameters if p.kind not in {p.VAR_POSITIONAL, p.VAR_KEYWORD, p.POSITIONAL_ONLY}
+    }
+    takes_trial = "trial" in accepted and "trial" not in names
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters) and (unknown := set(names) - accepted):
+        raise ObjectiveError(
+            f"{_name(function)} takes no argument {', '.join(sorted(unknown))}, which the space has; "
+            "add it, or take the whole dict: f(config)"
+        )
+    lacking = [
+        p.name
+        for p in parameters
+        if p.name in accepted and p.default is p.empty and p.name not in {*names, "trial"}
+    ]
+    if lacking:
+        raise ObjectiveError(
+            f"{_name(function)}: nothing to give for {', '.join(lacking)}; "
+            "add it to the space or give it a default"
+        )
+    return takes_trial
+
+
+def _name(function: Any) -> str:
+    return f"objective {getattr(function, '__name__', type(function).__name__)}"
+
+
+def _show(value: Any) -> str:
+    text = repr(value)
+    return f"{text if len(text) <= 60 else text[:57] + '...'} (a {type(value).__name__})"
+
+
+def _example(metrics: tuple[str, ...]) -> str:
+    return "{" + ", ".join(f"{name!r}: ..." for name in metrics) + "}"

@@ -1,0 +1,278 @@
+"""A pool of persistent worker processes, each under a guard."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pickle
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rung.errors import WorkerError
+from rung.execution import _guard, _pickling
+from rung.execution._channel import Channel
+from rung.execution._leftovers import boot_id, start_time
+from rung.execution.base import AttemptId, End, Job, Message, Report, WorkerUp
+from rung.execution.objective import Objective
+from rung.study.events import Outcome, Verdict
+
+_BOOT = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[2]); "
+    "from rung.execution._worker import main; main(int(sys.argv[1]))"
+)
+_THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
+_STARTS = 3
+"""Workers in a row that may die before they are ready."""
+
+
+class _Worker:
+    """The coordinator's side of one worker process and its guard."""
+
+    def __init__(self, number: int, environment: dict[str, str], output: Path | None) -> None:
+        self.number = number
+        self.ready = False
+        self.job: Job | None = None
+        self.deadline: float | None = None
+        """When the attempt is to be ended by force."""
+        self.stopping = False
+        control, guard_end = socket.socketpair()
+        channel, worker_end = socket.socketpair()
+        with contextlib.ExitStack() as ends:
+            ends.enter_context(guard_end)
+            ends.enter_context(worker_end)
+            log = ends.enter_context(output.open("ab")) if output else None
+            self.guard = subprocess.Popen(
+                [sys.executable, "-I", "-S", _guard.__file__,
+                 str(guard_end.fileno()), str(worker_end.fileno()),
+                 sys.executable, "-c", _BOOT, str(worker_end.fileno()), json.dumps(sys.path)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True,
+                pass_fds=(guard_end.fileno(), worker_end.fileno()),
+            )  # fmt: skip
+        self.control, self.channel = control, Channel(channel)
+
+    def send(self, frame: bytes) -> None:
+        # A worker that just died is noticed by its guard; there is nothing to do here.
+        with contextlib.suppress(OSError):
+            self.channel.send(frame)
+
+    def kill(self) -> None:
+        with contextlib.suppress(OSError):
+            self.control.send(b"k")
+
+    def close(self) -> None:
+        self.channel.close()
+        self.control.close()
+
+
+class Processes:
+    """Runs `n_workers` attempts at once, each in a process that outlives the attempt.
+
+    A worker that dies takes only its attempt with it; another one takes its place. Workers get an equal
+    share of the cores for the threads of BLAS and PyTorch, unless the environment says otherwise.
+    """
+
+    def __init__(self, objective: Objective, n_workers: int, folder: Path | None = None) -> None:
+        self._objective = _pickling.dumps(objective)
+        self._capacity = n_workers
+        self._folder = folder
+        self._environment = _environment(n_workers)
+        self._selector = selectors.DefaultSelector()
+        self._jobs: deque[Job] = deque()
+        self._messages: list[Message] = []
+        self._workers: dict[int, _Worker] = {}
+        self._started = 0
+        self._failed_starts = 0
+        self._wake, self._waker = socket.socketpair()
+        self._waker.setblocking(False)
+        self._selector.register(self._wake, selectors.EVENT_READ, None)
+        for _ in range(n_workers):
+            self._add_worker()
+
+    @property
+    def capacity(self) -> int:
+        """How many jobs run at once."""
+        return self._capacity
+
+    def now(self) -> float:
+        """Seconds of the monotonic clock."""
+        return time.monotonic()
+
+    def submit(self, job: Job) -> None:
+        """See `Executor`."""
+        self._jobs.append(job)
+        self._assign()
+
+    def answer(self, report: Report, verdict: Verdict) -> None:
+        """See `Executor`."""
+        worker = self._worker_of(report.id)
+        if worker is not None:
+            worker.send(verdict.value.encode())
+
+    def stop(self, attempt: AttemptId, *, grace: float) -> None:
+        """See `Executor`."""
+        for job in [j for j in self._jobs if j.id == attempt]:
+            self._jobs.remove(job)
+            self._messages.append(End(attempt, Outcome.INTERRUPTED))
+        worker = self._worker_of(attempt)
+        if worker is not None:
+            worker.deadline = self.now() + grace
+
+    def poll(self, timeout: float | None) -> Sequence[Message]:
+        """See `Executor`; raises WorkerError when no worker can be started."""
+        deadline = None if timeout is None else self.now() + timeout
+        while not self._messages:
+            self._enforce_deadlines()
+            ready = self._selector.select(self._patience(deadline))
+            # What a worker said comes before the news of its death.
+            for key, _ in sorted(
+                ready, key=lambda item: item[0].data is not None and item[0].data[1] == "control"
+            ):
+                self._serve(key)
+            if not ready and deadline is not None and self.now() >= deadline:
+                break
+            if any(key.data is None for key, _ in ready):
+                break
+        messages, self._messages = self._messages, []
+        return messages
+
+    def interrupt(self) -> None:
+        """See `Executor`."""
+        with contextlib.suppress(OSError):
+            self._waker.send(b"i")
+
+    def close(self) -> None:
+        """End all workers: idle ones by asking, busy ones by force. No process is left behind."""
+        workers = list(self._workers.values())
+        polite = time.monotonic() + 2.0
+        for worker in workers:
+            (worker.control if worker.job else worker.channel).close()
+        for worker in workers:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                worker.guard.wait(max(0.0, polite - time.monotonic()))
+            worker.close()
+        for worker in workers:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                worker.guard.wait(2 * _guard.PATIENCE)
+        self._workers.clear()
+        self._selector.close()
+        self._wake.close()
+        self._waker.close()
+
+    # ---- workers
+
+    def _add_worker(self) -> None:
+        output = None
+        if self._folder is not None:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            output = self._folder / f"worker-{self._started}.log"
+        try:
+            worker = _Worker(self._started, self._environment, output)
+        except OSError as error:
+            raise WorkerError(f"a worker process can't be started: {error}") from error
+        self._started += 1
+        self._workers[worker.number] = worker
+        self._selector.register(worker.channel, selectors.EVENT_READ, (worker, "channel"))
+        self._selector.register(worker.control, selectors.EVENT_READ, (worker, "control"))
+
+    def _worker_of(self, attempt: AttemptId) -> _Worker | None:
+        return next((w for w in self._workers.values() if w.job is not None and w.job.id == attempt), None)
+
+    def _assign(self) -> None:
+        for worker in self._workers.values():
+            if self._jobs and worker.ready and worker.job is None and not worker.stopping:
+                worker.job = self._jobs.popleft()
+                worker.send(pickle.dumps(worker.job))
+
+    def _serve(self, key: selectors.SelectorKey) -> None:
+        if key.data is None:
+            self._wake.recv(4096)
+            return
+        worker, which = key.data
+        if worker.number not in self._workers:
+            return
+        if which == "control":
+            self._bury(worker)
+            return
+        for frame in worker.channel.available():
+            self._hear(worker, json.loads(frame))
+        if worker.channel.ended:
+            self._selector.unregister(worker.channel)  # its guard will tell how it died
+
+    def _hear(self, worker: _Worker, said: dict[str, Any]) -> None:
+        match said.pop("what"):
+            case "hello":
+                worker.send(self._objective)
+                self._messages.append(WorkerUp(worker.number, said["pid"], worker.guard.pid,
+                                               start_time(said["pid"]), boot_id()))  # fmt: skip
+            case "ready":
+                worker.ready, self._failed_starts = True, 0
+                self._assign()
+            case "broken":
+                raise WorkerError(f"the objective can't be loaded in a worker process:\n{said['traceback']}")
+            case "report" if worker.job is not None:
+                self._messages.append(Report(worker.job.id, **said))
+            case "end" if worker.job is not None:
+                self._messages.append(End(worker.job.id, **said))
+                worker.job, worker.deadline = None, None
+                self._assign()
+
+    def _bury(self, worker: _Worker) -> None:
+        status = worker.control.recv(64)
+        for frame in worker.channel.available():
+            self._hear(worker, json.loads(frame))
+        del self._workers[worker.number]
+        for item in (worker.channel, worker.control):
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(item)
+        worker.close()
+        worker.guard.wait()
+        how = _describe(int(status)) if status else "its guard was killed"
+        if not worker.ready:
+            self._failed_starts += 1
+            if self._failed_starts >= _STARTS:
+                raise WorkerError(f"worker processes die before they are ready; the last one: {how}")
+        if worker.job is not None:
+            outcome = Outcome.INTERRUPTED if worker.stopping else Outcome.LOST
+            self._messages.append(End(worker.job.id, outcome, reason=f"worker died: {how}"))
+        self._add_worker()
+
+    def _enforce_deadlines(self) -> None:
+        for worker in self._workers.values():
+            if worker.deadline is not None and self.now() >= worker.deadline:
+                worker.deadline, worker.stopping = None, True
+                worker.kill()
+
+    def _patience(self, deadline: float | None) -> float | None:
+        ends = [w.deadline for w in self._workers.values() if w.deadline is not None]
+        if deadline is not None:
+            ends.append(deadline)
+        return max(0.0, min(ends) - self.now()) if ends else None
+
+
+def _describe(status: int) -> str:
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        hint = " (out of memory?)" if number == signal.SIGKILL else ""
+        return f"killed by {signal.Signals(number).name}{hint}"
+    return f"exit code {os.WEXITSTATUS(status)}"
+
+
+def _environment(n_workers: int) -> dict[str, str]:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    share = str(max(1, cores // n_workers))
+    return {**dict.fromkeys(_THREADS, share), **os.environ}
