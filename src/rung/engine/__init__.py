@@ -1,0 +1,1 @@
+"""The decisions (engine), the loop (coordinator) and taking a study (recovery)."""

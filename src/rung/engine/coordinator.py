@@ -1,0 +1,83 @@
+"""The only loop: poll, handle, append, act."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rung.engine.engine import Engine, Step
+from rung.execution.base import AttemptId, End, Executor, Message
+from rung.space import Config
+from rung.storage.base import Lease, Storage
+from rung.study.events import Event, Outcome
+
+
+class Coordinator:
+    """Runs a study: one coordinator, one thread, one writer.
+
+    "Log, then act" is the whole argument for crash safety: no command is executed before the
+    events that led to it are durable.
+    """
+
+    def __init__(self, engine: Engine, storage: Storage, lease: Lease, executor: Executor) -> None:
+        self.engine = engine
+        self._storage = storage
+        self._lease = lease
+        self._executor = executor
+        self._offset = engine.state.t - executor.now()
+        self._stop = ""
+
+    def now(self) -> float:
+        """The study's clock: seconds during which a coordinator was running."""
+        return self._executor.now() + self._offset
+
+    def stop(self, reason: str) -> None:
+        """Ask the loop to stop soon; may be called from a signal handler or another thread."""
+        self._stop = self._stop or reason
+        self._executor.interrupt()
+
+    def run(self) -> None:
+        """Work until the study is done; raises what made it impossible to go on."""
+        messages: Sequence[Message] = ()
+        while True:
+            step = self.step(messages)
+            if step.finished:
+                break
+            messages = self._executor.poll(step.wait)
+        if self.engine.error is not None:
+            raise self.engine.error
+
+    def step(self, messages: Sequence[Message], capacity: int | None = None) -> Step:
+        """Handle, append, act: once."""
+        step = self.engine.handle(
+            messages, now=self.now(), capacity=self._executor.capacity if capacity is None else capacity
+        )
+        if self._stop and not self.engine.stopping:
+            self.engine.stop(self._stop)
+            step.wait = 0.0
+        self._commit(step)
+        return step
+
+    def create(self, config: Config) -> None:
+        """Start a trial of a configuration that the caller chose."""
+        self._commit(self.engine.create(config, now=self.now()))
+
+    def note(self, event: Event) -> None:
+        """Log a fact that nothing follows from."""
+        self._storage.append(self._lease, [event])
+        self.engine.state.apply(event)
+
+    def give_up(self) -> None:
+        """End the session now: what is open is interrupted, and runs again when the study goes on."""
+        self.engine.stop("closed")
+        ends = [
+            End(AttemptId(number, a.number), Outcome.INTERRUPTED)
+            for number, a in self.engine.state.open.items()
+        ]
+        self._commit(self.engine.handle(ends, now=self.now(), capacity=0))
+
+    def _commit(self, step: Step) -> None:
+        # Log, then act.
+        if step.events:
+            self._storage.append(self._lease, step.events)
+        for command in step.commands:
+            command.execute(self._executor)

@@ -1,0 +1,290 @@
+"""The decisions of a study as a pure state machine: messages in, facts and commands out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rung.errors import Error, MetricError, TooManyFailures
+from rung.execution.base import AttemptId, End, Executor, Job, Message, Report, WorkerUp
+from rung.schedulers.base import Finish, Resume, Scheduler, Start, Wait
+from rung.searchers.base import Searcher
+from rung.space import Config
+from rung.study.budget import Budget
+from rung.study.events import (
+    AttemptEnded,
+    AttemptStarted,
+    Event,
+    Judged,
+    Outcome,
+    Reported,
+    SessionEnded,
+    TrialCreated,
+    Verdict,
+    WorkerStarted,
+)
+from rung.study.history import History
+from rung.study.state import StudyState
+from rung.study.streams import derived_seed, stream
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """Run a job."""
+
+    job: Job
+
+    def execute(self, executor: Executor) -> None:
+        """Do it."""
+        executor.submit(self.job)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Answer a report."""
+
+    report: Report
+    verdict: Verdict
+
+    def execute(self, executor: Executor) -> None:
+        """Do it."""
+        executor.answer(self.report, self.verdict)
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End an attempt."""
+
+    attempt: AttemptId
+    grace: float
+
+    def execute(self, executor: Executor) -> None:
+        """Do it."""
+        executor.stop(self.attempt, grace=self.grace)
+
+
+Command = Submit | Answer | Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a session was asked for. Budgets are totals of the study; the rest may differ by session."""
+
+    budget: Budget = field(default_factory=Budget)
+    initial_configs: Sequence[Config] = ()
+    max_resource: int | None = None
+    retries: int = 1
+    """How often a trial whose worker died is run again."""
+    max_failures: int = 10
+    """Failed trials in a row that stop the study."""
+    grace: float = 5.0
+    """Seconds that running trials get to reach their next report when the study stops."""
+
+
+@dataclass(slots=True)
+class Step:
+    """What `Engine.handle` decided: facts to log, then commands to execute."""
+
+    events: list[Event] = field(default_factory=list)
+    commands: list[Command] = field(default_factory=list)
+    wait: float | None = None
+    """Seconds until the engine wants to be asked again without a message; None: no need."""
+    finished: bool = False
+
+
+class Engine:
+    """Decides everything; knows no file, no clock and no process.
+
+    It folds each event into `state` as it decides it, so the next decision of the same step sees it.
+    """
+
+    def __init__(self, state: StudyState, searcher: Searcher, scheduler: Scheduler, plan: Plan) -> None:
+        self.state = state
+        self.history = History(state)
+        self.searcher = searcher
+        self.scheduler = scheduler
+        self.plan = plan
+        self.stopping = ""
+        """Why no more attempts are started; "" while they are."""
+        self.error: Error | None = None
+        """What the caller of `tune` is to see, when the study can't go on."""
+        self._step = Step()
+        self._now = state.t
+
+    def handle(self, messages: Iterable[Message], *, now: float, capacity: int) -> Step:
+        """Take messages in and decide what follows.
+
+        `now` is the study's clock in seconds; `capacity` is how many attempts may run at once.
+        """
+        self._step, self._now = Step(), max(now, self.state.t)
+        for message in messages:
+            self._receive(message)
+        self._check_limits()
+        while not self.stopping and len(self.state.open) < capacity and self._start_one():
+            pass
+        if self.stopping and not self.state.open:
+            self._emit(SessionEnded(id=f"s{self.state.epoch}/end", t=self._now, reason=self.stopping))
+            self._step.finished = True
+        elif not self.stopping:
+            left = self.plan.budget.time_left(self._now)
+            self._step.wait = None if math.isinf(left) else max(0.0, left)
+        return self._step
+
+    def stop(self, reason: str, error: Error | None = None) -> None:
+        """Start nothing more; attempts that run are asked to end, and run again when the study goes on."""
+        if not self.stopping:
+            self.stopping, self.error = reason, error
+            for number, attempt in self.state.open.items():
+                self._step.commands.append(Stop(AttemptId(number, attempt.number), self.plan.grace))
+
+    def _emit(self, event: Event) -> None:
+        self.state.apply(event)
+        self._step.events.append(event)
+
+    def _check_limits(self) -> None:
+        if self.plan.budget.time_left(self._now) <= 0:
+            self.stop("timeout")
+        if self.state.failed_in_a_row >= self.plan.max_failures:
+            self.stop("failures", TooManyFailures(self._failures()))
+
+    def _failures(self) -> str:
+        failed = [t for t in self.state.trials if t.status == Outcome.FAILED]
+        last = failed[-1].attempts[-1]
+        return (
+            f"{self.state.failed_in_a_row} trials in a row failed, so the study stopped; "
+            f"the last, trial {failed[-1].number}: {last.reason}\n{last.traceback}"
+        ).rstrip()
+
+    # ---- messages in
+
+    def _receive(self, message: Message) -> None:
+        match message:
+            case Report():
+                self._on_report(message)
+            case End():
+                self._on_end(message)
+            case WorkerUp():
+                self._on_worker(message)
+
+    def _on_worker(self, up: WorkerUp) -> None:
+        event_id = f"s{self.state.epoch}/w{up.worker}"
+        self._emit(WorkerStarted(id=event_id, t=self._now, worker=up.worker, pid=up.pid,
+                                 guard=up.guard, started=up.started, boot=up.boot))  # fmt: skip
+
+    def _is_open(self, attempt: AttemptId) -> bool:
+        current = self.state.open.get(attempt.trial)
+        return current is not None and current.number == attempt.attempt
+
+    def _on_report(self, report: Report) -> None:
+        if not self._is_open(report.id):
+            self._step.commands.append(Answer(report, Verdict.SUPERSEDED))
+            return
+        trial = self.state.trials[report.id.trial]
+        if trial.reports and report.number <= trial.reports[-1].number:
+            return  # a repeated message: it was logged and its answer is on the way
+        self._emit(Reported(id=f"{report.id}/r{report.number}", t=self._now, trial=trial.number,
+                            attempt=report.id.attempt, number=report.number, resource=report.resource,
+                            metrics=report.metrics))  # fmt: skip
+        self._step.commands.append(Answer(report, self._judge(report)))
+
+    def _judge(self, report: Report) -> Verdict:
+        trial = self.state.trials[report.id.trial]
+        if self.stopping:
+            return Verdict.INTERRUPT
+        verdict = self.scheduler.judge(self.history, trial, self._rng("judge"))
+        if verdict is not Verdict.CONTINUE:
+            event_id = f"{report.id}/r{report.number}/v"
+            self._emit(Judged(id=event_id, t=self._now, trial=trial.number, attempt=report.id.attempt,
+                              number=report.number, verdict=verdict.value))  # fmt: skip
+        return verdict
+
+    def _on_end(self, end: End) -> None:
+        if not self._is_open(end.id):
+            return  # the end of an attempt that was given up: nothing it says counts
+        outcome, reason = end.outcome, end.reason
+        if outcome == Outcome.COMPLETED:
+            outcome, reason = self._check_result(end)
+        elif outcome == Outcome.LOST:
+            outcome, reason = self._after_loss(end)
+        elif end.broken and not self.state.counts["completed"]:
+            # The trial did not fail, the objective's code is wrong: it runs again once that is mended.
+            outcome = Outcome.INTERRUPTED
+            self.stop("broken objective", MetricError(f"trial {end.id.trial}: {reason}"))
+        self._emit(AttemptEnded(id=f"{end.id}/end", t=self._now, trial=end.id.trial, attempt=end.id.attempt,
+                                outcome=outcome, metrics=end.metrics, reason=reason,
+                                traceback=end.traceback))  # fmt: skip
+
+    def _check_result(self, end: End) -> tuple[str, str]:
+        reports = self.state.trials[end.id.trial].reports
+        metrics: Mapping[str, float] = {**reports[-1].metrics, **end.metrics} if reports else end.metrics
+        if missing := self.state.goals.missing(metrics):
+            if self.state.counts["completed"]:
+                return Outcome.FAILED, missing
+            self.stop("broken objective", MetricError(f"trial {end.id.trial}: {missing}"))
+            return Outcome.INTERRUPTED, missing
+        if problem := self.state.goals.problem(metrics):
+            return Outcome.FAILED, problem
+        return Outcome.COMPLETED, end.reason
+
+    def _after_loss(self, end: End) -> tuple[str, str]:
+        attempts = self.state.trials[end.id.trial].attempts
+        losses = 1 + sum(a.outcome == Outcome.LOST for a in attempts)
+        if losses <= self.plan.retries:
+            return Outcome.LOST, end.reason
+        return Outcome.FAILED, f"{end.reason} ({losses} times)" if losses > 1 else end.reason
+
+    # ---- decisions out
+
+    def _rng(self, name: str) -> Any:
+        return stream(self.state.seed, name, self.state.events)
+
+    def _start_one(self) -> bool:
+        if self.state.waiting:
+            self._attempt(min(self.state.waiting))
+            return True
+        match self.scheduler.next(self.history, self._propose, self._rng("next")):
+            case Start(config):
+                self._attempt(self._create(config, self._origin()))
+                return True
+            case Resume(trial):
+                self._attempt(trial)
+                return True
+            case Finish() if not self.state.open:
+                self.stop(
+                    "done" if self.plan.budget.trials_left(len(self.state.trials)) is False else "exhausted"
+                )
+            case Wait() | Finish():
+                pass
+        return False
+
+    def _propose(self) -> Config | None:
+        created = len(self.state.trials)
+        if not self.plan.budget.trials_left(created):
+            return None
+        if self.state.initial < len(self.plan.initial_configs):
+            return self.plan.initial_configs[self.state.initial]
+        return self.searcher.suggest(self.history, stream(self.state.seed, "suggest", created))
+
+    def _origin(self) -> str:
+        return "initial" if self.state.initial < len(self.plan.initial_configs) else "searcher"
+
+    def create(self, config: Config, *, now: float) -> Step:
+        """Create and start a trial of a configuration that the caller chose."""
+        self._step, self._now = Step(), max(now, self.state.t)
+        self._attempt(self._create(config, "user"))
+        return self._step
+
+    def _create(self, config: Config, origin: str) -> int:
+        number = len(self.state.trials)
+        stored = self.state.space.config_to_json(config)
+        self._emit(TrialCreated(id=f"t{number}", t=self._now, trial=number, config=stored, origin=origin))
+        return number
+
+    def _attempt(self, number: int) -> None:
+        trial = self.state.trials[number]
+        attempt = AttemptId(number, len(trial.attempts) + 1)
+        self._emit(AttemptStarted(id=str(attempt), t=self._now, trial=number, attempt=attempt.attempt))
+        seed = derived_seed(self.state.seed, "trial", number)
+        self._step.commands.append(Submit(Job(attempt, trial.config, seed, self.plan.max_resource)))

@@ -1,0 +1,62 @@
+"""Taking a study: own it, read it, end what a dead coordinator left open.
+
+Recovery only re-queues; the ordinary loop runs the trials again.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from rung.execution._leftovers import kill_leftovers
+from rung.storage.base import Lease, Owner, Storage
+from rung.study.events import AttemptEnded, Event, Outcome, SessionStarted
+from rung.study.state import StudyState
+
+
+def take(storage: Storage, study: str, plan: Mapping[str, Any]) -> tuple[Lease, StudyState]:
+    """Own the study, or raise StudyInUse; on return its log tells of this session and nothing is open."""
+    lease = storage.acquire(study, Owner(socket.gethostname(), os.getpid(), time.time()))
+    try:
+        state = StudyState.replay(storage.read(study))
+        kill_leftovers(state.workers)
+        events = [_session(lease, state, plan), *_interrupted(state)]
+        storage.append(lease, events)
+    except BaseException:
+        storage.release(lease)
+        raise
+    for event in events:
+        state.apply(event)
+    return lease, state
+
+
+def _session(lease: Lease, state: StudyState, plan: Mapping[str, Any]) -> SessionStarted:
+    owner = {"host": lease.owner.host, "pid": lease.owner.pid}
+    return SessionStarted(id=f"s{lease.epoch}", t=state.t, epoch=lease.epoch, wall=lease.owner.since,
+                          owner=owner, plan=plan, versions=_versions())  # fmt: skip
+
+
+def _interrupted(state: StudyState) -> list[Event]:
+    return [
+        AttemptEnded(id=f"t{number}/a{attempt.number}/end", t=state.t, trial=number, attempt=attempt.number,
+                     outcome=Outcome.INTERRUPTED, metrics={}, reason="its coordinator died")
+        for number, attempt in sorted(state.open.items())
+    ]  # fmt: skip
+
+
+def _versions() -> dict[str, str]:
+    import numpy as np
+
+    from rung import __version__
+
+    return {
+        "rung": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "platform": sys.platform,
+    }
