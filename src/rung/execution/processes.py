@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import pickle
 import selectors
@@ -24,6 +25,8 @@ from rung.execution._leftovers import boot_id, start_time
 from rung.execution.base import AttemptId, End, Job, Message, Report, WorkerUp
 from rung.execution.objective import Objective
 from rung.study.events import Outcome, Verdict
+
+logger = logging.getLogger("rung")
 
 _BOOT = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[2]); "
@@ -248,6 +251,8 @@ class Processes:
                 raise WorkerError(f"worker processes die before they are ready; the last one: {how}")
         if worker.job is not None:
             outcome = Outcome.INTERRUPTED if worker.stopping else Outcome.LOST
+            if outcome is Outcome.LOST:
+                logger.warning("trial %d: worker %d died: %s", worker.job.id.trial, worker.number, how)
             self._messages.append(End(worker.job.id, outcome, reason=f"worker died: {how}"))
         self._add_worker()
 
