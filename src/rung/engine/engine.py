@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from rung.errors import Error, MetricError, TooManyFailures
 from rung.execution.base import AttemptId, End, Executor, Job, Message, Report, WorkerUp
@@ -193,7 +192,7 @@ class Engine:
         trial = self.state.trials[report.id.trial]
         if self.stopping:
             return Verdict.INTERRUPT
-        verdict = self.scheduler.judge(self.history, trial, self._rng("judge"))
+        verdict = self.scheduler.judge(self.history, trial)
         if verdict is not Verdict.CONTINUE:
             event_id = f"{report.id}/r{report.number}/v"
             self._emit(Judged(id=event_id, t=self._now, trial=trial.number, attempt=report.id.attempt,
@@ -237,14 +236,11 @@ class Engine:
 
     # ---- decisions out
 
-    def _rng(self, name: str) -> Any:
-        return stream(self.state.seed, name, self.state.events)
-
     def _start_one(self) -> bool:
         if self.state.waiting:
             self._attempt(min(self.state.waiting))
             return True
-        match self.scheduler.next(self.history, self._propose, self._rng("next")):
+        match self.scheduler.next(self.history, self._propose):
             case Start(config):
                 self._attempt(self._create(config, self._origin()))
                 return True

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from numpy.random import Generator
-
 from rung.space import Config
 from rung.study.events import Verdict
 from rung.study.history import History
@@ -42,13 +40,16 @@ Action = Start | Resume | Wait | Finish
 
 
 class Scheduler(Protocol):
-    """Decides which trials run, and for how long. A function of history and generator, without state."""
+    """Decides which trials run, and for how long. A function of history, without state.
 
-    def next(self, history: History, propose: Callable[[], Config | None], rng: Generator) -> Action:
+    One that needs chance takes it from `history.stream(name, index)`, so that a replay decides alike.
+    """
+
+    def next(self, history: History, propose: Callable[[], Config | None]) -> Action:
         """What a free worker does; `propose` asks the searcher, None means nothing left to try."""
         ...
 
-    def judge(self, history: History, trial: Trial, rng: Generator) -> Verdict:
+    def judge(self, history: History, trial: Trial) -> Verdict:
         """Whether `trial` goes on after its latest report: CONTINUE, PAUSE or STOP."""
         ...
 

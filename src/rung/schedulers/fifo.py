@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from numpy.random import Generator
-
 from rung.schedulers.base import Action, Finish, Start
 from rung.space import Config
 from rung.study.events import Verdict
@@ -17,12 +15,12 @@ from rung.study.trial import Trial
 class Fifo:
     """Start trials as workers get free and never stop one (chapter 19.2's BasicScheduler)."""
 
-    def next(self, history: History, propose: Callable[[], Config | None], rng: Generator) -> Action:
+    def next(self, history: History, propose: Callable[[], Config | None]) -> Action:
         """Start what the searcher proposes."""
         config = propose()
         return Finish() if config is None else Start(config)
 
-    def judge(self, history: History, trial: Trial, rng: Generator) -> Verdict:
+    def judge(self, history: History, trial: Trial) -> Verdict:
         """Go on."""
         return Verdict.CONTINUE
 

@@ -53,6 +53,6 @@ class History:
         """Whether a trial with this configuration exists, in constant time."""
         return self._state.seen(config)
 
-    def stream(self, name: str) -> Generator:
-        """A generator that belongs to the study and `name`: the same at every call."""
-        return stream(self._state.seed, name)
+    def stream(self, name: str, index: int = 0) -> Generator:
+        """A generator that belongs to the study, `name` and `index`: the same at every call."""
+        return stream(self._state.seed, name, index)

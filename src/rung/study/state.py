@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from functools import singledispatchmethod
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
 from typing import Any
 
@@ -109,44 +108,36 @@ class StudyState:
         """Take one more event in."""
         self.events += 1
         self.t = max(self.t, event.t)
-        self._apply(event)
+        _APPLY[type(event)](self, event)
 
-    @singledispatchmethod
-    def _apply(self, event: Event) -> None:
+    def _created_again(self, event: StudyCreated) -> None:
         raise StudyCorrupt(f"event {event.id!r}: a second {event.kind}")
 
-    @_apply.register
-    def _(self, event: SessionStarted) -> None:
+    def _session_started(self, event: SessionStarted) -> None:
         self.sessions.append(event)
         self.workers.clear()
         self.ended = ""
         self.failed_in_a_row = 0
 
-    @_apply.register
-    def _(self, event: SessionEnded) -> None:
+    def _session_ended(self, event: SessionEnded) -> None:
         self.ended = event.reason
 
-    @_apply.register
-    def _(self, event: WorkerStarted) -> None:
+    def _worker_started(self, event: WorkerStarted) -> None:
         self.workers.append(event)
 
-    @_apply.register
-    def _(self, event: FinalReportShown) -> None:
+    def _final_report_shown(self, event: FinalReportShown) -> None:
         self.looks += 1
 
-    @_apply.register
-    def _(self, event: Judged) -> None:
+    def _judged(self, event: Judged) -> None:
         pass
 
-    @_apply.register
-    def _(self, event: TrialCreated) -> None:
+    def _trial_created(self, event: TrialCreated) -> None:
         config = self.space.config_from_json(event.config)
         self._keys.add(self.space.key(config))
         self.trials.append(Trial(event.trial, config, event.origin, event.t))
         self.initial += event.origin == "initial"
 
-    @_apply.register
-    def _(self, event: AttemptStarted) -> None:
+    def _attempt_started(self, event: AttemptStarted) -> None:
         trial = self.trials[event.trial]
         if trial.attempts:
             self.counts[trial.status] -= 1
@@ -157,14 +148,12 @@ class StudyState:
         self.open[event.trial] = attempt
         self.waiting.discard(event.trial)
 
-    @_apply.register
-    def _(self, event: Reported) -> None:
+    def _reported(self, event: Reported) -> None:
         shown, held_back = self._split(event.metrics)
         report = Report(event.number, event.resource, shown, event.t, held_back)
         self.trials[event.trial].reports.append(report)
 
-    @_apply.register
-    def _(self, event: AttemptEnded) -> None:
+    def _attempt_ended(self, event: AttemptEnded) -> None:
         trial = self.trials[event.trial]
         attempt = self.open.pop(event.trial)
         attempt.ended, attempt.outcome = event.t, event.outcome
@@ -200,3 +189,17 @@ class StudyState:
             return dict(metrics), {}
         held_back = {k: v for k, v in metrics.items() if k in self._held_back}
         return {k: v for k, v in metrics.items() if k not in self._held_back}, held_back
+
+
+_APPLY: dict[type[Event], Callable[[StudyState, Any], None]] = {
+    StudyCreated: StudyState._created_again,
+    SessionStarted: StudyState._session_started,
+    SessionEnded: StudyState._session_ended,
+    WorkerStarted: StudyState._worker_started,
+    FinalReportShown: StudyState._final_report_shown,
+    Judged: StudyState._judged,
+    TrialCreated: StudyState._trial_created,
+    AttemptStarted: StudyState._attempt_started,
+    Reported: StudyState._reported,
+    AttemptEnded: StudyState._attempt_ended,
+}

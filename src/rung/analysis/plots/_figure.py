@@ -1,0 +1,76 @@
+"""What the figures have in common: how they show themselves, their colours, scales and legends."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from io import BytesIO
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from rung.errors import NoTrialError
+from rung.study.events import Outcome
+from rung.study.state import StudyState
+from rung.study.trial import Trial
+
+BEST = "#D55E00"  # Okabe and Ito's vermilion: safe for the colour-blind, and not in viridis
+INK = "#333333"
+FAINT = "#999999"
+_LARGEST = 1e100  # beyond, as in trials that diverge, matplotlib's margins overflow
+
+
+class ShownFigure(Figure):
+    """A figure that shows itself as the result of a notebook's cell; `width` and `height` are in inches.
+
+    IPython shows the figures of pyplot, and others only once pyplot was imported: a bare Figure would
+    come out as text.
+    """
+
+    def __init__(self, width: float, height: float) -> None:
+        super().__init__(figsize=(width, height), layout="constrained")
+
+    def _repr_png_(self) -> bytes:
+        png = BytesIO()
+        self.savefig(png, format="png", dpi=100)
+        return png.getvalue()
+
+
+def completed(state: StudyState) -> list[Trial]:
+    """Return the completed trials in order; raises NoTrialError if there is none."""
+    trials = [trial for trial in state.trials if trial.status == Outcome.COMPLETED]
+    if not trials:
+        raise NoTrialError(f"nothing to plot: none of {len(state.trials)} trials has completed")
+    return trials
+
+
+def value(trial: Trial) -> float:
+    """Return the tuned metric of a completed trial, the first one with several objectives."""
+    assert trial.value is not None
+    return drawn(trial.value)
+
+
+def drawn(y: float) -> float:
+    """Return `y` where it is drawn: itself, unless it is astronomical."""
+    return min(max(y, -_LARGEST), _LARGEST)
+
+
+def scale(values: Collection[float]) -> str:
+    """Return "log" if `values` are positive and span more than two decades, otherwise "linear"."""
+    low, high = min(values), max(values)
+    return "log" if low > 0 and high > 100 * low else "linear"
+
+
+def best_label(trial: Trial) -> str:
+    """Return what a legend says of the best trial."""
+    return f"best: trial {trial.number}, {value(trial):.4g}"
+
+
+def legend(axes: Axes) -> None:
+    """Add a legend if something has a label."""
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(fontsize="small")
+
+
+def counted(n: int, noun: str) -> str:
+    """Return "1 trial" or "2 trials"."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -1,0 +1,96 @@
+"""Any-time performance: the incumbent's value over time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from rung.analysis.plots._figure import (
+    BEST,
+    FAINT,
+    INK,
+    ShownFigure,
+    completed,
+    counted,
+    legend,
+    scale,
+    value,
+)
+from rung.study.events import Outcome
+from rung.study.metrics import Metric
+from rung.study.state import StudyState
+from rung.study.trial import Trial
+
+_UNITS = (("h", 3600.0), ("min", 60.0), ("s", 1.0))
+_TICKS = 3  # a unit is used once the time spans so many of it
+
+
+def figure(state: StudyState) -> Figure:
+    """Plot the best value so far over the study's clock (running time in s, min or h), and each trial.
+
+    Only trials that keep the constraints become incumbent; the others are hollow. Failed trials are ticks
+    on the time axis. With several objectives it is the first one. Raises NoTrialError if no trial has
+    completed.
+    """
+    trials = sorted(completed(state), key=_ended)
+    metric = state.goals.metrics[0]
+    unit, seconds = _unit(state.t)
+    picture = ShownFigure(6.4, 4.2)
+    axes = picture.subplots()
+    _points(axes, [t for t in trials if t.feasible], seconds, "trial", FAINT)
+    _points(axes, [t for t in trials if not t.feasible], seconds, "infeasible trial", "none")
+    _failures(axes, [_ended(t) / seconds for t in state.trials if t.status == Outcome.FAILED])
+    _steps(axes, incumbents(trials, metric), state.t, seconds)
+    axes.set(xlabel=f"running time of the study ({unit})", ylabel=metric.name)
+    axes.set_title(f"Best {metric.name} of {counted(len(trials), 'completed trial')}")
+    axes.set_xlim(left=0)
+    axes.set_yscale(scale([value(t) for t in trials]))
+    legend(axes)
+    return picture
+
+
+def incumbents(trials: Iterable[Trial], metric: Metric) -> list[tuple[float, float]]:
+    """Return when (seconds of the study's clock) the best value changed, and to what.
+
+    `trials` are completed ones in the order of their ends; infeasible ones are passed over.
+    """
+    steps: list[tuple[float, float]] = []
+    for trial in trials:
+        if trial.feasible and (not steps or metric.better(value(trial), steps[-1][1])):
+            steps.append((_ended(trial), value(trial)))
+    return steps
+
+
+def _ended(trial: Trial) -> float:
+    assert trial.ended is not None
+    return trial.ended
+
+
+def _unit(span: float) -> tuple[str, float]:
+    return next((unit for unit in _UNITS if span >= _TICKS * unit[1]), _UNITS[-1])
+
+
+def _steps(axes: Axes, steps: list[tuple[float, float]], now: float, seconds: float) -> None:
+    if steps:
+        x, y = [t / seconds for t, _ in steps], [best for _, best in steps]
+        x.append(now / seconds)  # the last one is best to this day
+        y.append(y[-1])
+        axes.step(
+            x, y, ".-", where="post", color=BEST, lw=2, markevery=range(len(steps)), label="best so far"
+        )
+
+
+def _points(axes: Axes, trials: list[Trial], seconds: float, label: str, fill: str) -> None:
+    if trials:
+        x = [_ended(trial) / seconds for trial in trials]
+        axes.scatter(
+            x, [value(t) for t in trials], s=14, c=fill, edgecolors=FAINT, lw=0.7, alpha=0.7, label=label
+        )
+
+
+def _failures(axes: Axes, times: list[float]) -> None:
+    if times:
+        bottom = axes.get_xaxis_transform()  # x in data, y in parts of the axes' height
+        axes.plot(times, [0.02] * len(times), "|", transform=bottom, color=INK, label="failed trial")

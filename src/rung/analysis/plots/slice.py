@@ -1,0 +1,139 @@
+"""Slices: the tuned metric over each hyperparameter, all others being whatever they were."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator, NullLocator
+
+from rung.analysis.plots._figure import BEST, ShownFigure, best_label, completed, counted, scale, value
+from rung.errors import NoTrialError
+from rung.space import Categorical, Distribution, Domain, Float, Int, Ordinal, Value
+from rung.study.state import StudyState
+from rung.study.trial import Trial
+
+_COLUMNS = 4
+_COLOURS = "viridis_r"  # of trial numbers: late ones are dark
+_LOG_LAWS = ("loguniform", "reciprocal", "lognorm")
+_GOLDEN = (math.sqrt(5) - 1) / 2
+_MOST = 10  # choices that are all named on an axis
+_LONGEST = 12  # characters of a choice's name
+_WIDEST = 24  # characters that fit below a panel
+
+
+def figure(state: StudyState) -> Figure:
+    """Plot the tuned metric of the completed trials over each hyperparameter, a panel for each.
+
+    A panel shows the trials in which its hyperparameter is active; constants have none. The colour is the
+    trial's number, the star the best trial. With several objectives it is the first one. Raises
+    NoTrialError if no trial has completed, or if nothing in the space can vary.
+    """
+    trials = completed(state)
+    names = [name for name in state.space if state.space[name].size != 1]
+    if not names:
+        raise NoTrialError("no slices: every hyperparameter of this space is a constant")
+    picture, panels = _panels(len(names))
+    norm = Normalize(0, max(len(state.trials) - 1, 1))
+    stars: list[Line2D] = []
+    for axes, name in zip(panels, names, strict=True):
+        _draw(axes, name, state.space[name], trials, norm)
+        stars += _star(axes, name, state.space[name], state.best)
+    panels[0].set_yscale(scale([value(trial) for trial in trials]))  # all panels share it
+    metric = state.goals.metrics[0].name
+    picture.supylabel(metric)
+    picture.suptitle(f"{metric} of {counted(len(trials), 'completed trial')}")
+    picture.colorbar(
+        ScalarMappable(norm, _COLOURS), ax=panels, label="trial", ticks=MaxNLocator(5, integer=True)
+    )
+    picture.legend(handles=stars[:1], loc="outside lower center", frameon=False)
+    return picture
+
+
+def _panels(n: int) -> tuple[Figure, list[Axes]]:
+    columns, rows = min(n, _COLUMNS), math.ceil(n / _COLUMNS)
+    picture = ShownFigure(max(2.3 * columns + 1.2, 4.8), 2.4 * rows + 0.8)
+    panels: list[Axes] = []
+    for i in range(n):
+        panels.append(picture.add_subplot(rows, columns, i + 1, sharey=panels[0] if panels else None))
+        panels[i].tick_params(labelleft=i % columns == 0, labelsize="small")
+    return picture, panels
+
+
+def _draw(axes: Axes, name: str, domain: Domain, trials: list[Trial], norm: Normalize) -> None:
+    axes.set_xlabel(name)
+    _set_up(axes, domain)
+    active = [trial for trial in trials if name in trial.config]
+    x, y = [_place(domain, trial, name) for trial in active], [value(trial) for trial in active]
+    numbers = [trial.number for trial in active]
+    axes.scatter(x, y, s=16, c=numbers, norm=norm, cmap=_COLOURS, alpha=0.8, lw=0)
+
+
+def _star(axes: Axes, name: str, domain: Domain, best: Trial | None) -> list[Line2D]:
+    if best is None or name not in best.config:
+        return []
+    x, y = [_place(domain, best, name)], [value(best)]
+    return axes.plot(x, y, "*", color=BEST, ms=13, mec="white", mew=0.7, label=best_label(best))
+
+
+def _place(domain: Domain, trial: Trial, name: str) -> float:
+    chosen, choices = trial.config[name], _choices(domain)
+    if choices is None:
+        return float(chosen)
+    # The golden ratio keeps neighbours apart without chance: the same study gives the same picture.
+    return choices.index(chosen) + 0.6 * (trial.number * _GOLDEN % 1 - 0.5)
+
+
+def _choices(domain: Domain) -> Sequence[Value] | None:
+    few = domain.size is not None and domain.size <= _MOST
+    return domain.lattice() if few or isinstance(domain, Categorical | Ordinal) else None
+
+
+def _set_up(axes: Axes, domain: Domain) -> None:
+    choices = _choices(domain)
+    if choices is not None:
+        _name(axes, choices)
+        return
+    low, high = _ends(domain)
+    _set_ticks(axes, _is_log(domain), low, high, whole=isinstance(domain, Int))
+    if math.isfinite(high - low):
+        axes.update_datalim([(low, 0), (high, 0)], updatey=False)  # what nobody tried is to be seen too
+
+
+def _set_ticks(axes: Axes, log: bool, low: float, high: float, *, whole: bool) -> None:
+    if log:
+        axes.set_xscale("log", base=2 if whole else 10)  # the sizes of layers and batches
+    if not log or high < 10 * low:  # within a decade, the ticks of a log scale are too few or too many
+        axes.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10], integer=whole))
+        axes.xaxis.set_minor_locator(NullLocator())
+    if not log or high < 10 * low or whole:
+        axes.xaxis.set_major_formatter("{x:g}")
+
+
+def _is_log(domain: Domain) -> bool:
+    if isinstance(domain, Distribution):
+        return domain.name in _LOG_LAWS and domain.support[0] >= 0
+    return isinstance(domain, Float | Int) and domain.log
+
+
+def _ends(domain: Domain) -> tuple[float, float]:
+    if isinstance(domain, Distribution):
+        return domain.support
+    assert isinstance(domain, Float | Int)
+    return domain.low, domain.high
+
+
+def _name(axes: Axes, choices: Sequence[Value]) -> None:
+    places = range(0, len(choices), math.ceil(len(choices) / _MOST))
+    names = [_short(str(choices[place])) for place in places]
+    axes.set_xlim(-0.5, len(choices) - 0.5)
+    axes.set_xticks(places, names, rotation=90 if len("  ".join(names)) > _WIDEST else 0)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…"

@@ -1,0 +1,91 @@
+"""The winner, and what may be claimed for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rung.errors import NoTrialError
+from rung.study.events import Outcome
+from rung.study.state import StudyState
+from rung.study.trial import Trial
+
+
+def best_trial(state: StudyState) -> Trial:
+    """The best feasible completed trial; raises NoTrialError with the reason if there is none."""
+    if len(state.goals.metrics) > 1:
+        names = ", ".join(m.name for m in state.goals.metrics)
+        raise NoTrialError(
+            f"with several objectives ({names}) there is no single best trial; see study.pareto_front"
+        )
+    if state.best is None:
+        raise NoTrialError(_why_none(state))
+    return state.best
+
+
+def pareto_front(state: StudyState) -> Sequence[Trial]:
+    """Feasible completed trials that no other dominates, by the first objective."""
+    candidates = [t for t in state.trials if t.status == Outcome.COMPLETED and t.feasible]
+    losses = {t.number: state.goals.losses(t.metrics) for t in candidates}
+    front: list[Trial] = []
+    for trial in sorted(candidates, key=lambda t: losses[t.number]):
+        if not any(_dominates(losses[other.number], losses[trial.number]) for other in front):
+            front.append(trial)
+    return tuple(front)
+
+
+def _dominates(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    return a != b and all(x <= y for x, y in zip(a, b, strict=True))
+
+
+def _why_none(state: StudyState) -> str:
+    completed = [t for t in state.trials if t.status == Outcome.COMPLETED]
+    if completed:
+        bounds = ", ".join(map(str, state.goals.constraints))
+        return f"none of {len(completed)} completed trials keeps {bounds}"
+    failed = next((t for t in state.trials if t.status == Outcome.FAILED), None)
+    if failed is not None:
+        return f"no trial has succeeded; the first failure, trial {failed.number}: {failed.reason}"
+    return "no trial has completed yet"
+
+
+@dataclass(frozen=True, slots=True)
+class FinalReport:
+    """The winner: what chose it, and what may be said of it."""
+
+    trial: int
+    config: Mapping[str, Any]
+    chosen_by: Mapping[str, float]
+    """The tuned metric of the winner."""
+    reported: Mapping[str, float]
+    """What `report_only` names: measured, never used to choose."""
+    looks: int
+    """How often these were looked at, this time included."""
+    trials: int
+
+    @classmethod
+    def of(cls, state: StudyState, trial: Trial) -> FinalReport:
+        """Of the winner `trial`."""
+        chosen_by = {m.name: trial.metrics[m.name] for m in state.goals.metrics}
+        return cls(
+            trial.number, dict(trial.config), chosen_by, dict(trial.held_back), state.looks, len(state.trials)
+        )
+
+    def __str__(self) -> str:
+        lines = [f"winner: trial {self.trial} of {self.trials}", *_rows(self.config)]
+        lines += [
+            f"chosen by (the best of {self.trials}, so too good to be claimed):",
+            *_rows(self.chosen_by),
+        ]
+        if self.reported:
+            lines += [f"reported (looked at {_times(self.looks)}):", *_rows(self.reported)]
+        return "\n".join(lines)
+
+
+def _rows(values: Mapping[str, Any]) -> list[str]:
+    return [f"  {k} = {v:.6g}" if isinstance(v, float) else f"  {k} = {v}" for k, v in values.items()]
+
+
+def _times(n: int) -> str:
+    return "once" if n == 1 else f"{n} times"
