@@ -49,7 +49,9 @@ def test_the_books_job_killed_twice(tmp_path):
     if not has_fashion_mnist():
         pytest.skip("no Fashion-MNIST here: neither Debian's package, nor a cache, nor a network")
     for seconds in (4.0, 6.0):
-        process = subprocess.Popen(command(tmp_path), cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command(tmp_path), cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         time.sleep(seconds)
         process.send_signal(signal.SIGKILL)
         process.wait()

@@ -106,7 +106,12 @@ def test_report_only_is_shown_by_the_final_report_alone(tmp_path):
         trial.report(epoch=1, error=config["x"], test_error=0.123456)
         return {"error": config["x"], "test_error": 0.123456, "test_accuracy": 0.9}
 
-    options = {"metric": "error", "report_only": ["test_error", "test_accuracy"], "storage": str(tmp_path), "name": "s"}
+    options = {
+        "metric": "error",
+        "report_only": ["test_error", "test_accuracy"],
+        "storage": str(tmp_path),
+        "name": "s",
+    }
     study = tune(objective, **options)
     for trial in study.trials:
         assert "test_error" not in trial.metrics
@@ -197,7 +202,9 @@ def test_the_same_seed_gives_the_same_configs_with_one_and_two_workers(searcher)
     one, two = (tune(lambda c: c["x"], seed=4, n_workers=n, searcher=searcher) for n in (1, 2))
     assert [t.config for t in one.trials] == [t.config for t in two.trials]
     assert one.seed == 4
-    assert [t.config for t in tune(lambda c: c["x"], seed=5, searcher=searcher).trials] != [t.config for t in one.trials]
+    assert [t.config for t in tune(lambda c: c["x"], seed=5, searcher=searcher).trials] != [
+        t.config for t in one.trials
+    ]
 
 
 def test_max_resource_and_seed_reach_the_objective():
@@ -260,7 +267,7 @@ def test_load(tmp_path):
     for loaded in (rung.Study.load("s", storage=str(tmp_path)), rung.Study.load(storage=str(tmp_path))):
         assert loaded.best_config == study.best_config
         assert loaded.state.digest() == study.state.digest()
-    with pytest.raises(StudyNotFound, match="no study 'z'.*there is: s"):
+    with pytest.raises(StudyNotFound, match=r"no study 'z'.*there is: s"):
         rung.Study.load("z", storage=str(tmp_path))
     with pytest.raises(StudyNotFound, match="there is no study yet"):
         rung.Study.load(storage=str(tmp_path / "empty"))
@@ -349,7 +356,10 @@ def test_one_study_has_one_owner(tmp_path):
 
 
 @settings(max_examples=30)
-@given(values=st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=1, max_size=12), seed=st.integers(0, 99))
+@given(
+    values=st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=1, max_size=12),
+    seed=st.integers(0, 99),
+)
 def test_best_is_the_best_of_what_was_told(values, seed):
     storage = MemoryStorage()
     study = rung.Study(SPACE, storage=storage, name="s", seed=seed)

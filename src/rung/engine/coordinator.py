@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from rung.engine.engine import Engine, Step
+from rung.errors import StorageError
 from rung.execution.base import AttemptId, End, Executor, Message
 from rung.space import Config
 from rung.storage.base import Lease, Storage
@@ -25,6 +27,7 @@ class Coordinator:
         self._executor = executor
         self._offset = engine.state.t - executor.now()
         self._stop = ""
+        self._torn = False
 
     def now(self) -> float:
         """The study's clock: seconds during which a coordinator was running."""
@@ -48,32 +51,51 @@ class Coordinator:
 
     def step(self, messages: Sequence[Message], capacity: int | None = None) -> Step:
         """Handle, append, act: once."""
-        step = self.engine.handle(
-            messages, now=self.now(), capacity=self._executor.capacity if capacity is None else capacity
-        )
-        if self._stop and not self.engine.stopping:
-            self.engine.stop(self._stop)
-            step.wait = 0.0
-        self._commit(step)
+        with self._whole():
+            step = self.engine.handle(
+                messages,
+                now=self.now(),
+                capacity=self._executor.capacity if capacity is None else capacity,
+            )
+            if self._stop and not self.engine.stopping:
+                self.engine.stop(self._stop)
+                step.wait = 0.0
+            self._commit(step)
         return step
 
     def create(self, config: Config) -> None:
         """Start a trial of a configuration that the caller chose."""
-        self._commit(self.engine.create(config, now=self.now()))
+        with self._whole():
+            self._commit(self.engine.create(config, now=self.now()))
 
     def note(self, event: Event) -> None:
         """Log a fact that nothing follows from."""
-        self._storage.append(self._lease, [event])
-        self.engine.state.apply(event)
+        with self._whole():
+            self._storage.append(self._lease, [event])
+            self.engine.state.apply(event)
 
     def give_up(self) -> None:
-        """End the session now: what is open is interrupted, and runs again when the study goes on."""
-        self.engine.stop("closed")
-        ends = [
-            End(AttemptId(number, a.number), Outcome.INTERRUPTED)
-            for number, a in self.engine.state.open.items()
-        ]
-        self._commit(self.engine.handle(ends, now=self.now(), capacity=0))
+        """End the session now: what is open is interrupted, and runs again when the study goes on.
+
+        After a step that was cut short nothing is written: the next session recovers from the log.
+        """
+        if self._torn:
+            return
+        with self._whole():
+            self.engine.stop("closed")
+            open_ = self.engine.state.open.items()
+            ends = [End(AttemptId(number, a.number), Outcome.INTERRUPTED) for number, a in open_]
+            self._commit(self.engine.handle(ends, now=self.now(), capacity=0))
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        # The engine folds events before they are durable. If a step does not come to its end, the live
+        # state may be ahead of the log, and nothing that follows from it may be written.
+        if self._torn:
+            raise StorageError("an earlier step of this study was cut short; open the study again to go on")
+        self._torn = True
+        yield
+        self._torn = False
 
     def _commit(self, step: Step) -> None:
         # Log, then act.

@@ -27,6 +27,7 @@ class Inline:
         self._jobs: deque[Job] = deque()
         self._verdict = Verdict.CONTINUE
         self._in_objective = False
+        self._error: BaseException | None = None
 
     def now(self) -> float:
         """Seconds of the monotonic clock."""
@@ -47,7 +48,10 @@ class Inline:
         """Run the next job to its end."""
         if not self._jobs:
             return ()
-        return (self._run(self._jobs.popleft()),)
+        end = self._run(self._jobs.popleft())
+        if self._error is not None:
+            raise self._error
+        return (end,)
 
     def interrupt(self) -> None:
         """Raise KeyboardInterrupt if user code runs; the coordinator's own code is never cut short."""
@@ -69,6 +73,11 @@ class Inline:
     def _send(self, report: Report) -> Verdict:
         assert self.deliver is not None
         self._in_objective = False
-        self.deliver((report,))
+        try:
+            self.deliver((report,))
+        except BaseException as error:  # noqa: BLE001
+            # The coordinator's trouble is not the objective's: it ends, and `poll` raises the error.
+            self._error = error
+            return Verdict.INTERRUPT
         self._in_objective = True
         return self._verdict

@@ -1,0 +1,198 @@
+"""tune(): checks everything, wires the parts, runs the loop."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from rung import searchers, views
+from rung._study import Study
+from rung.engine.coordinator import Coordinator
+from rung.engine.engine import Plan
+from rung.errors import BudgetError, Interrupted, ObjectiveError
+from rung.execution.base import Executor
+from rung.execution.inline import Inline
+from rung.execution.objective import Objective
+from rung.schedulers.base import Scheduler
+from rung.searchers.base import Searcher
+from rung.space import Space
+from rung.storage import Durability, Storage
+from rung.study.budget import Budget
+from rung.study.metrics import Goals
+from rung.study.state import StudyState
+
+logger = logging.getLogger("rung")
+
+made_by: ContextVar[Mapping[str, Any]] = ContextVar("made_by")
+"""What the log tells of the caller beside the plan; the command line sets it, to find its file again."""
+
+
+def tune(
+    objective: Callable[..., Any],
+    space: Space | Mapping[str, Any],
+    *,
+    metric: str | Mapping[str, str] = "value",
+    mode: str = "min",
+    n_trials: int | None = None,
+    timeout: str | float | timedelta | None = None,
+    n_workers: int = 1,
+    searcher: str | Searcher = "random",
+    scheduler: str | Scheduler = "fifo",
+    max_resource: int | None = None,
+    initial_configs: Sequence[Mapping[str, Any]] = (),
+    constraints: Mapping[str, str] | None = None,
+    report_only: Sequence[str] = (),
+    seed: int | None = None,
+    retries: int = 1,
+    max_failures: int = 10,
+    name: str | None = None,
+    storage: str | Storage | None = None,
+    durability: Durability = "machine",
+    progress: bool | None = None,
+) -> Study:
+    """Find the configuration in `space` for which `objective` gives the best `metric`.
+
+    The same call again goes on with the study `name`: after a crash it finishes it, after its end it does
+    nothing. Give `n_trials` or `timeout`; both are totals of the study.
+
+    Args:
+        objective: `f(config)`, `f(config, trial)` or `f(**config)`; returns a number, a dict of metrics, or
+            None if it reported by `trial.report(epoch=..., metric=...)`.
+        space: A `Space`, or a dict of names and domains: `Float`, `Int`, `Categorical`, `Ordinal`, a frozen
+            `scipy.stats` distribution, or a constant.
+        metric: The name of the tuned metric, or a dict of names and "min" or "max" for several objectives.
+        mode: "min" or "max", for a single metric.
+        n_trials: Trials in all, failed ones included.
+        timeout: Seconds of running in all, "2h", "1h 30m", or a timedelta. Trials that run then are
+            interrupted; they run again if the study goes on with a longer one.
+        n_workers: 1 runs the objective in this process, more in as many worker processes.
+        searcher: "random", "grid", "sobol", "local" or a searcher.
+        scheduler: "fifo" or a scheduler.
+        max_resource: Epochs to train for, handed to the objective as `trial.max_resource`.
+        initial_configs: Configurations to run first.
+        constraints: Bounds that the winner must keep, such as `{"model_mb": "<= 20"}`.
+        report_only: Metrics that are kept but shown by `Study.final_report` only, such as the test error.
+        seed: Of all random choices; without one it is drawn and stored.
+        retries: How often a trial whose worker died is run again.
+        max_failures: Failed trials in a row that stop the study.
+        name: Of the study; without one it is generated, shown and logged.
+        storage: A folder (default: `RUNG_STORAGE`, else "rung_studies"), or ":memory:".
+        durability: What a stored report survives: a crash of the "machine", or of any "process".
+        progress: Show it; None shows it in a terminal, a notebook, or as plain lines.
+
+    Raises:
+        Error: Some subclass, before the first trial, if an argument is wrong; MetricError if the first
+            trial gives no `metric`; TooManyFailures; StudyInUse; StudyMismatch.
+        Interrupted: After Ctrl-C, when the study has stopped cleanly.
+    """
+    space, goals = Space.of(space), Goals.of(metric, mode, constraints, report_only)
+    searcher = searchers.get(searcher)
+    bound = Objective.bind(objective, space.names, tuple(m.name for m in goals.metrics))
+    _check_numbers(n_workers=(n_workers, 1), retries=(retries, 0), max_failures=(max_failures, 1))
+    _check_budget(Budget.of(n_trials, timeout), space, searcher)
+    study = Study(
+        space, metric=metric, mode=mode, constraints=constraints, report_only=report_only, searcher=searcher,
+        scheduler=scheduler, initial_configs=initial_configs, n_trials=n_trials, timeout=timeout,
+        max_resource=max_resource, seed=seed, name=name, storage=storage, durability=durability,
+    )  # fmt: skip
+    plan = replace(study._plan, retries=retries, max_failures=max_failures)
+    if _nothing_left(study.state, plan):
+        logger.info("study %r is complete: %d trials", study.name, len(study.trials))
+    else:
+        _run(study, plan, bound, n_workers, progress)
+    return study
+
+
+def _run(study: Study, plan: Plan, objective: Objective, n_workers: int, progress: bool | None) -> None:
+    folder = study._storage.folder(study.name)
+    extra = {"n_workers": n_workers, **made_by.get({})}
+    session = study._begin(lambda: _executor(objective, n_workers, folder), plan, extra)
+    coordinator = session.coordinator
+    if isinstance(session.executor, Inline):
+        session.executor.deliver = coordinator.step
+    logger.info("study %r: %s", study.name, folder or "in memory")
+    view = views.watch(study.name, study.state, coordinator.now, plan.budget, progress=progress)
+    try:
+        with view, _signals(coordinator):
+            coordinator.run()
+    finally:
+        session.close()
+    if coordinator.engine.stopping == "interrupted":
+        raise Interrupted(_how_to_go_on(study, plan))
+
+
+def _executor(objective: Objective, n_workers: int, folder: Path | None) -> Executor:
+    if n_workers == 1:
+        return Inline(objective)
+    from rung.execution.processes import Processes
+
+    try:
+        return Processes(objective, n_workers, folder / "workers" if folder else None)
+    except ObjectiveError as error:
+        logger.warning(
+            "%s; running it in this process, one trial at a time, not by %d workers", error, n_workers
+        )
+        return Inline(objective)
+
+
+@contextmanager
+def _signals(coordinator: Coordinator) -> Iterator[None]:
+    # The first Ctrl-C (or SIGTERM) asks the study to stop; from then on a second one has its usual force.
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, handler in usual.items():
+            signal.signal(number, handler)
+
+    def on_signal(_number: int, _frame: object) -> None:
+        restore()
+        grace = coordinator.engine.plan.grace
+        logger.warning("stopping: running trials have %g s to reach a report; Ctrl-C again kills them", grace)
+        coordinator.stop("interrupted")
+
+    for number in usual:
+        signal.signal(number, on_signal)
+    try:
+        yield
+    finally:
+        restore()
+
+
+def _nothing_left(state: StudyState, plan: Plan) -> bool:
+    if state.waiting or state.open:
+        return plan.budget.time_left(state.t) <= 0 and not state.open
+    return not plan.budget.trials_left(len(state.trials)) or plan.budget.time_left(state.t) <= 0
+
+
+def _check_numbers(**limits: tuple[int, int]) -> None:
+    for name, (value, low) in limits.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < low:
+            raise BudgetError(f"{name}={value!r}; give a whole number of at least {low}")
+
+
+def _check_budget(budget: Budget, space: Space, searcher: Searcher) -> None:
+    finite = space.size is not None or isinstance(searcher, searchers.Grid)
+    if budget.n_trials is None and budget.timeout is None and not finite:
+        raise BudgetError(
+            'no budget: give n_trials=50 or timeout="2h" (the space is infinite, so the study would be)'
+        )
+
+
+def _how_to_go_on(study: Study, plan: Plan) -> str:
+    done = sum(t.is_finished for t in study.trials)
+    total = f" of {plan.budget.n_trials}" if plan.budget.n_trials else ""
+    if study._storage.folder(study.name) is None:
+        return f"study {study.name!r} stopped after {done}{total} trials; it was in memory only"
+    command = study.state.plan["command"] or "the same call"
+    return f"study {study.name!r} stopped after {done}{total} trials; it goes on by: {command}"

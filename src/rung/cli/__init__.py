@@ -1,0 +1,1 @@
+"""The `rung` command: run, resume and look at studies."""

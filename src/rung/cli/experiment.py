@@ -1,0 +1,83 @@
+"""Reading the file that `rung run` is given."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from rung.errors import Error, ObjectiveError, SpaceError
+
+OPTIONS = (
+    "metric", "mode", "n_trials", "timeout", "n_workers", "searcher", "scheduler", "max_resource",
+    "initial_configs", "constraints", "report_only", "seed", "retries", "max_failures", "name", "storage",
+)  # fmt: skip
+"""Arguments of `rung.tune` that a file may set as names of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """What a file says of a study."""
+
+    path: Path
+    function: str
+    objective: Any
+    space: Any
+    options: Mapping[str, Any]
+
+
+def load(target: str) -> Experiment:
+    """Import `FILE.py[:objective]`; raises Error with what is missing in it."""
+    path, function = _split(target)
+    if path.suffix != ".py" or not path.is_file():
+        raise Error(f"{path} is no Python file; give one that defines `objective` and `space`")
+    module = _import(path.resolve())
+    objective = getattr(module, function, None)
+    if objective is None:
+        raise ObjectiveError(f"{path} has no {function!r}; {_functions(module)}")
+    if not hasattr(module, "space"):
+        raise SpaceError(f'{path} has no `space`; add one, such as space = {{"x": rung.Float(0, 1)}}')
+    options = {name: getattr(module, name) for name in OPTIONS if hasattr(module, name)}
+    return Experiment(path.resolve(), function, objective, module.space, options)
+
+
+def _split(target: str) -> tuple[Path, str]:
+    path, colon, function = target.rpartition(":")
+    return (Path(path), function) if colon and function.isidentifier() else (Path(target), "objective")
+
+
+def _import(path: Path) -> ModuleType:
+    import cloudpickle
+
+    spec = importlib.util.spec_from_file_location(f"__rung_{path.stem}__", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    sys.path.insert(0, str(path.parent))
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise Error(f"{path} can't be imported:\n{_traceback(error, path)}") from error
+    # Workers can't import a module of this name: they get its functions and classes themselves.
+    cloudpickle.register_pickle_by_value(module)
+    return module
+
+
+def _traceback(error: BaseException, path: Path) -> str:
+    # From the user's own file on; how rung came to import it says nothing.
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename != str(path):
+        frames = frames.tb_next
+    return "".join(traceback.format_exception(type(error), error, frames)).rstrip()
+
+
+def _functions(module: ModuleType) -> str:
+    own = [n for n, v in vars(module).items() if inspect.isfunction(v) and v.__module__ == module.__name__]
+    return f"name one of its functions after a colon: {', '.join(own)}" if own else "it defines no function"

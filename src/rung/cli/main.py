@@ -1,0 +1,74 @@
+"""The entry point: commands, errors, exit codes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from rung import __version__
+from rung.cli.running import resume, run
+from rung.cli.showing import best, report, status, studies, trials
+from rung.errors import (
+    Error,
+    MetricError,
+    NoTrialError,
+    StorageError,
+    StudyInUse,
+    TooManyFailures,
+    WorkerError,
+)
+from rung.views.text import visible
+
+_CODES: tuple[tuple[type[Error], int], ...] = (
+    (NoTrialError, 1),
+    (TooManyFailures, 1),
+    (MetricError, 1),
+    (WorkerError, 1),
+    (StudyInUse, 3),
+    (StorageError, 74),
+    (Error, 2),
+)
+_INTERRUPTED = 130
+
+_EPILOG = """\b
+Exit codes:
+  0    fine
+  1    there is no best trial, or the objective failed
+  2    wrong arguments or file, no such study
+  3    another process runs the study
+  74   the study can't be written or read
+  130  interrupted by Ctrl-C; the message says how to go on
+
+--storage is a folder; without it, RUNG_STORAGE or rung_studies.
+"""
+
+
+class _Group(click.Group):
+    """The commands, with every error of rung turned into its exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stop:
+            click.echo(visible(str(stop)) or "interrupted", err=True)
+            ctx.exit(_INTERRUPTED)
+        except Error as error:
+            click.echo("\n".join(map(visible, f"error: {error}".split("\n"))), err=True)
+            ctx.exit(next(code for kind, code in _CODES if isinstance(error, kind)))
+
+
+@click.group(cls=_Group, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def commands() -> None:
+    """Find good hyperparameters, lose nothing, and look at what was found."""
+
+
+for command in (run, resume, status, best, trials, studies, report):
+    commands.add_command(command)
+
+
+def main() -> None:
+    """Run the command that the arguments name."""
+    commands.main(prog_name="rung")

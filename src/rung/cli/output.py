@@ -1,0 +1,110 @@
+"""What commands share: options, and JSON, CSV and tables on stdout."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from shutil import get_terminal_size
+from typing import Any
+
+import click
+
+from rung._study import DEFAULT_STORAGE, Study
+from rung.errors import NoTrialError
+from rung.study.trial import Trial
+from rung.views.text import number, one_line, visible
+
+
+def _default_storage(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str:
+    return value or os.environ.get("RUNG_STORAGE") or DEFAULT_STORAGE
+
+
+storage_option = click.option(
+    "--storage", metavar="FOLDER", callback=_default_storage, help="Where the studies are."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="JSON, and nothing else on stdout.")
+
+
+def write_json(data: Any) -> None:
+    """Write JSON that every reader takes: what is no finite number is null."""
+    click.echo(json.dumps(_finite(data), indent=2, allow_nan=False))
+
+
+def _finite(data: Any) -> Any:
+    if isinstance(data, float) and not math.isfinite(data):
+        return None
+    if isinstance(data, Mapping):
+        return {str(key): _finite(value) for key, value in data.items()}
+    return [_finite(value) for value in data] if isinstance(data, list | tuple) else data
+
+
+def write_csv(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write a header with every name that some row has, and the rows; None is an empty cell."""
+    buffer = io.StringIO()
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(map(visible, columns))
+    writer.writerows([_csv_cell(row.get(name)) for name in columns] for row in rows)
+    click.echo(buffer.getvalue(), nl=False)
+
+
+def _csv_cell(value: Any) -> str:
+    return "" if value is None else visible(str(value))
+
+
+def write_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Write aligned columns; on a terminal, lines are cut to its width."""
+    cells = [[one_line(name) for name in columns], *([_cell(value) for value in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    limit = get_terminal_size().columns if sys.stdout.isatty() else None
+    for line in cells:
+        text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        click.echo(text if limit is None or len(text) <= limit else f"{text[: limit - 1]}…")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return number(value) if isinstance(value, float) else one_line(str(value))
+
+
+def trial_json(trial: Trial) -> dict[str, Any]:
+    """A trial as plain types."""
+    return {
+        "trial": trial.number,
+        "status": trial.status,
+        "value": trial.value,
+        "config": trial.config,
+        "metrics": trial.metrics,
+        "origin": trial.origin,
+        "attempts": len(trial.attempts),
+        "created": trial.created,
+        "ended": trial.ended,
+        "reason": trial.reason,
+    }
+
+
+def write_best(study: Study, as_json: bool) -> None:
+    """Write the best trial, or the Pareto front of several objectives; raises NoTrialError without one."""
+    several = len(study.goals.metrics) > 1
+    winners = study.pareto_front if several else (study.best_trial,)
+    if not winners:
+        raise NoTrialError(f"study {study.name!r}: no trial has completed and keeps the constraints yet")
+    if as_json:
+        found = {"front": [trial_json(t) for t in winners]} if several else {"best": trial_json(winners[0])}
+        write_json({"study": study.name, "metric": study.goals.to_json()["metric"], **found})
+        return
+    for trial in winners:
+        _write_winner(study, trial, "not beaten in every objective" if several else "best")
+
+
+def _write_winner(study: Study, trial: Trial, title: str) -> None:
+    values = ", ".join(f"{visible(m.name)} = {trial.metrics[m.name]!r}" for m in study.goals.metrics)
+    click.echo(f"{title}: {values}  (trial {trial.number} of {len(study.trials)})")
+    for name, value in trial.config.items():
+        click.echo(f"  {visible(name)} = {visible(str(value))}")

@@ -1,0 +1,149 @@
+"""`rung run` and `rung resume`."""
+
+from __future__ import annotations
+
+import logging
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, redirect_stdout
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from rung._study import DEFAULT_STORAGE, Study
+from rung._tune import made_by, tune
+from rung.cli.experiment import Experiment, load
+from rung.cli.output import json_option, storage_option, write_best
+from rung.errors import Interrupted, StudyError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_NOT_KEPT = ("name", "storage")
+"""Flags that say which study it is, rather than how it runs."""
+
+
+def _seconds(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | float | None:
+    try:
+        return None if value is None else float(value)
+    except ValueError:
+        return value
+
+
+_budget_options = (
+    click.option("--n-trials", type=int, help="Trials in all."),
+    click.option("--timeout", metavar="TIME", callback=_seconds, help="Running time in all: 90, 2h, 1h 30m."),
+    click.option("--n-workers", type=int, help="Trials at once."),
+)
+_plan_options = (
+    click.option("--searcher", help="random, grid, sobol, local."),
+    click.option("--metric", help="The tuned metric."),
+    click.option("--mode", type=click.Choice(["min", "max"]), help="Which values of it are good."),
+    click.option("--max-resource", type=int, help="Epochs of a trial."),
+    click.option("--seed", type=int, help="Of all random choices."),
+    click.option("--durability", type=click.Choice(["machine", "process"]), help="What a report survives."),
+)
+_quiet_option = click.option("--quiet", is_flag=True, help="Show no progress.")
+
+
+def _with(*options: Callable[[Any], Any]) -> Callable[[F], F]:
+    def add(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
+
+@click.command()
+@click.argument("target", metavar="FILE.py[:OBJECTIVE]")
+@_with(*_budget_options, *_plan_options)
+@click.option("--name", help="Of the study; without it, the file's.")
+@click.option("--storage", metavar="FOLDER", help="Where the study is kept.")
+@_with(_quiet_option, json_option)
+def run(target: str, quiet: bool, as_json: bool, **flags: Any) -> None:
+    """Tune the objective of a Python file.
+
+    The same command again goes on with the study. The file defines `objective` and `space`, and may set
+    n_trials, timeout, n_workers, metric, mode and most other arguments of rung.tune by names of its own;
+    flags go before them.
+    """
+    experiment = load(target)
+    given = _given(flags)
+    options = {"name": experiment.path.stem, **experiment.options, **given}
+    _tune(experiment, options, given, quiet, as_json)
+
+
+@click.command()
+@click.argument("name")
+@_with(*_budget_options, storage_option, _quiet_option, json_option)
+def resume(name: str, storage: str, quiet: bool, as_json: bool, **flags: Any) -> None:
+    """Go on with a study that `rung run` made.
+
+    It goes up to the budget it was given, or a new one. The file is imported anew; flags of the earlier
+    command hold on.
+    """
+    plan = Study.load(name, storage=storage).state.plan
+    if "file" not in plan:
+        how = (
+            f"it goes on by: {plan['command']}" if plan.get("command") else "run the code that made it again"
+        )
+        raise StudyError(f"study {name!r} was not made by `rung run`; {how}")
+    experiment = load(f"{plan['file']}:{plan['objective']}")
+    given = {**plan["flags"], **_given(flags)}
+    budget = {key: plan[key] for key in ("n_trials", "timeout", "n_workers", "max_resource")}
+    options = {**experiment.options, **budget, **given, "name": name, "storage": storage}
+    _tune(experiment, options, given, quiet, as_json)
+
+
+def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in flags.items() if value is not None}
+
+
+def _tune(
+    experiment: Experiment, options: Mapping[str, Any], given: Mapping[str, Any], quiet: bool, as_json: bool
+) -> None:
+    command = _resume_command(options["name"], options.get("storage"))
+    token = made_by.set(
+        {
+            "file": str(experiment.path),
+            "objective": experiment.function,
+            "flags": {name: value for name, value in given.items() if name not in _NOT_KEPT},
+            "command": command,
+        }
+    )
+    # The objective of a single worker prints on this very stdout, which is to hold JSON alone.
+    stdout = redirect_stdout(sys.stderr) if as_json else nullcontext()
+    try:
+        with stdout, nullcontext() if quiet else _messages():
+            study = tune(experiment.objective, experiment.space, progress=False if quiet else None, **options)
+    except KeyboardInterrupt as stop:
+        raise (
+            stop if isinstance(stop, Interrupted) else Interrupted(f"killed; it goes on by: {command}")
+        ) from None
+    finally:
+        made_by.reset(token)
+    write_best(study, as_json)
+
+
+def _resume_command(name: str, storage: Any) -> str:
+    where = [] if not isinstance(storage, str | Path) or str(storage) == DEFAULT_STORAGE else [str(storage)]
+    return shlex.join(["rung", "resume", name, *(word for path in where for word in ("--storage", path))])
+
+
+@contextmanager
+def _messages() -> Iterator[None]:
+    """Show what rung logs, such as where the study is stored, unless the file has set up logging itself."""
+    logger, handler = logging.getLogger("rung"), logging.StreamHandler(sys.stderr)
+    if logging.getLogger().handlers or logger.handlers:
+        yield
+        return
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)

@@ -1,0 +1,47 @@
+"""The study in a notebook's cell."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from IPython.display import display
+
+from rung.views.summary import Row, Summary, closing, rows
+
+
+class Notebook:
+    """A display that is replaced twice a second, and at the end by how it ended."""
+
+    period = 0.5
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+
+    def start(self, summary: Summary) -> None:
+        """See `View`; made in the cell's own thread, so that it belongs to the cell."""
+        self._handle = display(_bundle(summary, summary.name), raw=True, display_id=True)
+
+    def update(self, summary: Summary) -> None:
+        """See `View`."""
+        self._handle.update(_bundle(summary, summary.name), raw=True)
+
+    def finish(self, summary: Summary) -> None:
+        """See `View`."""
+        self._handle.update(_bundle(summary, closing(summary)), raw=True)
+
+
+def _bundle(summary: Summary, text: str) -> dict[str, str]:
+    return {"text/html": render(summary, text), "text/plain": text}
+
+
+def render(summary: Summary, title: str) -> str:
+    """A table of the study's lines below a title."""
+    body = "".join(map(_row, rows(summary)))
+    return f"<b>{escape(title)}</b><table>{body}</table>"
+
+
+def _row(row: Row) -> str:
+    bar = "" if row.part is None else f'<progress value="{row.part:.4f}" max="1"></progress> '
+    align = 'style="text-align: left"'
+    return f"<tr><th {align}>{escape(row.label)}</th><td {align}>{bar}{escape(row.text)}</td></tr>"

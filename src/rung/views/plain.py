@@ -1,0 +1,105 @@
+"""A line per finished trial, for logs, pipes and plain terminals."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from rung.study.events import Outcome
+from rung.study.state import StudyState
+from rung.study.trial import Trial
+from rung.views.summary import Summary, closing, counts_text, varied
+from rung.views.text import duration, number, one_line, shown
+
+_LINES_A_SECOND = 20
+
+
+class Plain:
+    """Says each finished trial once, on stderr; beyond 20 a second the rest is counted."""
+
+    period = 0.2
+
+    def __init__(self, state: StudyState) -> None:
+        self._state = state
+        self._metric = state.goals.metrics[0]
+        self._seen = 0
+        self._unfinished: list[Trial] = []
+        self._best: float | None = None
+        self._second = -1
+        self._room = 0
+        self._left_out = 0
+
+    def start(self, summary: Summary) -> None:
+        """See `View`; trials of earlier sessions are only counted."""
+        self._newly_finished()
+        self._best = summary.best.value if summary.best else None
+        goal = f", {summary.n_trials} trials" if summary.n_trials else ""
+        limit = f", {duration(summary.timeout)}" if summary.timeout else ""
+        before = f"; it goes on, trials so far: {counts_text(summary)}" if summary.finished else ""
+        _say(f"study {summary.name}{goal}{limit}{before}")
+
+    def update(self, summary: Summary) -> None:
+        """See `View`."""
+        second = int(time.monotonic())
+        if second != self._second:
+            self._say_left_out()
+            self._second, self._room = second, _LINES_A_SECOND
+        for trial in self._newly_finished():
+            self._compare(trial)
+            if self._room:
+                self._room -= 1
+                _say(self._line(trial))
+            else:
+                self._left_out += 1
+
+    def finish(self, summary: Summary) -> None:
+        """See `View`."""
+        self.update(summary)
+        self._say_left_out()
+        _say(closing(summary))
+
+    def _say_left_out(self) -> None:
+        if self._left_out:
+            _say(f"... and {self._left_out} more trials")
+            self._left_out = 0
+
+    def _newly_finished(self) -> list[Trial]:
+        new = self._state.trials[self._seen :]
+        self._seen += len(new)
+        finished: list[Trial] = []
+        unfinished: list[Trial] = []
+        for trial in self._unfinished + new:
+            (finished if _is_settled(trial) else unfinished).append(trial)
+        self._unfinished = unfinished
+        return sorted(finished, key=lambda t: t.ended or 0.0)
+
+    def _line(self, trial: Trial) -> str:
+        best = "" if self._best is None else f"best {number(self._best)}"
+        took = f"({duration(_seconds(trial))})"
+        return "  ".join(filter(None, [f"trial {trial.number}", trial.status, self._said(trial), took, best]))
+
+    def _compare(self, trial: Trial) -> None:
+        value = trial.value if trial.feasible else None
+        if value is not None and (self._best is None or self._metric.better(value, self._best)):
+            self._best = value
+
+    def _said(self, trial: Trial) -> str:
+        value = trial.metrics.get(self._metric.name)
+        metric = "" if value is None else f"{one_line(self._metric.name)}={number(value)}  "
+        reason = f"  {one_line(trial.reason)}" if trial.status == Outcome.FAILED else ""
+        return f"{metric}{shown(varied(self._state.space, trial.config))}{reason}"
+
+
+def _is_settled(trial: Trial) -> bool:
+    # The loop's thread writes status, metrics and value one after the other; this one may look in between.
+    return trial.is_finished and (trial.value is not None or trial.status != Outcome.COMPLETED)
+
+
+def _seconds(trial: Trial) -> float:
+    last = trial.attempts[-1]
+    return (last.ended or last.started) - last.started
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)

@@ -1,0 +1,204 @@
+"""How a study stands, as a small value that every view renders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rung.space import Space
+from rung.study.budget import Budget
+from rung.study.events import Outcome
+from rung.study.state import StudyState
+from rung.study.trial import Attempt, Trial
+from rung.views.text import duration, number, one_line, shown
+
+ROWS = 8
+"""Running trials that are listed; the rest is counted."""
+
+_ENDINGS = {
+    "done": "done",
+    "exhausted": "done, nothing is left to try",
+    "timeout": "time is up",
+    "failures": "stopped, too many failures",
+    "broken objective": "stopped, the objective is broken",
+    "interrupted": "interrupted",
+    "closed": "closed",
+    "killed": "killed",
+    "new": "not run yet",
+    "": "cut short",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The incumbent."""
+
+    trial: int
+    value: float
+    config: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """An attempt that runs, and its last report (resource 0 before the first one)."""
+
+    trial: int
+    attempt: int
+    resource: int
+    value: float | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The failed trial of the highest number."""
+
+    trial: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How a study stands at one moment; times are seconds on the study's clock."""
+
+    name: str
+    metric: str
+    counts: Mapping[str, int]
+    """Trials that are not running, by status; none is zero."""
+    n_trials: int | None
+    elapsed: float
+    timeout: float | None
+    best: Best | None
+    running: tuple[Running, ...]
+    failure: Failure | None
+    ended: str
+    """Why the session ended; "" while it runs."""
+
+    @property
+    def finished(self) -> int:
+        """Trials that never run again."""
+        return sum(self.counts.get(status, 0) for status in ("completed", "stopped", "failed"))
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until the budget is used up, by the pace of the finished trials; None if nobody can tell."""
+        ends = [] if self.timeout is None else [self.timeout - self.elapsed]
+        if self.n_trials is not None and self.finished:
+            ends.append(self.elapsed / self.finished * (self.n_trials - self.finished))
+        return max(0.0, min(ends)) if ends else None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A labelled line; `part` in [0, 1] is how much of a budget is used."""
+
+    label: str
+    text: str
+    part: float | None = None
+
+
+def summarise(name: str, state: StudyState, now: float, budget: Budget) -> Summary:
+    """Read a state that another thread may be changing: each list and dict is copied in one step."""
+    counts = {status: n for status, n in state.counts.copy().items() if n}
+    best, metric = state.best, state.goals.metrics[0].name
+    running = state.open.copy()  # before the trials: a trial is created first, then it runs
+    trials = state.trials.copy()
+    return Summary(
+        name=name,
+        metric=metric,
+        counts=counts,
+        n_trials=budget.n_trials,
+        elapsed=now,
+        timeout=budget.timeout,
+        best=_best(state, best) if best else None,
+        running=tuple(_running(trials[i], attempt, metric, now) for i, attempt in running.items()),
+        failure=_last_failure(trials) if counts.get("failed") else None,
+        ended=state.ended,
+    )
+
+
+def _best(state: StudyState, trial: Trial) -> Best | None:
+    # The loop's thread may be between the two lines that make a trial the best.
+    return None if trial.value is None else Best(trial.number, trial.value, varied(state.space, trial.config))
+
+
+def varied(space: Space, config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The configuration without constants: they tell nothing on a line of many trials."""
+    return {name: value for name, value in config.items() if space[name].size != 1}
+
+
+def _running(trial: Trial, attempt: Attempt, metric: str, now: float) -> Running:
+    last = trial.reports[-1:]
+    resource, value = (last[0].resource, last[0].metrics.get(metric)) if last else (0, None)
+    return Running(trial.number, attempt.number, resource, value, max(0.0, now - attempt.started))
+
+
+def _last_failure(trials: list[Trial]) -> Failure | None:
+    failed = next((t for t in reversed(trials) if t.status == Outcome.FAILED), None)
+    return Failure(failed.number, failed.reason) if failed else None
+
+
+def rows(summary: Summary, most: int = ROWS) -> Iterator[Row]:
+    """The study as labelled lines, at most `most` of them for running trials."""
+    yield _trials_row(summary)
+    yield _time_row(summary)
+    if summary.best:
+        yield Row("best", best_text(summary.metric, summary.best))
+    for i, running in enumerate(summary.running[:most]):
+        yield Row("" if i else "running", _running_text(summary.metric, running))
+    if len(summary.running) > most:
+        yield Row("", f"and {len(summary.running) - most} more")
+    if summary.failure:
+        yield Row("failed", f"last: trial {summary.failure.trial}, {one_line(summary.failure.reason)}")
+
+
+def _trials_row(summary: Summary) -> Row:
+    told = counts_text(summary)
+    if summary.n_trials is None:
+        return Row("trials", told)
+    return Row(
+        "trials", f"{summary.finished} of {summary.n_trials}: {told}", summary.finished / summary.n_trials
+    )
+
+
+def _time_row(summary: Summary) -> Row:
+    left = summary.seconds_left
+    about = f", about {duration(left)} left" if left else ""
+    if summary.timeout is None:
+        return Row("time", duration(summary.elapsed) + about)
+    text = f"{duration(summary.elapsed)} of {duration(summary.timeout)}{about}"
+    return Row("time", text, min(1.0, summary.elapsed / summary.timeout))
+
+
+def counts_text(summary: Summary) -> str:
+    """Such as `10 completed, 2 failed`."""
+    return ", ".join(f"{n} {status}" for status, n in summary.counts.items()) or "none yet"
+
+
+def best_text(metric: str, best: Best) -> str:
+    """The incumbent in one line."""
+    return f"{one_line(metric)}={number(best.value)}  trial {best.trial}  {shown(best.config)}"
+
+
+def _running_text(metric: str, running: Running) -> str:
+    parts = [f"trial {running.trial}"]
+    if running.attempt > 1:
+        parts.append(f"attempt {running.attempt}")
+    if running.resource:
+        parts.append(f"epoch {running.resource}")
+    if running.value is not None:
+        parts.append(f"{one_line(metric)}={number(running.value)}")
+    return "  ".join([*parts, duration(running.seconds)])
+
+
+def ending(reason: str) -> str:
+    """Why a session ended, in words."""
+    return _ENDINGS.get(reason, reason)
+
+
+def closing(summary: Summary) -> str:
+    """How it ended, in one line."""
+    text = f"{summary.name}: {ending(summary.ended)} after {duration(summary.elapsed)}"
+    best = f"; best: {best_text(summary.metric, summary.best)}" if summary.best else ""
+    return f"{text}, trials: {counts_text(summary)}{best}"

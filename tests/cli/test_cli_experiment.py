@@ -1,0 +1,73 @@
+"""Reading an experiment's file."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from pathlib import Path
+
+import pytest
+from cli.commands import write_file
+
+from rung.cli.experiment import load
+from rung.errors import Error, ObjectiveError, SpaceError
+from rung.execution._pickling import dumps
+from rung.execution.objective import Objective
+
+
+@pytest.fixture(autouse=True)
+def _path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "beside", raising=False)
+
+
+def test_takes_the_names_that_tune_knows(tmp_path: Path) -> None:
+    path = write_file(tmp_path)
+    experiment = load(f"{path}:failing")
+    assert experiment.objective.__name__ == experiment.function == "failing"
+    assert experiment.options == {"metric": "loss", "n_trials": 6, "report_only": ["test_error"]}
+    assert list(experiment.space) == ["x", "kind"]
+
+
+def test_is_pickled_by_value(tmp_path: Path) -> None:
+    experiment = load(str(write_file(tmp_path)))
+    data = dumps(Objective.bind(experiment.objective, ("x", "kind"), ("loss",)))
+    sys.modules.pop(experiment.objective.__module__)
+    assert pickle.loads(data).function.__globals__["offset"]() == 10.0
+
+
+def test_a_colon_in_the_path_is_no_objective(tmp_path: Path) -> None:
+    folder = tmp_path / "a:b"
+    folder.mkdir()
+    assert load(str(write_file(folder))).function == "objective"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "message"),
+    [
+        ("x = 1", ObjectiveError, "has no 'objective'; it defines no function"),
+        ("def f(c): pass\ndef g(c): pass", ObjectiveError, "after a colon: f, g"),
+        ("def objective(c): pass", SpaceError, "has no `space`; add one"),
+        ("def f():\n    1 / 0\nf()", Error, "ZeroDivisionError: division by zero"),
+        ("def objective(:", Error, "SyntaxError"),
+        ("raise SystemExit(3)", Error, "SystemExit: 3"),
+    ],
+)
+def test_says_what_is_missing(tmp_path: Path, text: str, kind: type[Error], message: str) -> None:
+    path = tmp_path / "file.py"
+    path.write_text(text)
+    with pytest.raises(kind) as caught:
+        load(str(path))
+    assert message in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "importlib" not in str(caught.value)
+
+
+def test_the_traceback_begins_in_the_users_file(tmp_path: Path) -> None:
+    path = tmp_path / "file.py"
+    path.write_text("def f():\n    1 / 0\nf()")
+    with pytest.raises(Error) as caught:
+        load(str(path))
+    lines = str(caught.value).splitlines()
+    assert lines[1] == "Traceback (most recent call last):"
+    assert lines[2].strip().startswith(f'File "{path}", line 3')

@@ -1,0 +1,166 @@
+"""Commands that look at a stored study."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+import rung
+from rung.cli.main import commands
+
+EVIL = "a\x1b[31m\rred"
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> str:
+    space = {
+        "x": rung.Float(0, 1),
+        "kind": rung.Categorical([EVIL, "b"]),
+        "shape": rung.Categorical([(1, 2)]),
+    }
+    study = rung.Study(
+        space, metric="loss", report_only=["test_error"], name="s", storage=str(tmp_path), seed=1
+    )
+    for x, metrics in ((0.5, {"loss": 0.4, "test_error": 0.77777, "other": math.nan}), (0.25, {"loss": 0.3})):
+        trial = study.ask({"x": x, "kind": EVIL, "shape": (1, 2)})
+        assert trial is not None
+        study.report(trial, epoch=1, loss=0.9, test_error=0.77777)
+        study.tell(trial, metrics)
+    failing = study.ask({"x": 0.75, "kind": "b", "shape": (1, 2)})
+    assert failing is not None
+    study.fail(failing, "no \x1b[2Jluck")
+    study.close()
+    return str(tmp_path)
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(commands, arguments)
+
+
+def strict_json(text: str) -> Any:
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    return json.loads(text, parse_constant=refuse)
+
+
+@pytest.mark.parametrize("command", ["status", "best", "trials", "studies", "report"])
+@pytest.mark.parametrize("flags", [(), ("--json",)])
+def test_every_command_is_safe_on_a_terminal(storage: str, command: str, flags: tuple[str, ...]) -> None:
+    done = call(command, "--storage", storage, *flags)
+    assert done.exit_code == 0, done.output
+    assert "\x1b" not in done.stdout
+    assert "\r" not in done.stdout
+    assert done.stderr == ""
+    assert ("0.77777" in done.stdout) == ("test_error" in done.stdout) == (command == "report")
+    if flags:
+        strict_json(done.stdout)
+
+
+def test_report_alone_tells_what_is_only_reported(tmp_path: Path) -> None:
+    study = rung.Study({"x": 1}, metric="loss", report_only=["test_error"], name="r", storage=str(tmp_path))
+    trial = study.ask()
+    assert trial is not None
+    study.tell(trial, {"loss": 0.5, "test_error": 0.77777})
+    study.close()
+    assert "test_error = 0.77777" in call("report", "r", "--storage", str(tmp_path)).stdout
+    again = strict_json(call("report", "r", "--storage", str(tmp_path), "--json").stdout)
+    assert (again["reported"], again["looks"]) == ({"test_error": 0.77777}, 2)
+    for command in ("status", "best", "trials", "studies"):
+        for flags in ((), ("--json",)):
+            assert "test_error" not in call(command, "--storage", str(tmp_path), *flags).stdout
+    assert "test_error" not in call("trials", "--csv", "--storage", str(tmp_path)).stdout
+
+
+def test_status_says_how_things_stand(storage: str) -> None:
+    lines = call("status", "s", "--storage", storage).stdout.splitlines()
+    assert lines[0] == "study    s"
+    assert lines[1].startswith("state    closed")
+    assert lines[2] == "trials   2 completed, 1 failed"
+    assert lines[4] == r"best     loss=0.3  trial 1  x=0.25 kind=a\x1b[31m\rred shape=(1, 2)"
+    assert lines[5] == r"failed   last: trial 2, no \x1b[2Jluck"
+    assert lines[6].startswith(f"stored   {storage}")
+    data = strict_json(call("status", "s", "--storage", storage, "--json").stdout)
+    assert (data["state"], data["owner"], data["counts"]) == ("closed", None, {"completed": 2, "failed": 1})
+    assert data["best"]["config"] == {"x": 0.25, "kind": EVIL, "shape": [1, 2]}
+
+
+def test_status_of_a_study_that_runs(tmp_path: Path) -> None:
+    with rung.Study({"x": rung.Float(0, 1)}, metric="loss", name="s", storage=str(tmp_path)) as study:
+        trial = study.ask()
+        assert trial is not None
+        study.report(trial, epoch=2, loss=0.5)
+        text = call("status", "--storage", str(tmp_path)).stdout
+        data = strict_json(call("status", "--storage", str(tmp_path), "--json").stdout)
+        listed = strict_json(call("studies", "--storage", str(tmp_path), "--json").stdout)
+    assert "state    running: process " in text
+    assert "running  trial 0  epoch 2  loss=0.5" in text
+    assert data["running"][0]["value"] == 0.5
+    assert data["state"] == "running"
+    assert data["owner"]["pid"] == listed[0]["owner"]["pid"] > 0
+
+
+def test_a_study_that_never_ran(tmp_path: Path) -> None:
+    rung.Study({"x": rung.Float(0, 1)}, name="new one", storage=str(tmp_path))
+    assert "state    not run yet" in call("status", "--storage", str(tmp_path)).stdout
+    for command in ("best", "report"):
+        done = call(command, "new one", "--storage", str(tmp_path))
+        assert (done.exit_code, done.stderr) == (1, "error: no trial has completed yet\n")
+    assert call("trials", "--storage", str(tmp_path), "--json").stdout == "[]\n"
+    assert call("trials", "--storage", str(tmp_path), "--csv").stdout == "\n"
+    assert call("resume", "new one", "--storage", str(tmp_path)).exit_code == 2
+
+
+def test_trials_as_table_json_and_csv(storage: str) -> None:
+    table = call("trials", "--storage", storage).stdout.splitlines()
+    assert table[0].split() == ["trial", "status", "loss", "x", "kind", "shape", "seconds", "reason"]
+    assert len(table) == 4
+    assert r"no \x1b[2Jluck" in table[3]
+    rows = strict_json(call("trials", "--storage", storage, "--json").stdout)
+    assert [row["status"] for row in rows] == ["completed", "completed", "failed"]
+    assert rows[0]["metrics"]["other"] is None
+    assert rows[2]["reason"] == "no \x1b[2Jluck"
+    cells = list(csv.DictReader(call("trials", "--storage", storage, "--csv").stdout.splitlines()))
+    assert [cell["x"] for cell in cells] == ["0.5", "0.25", "0.75"]
+    assert cells[0]["kind"] == r"a\x1b[31m\rred"
+    assert call("trials", "--storage", storage, "--json", "--csv").exit_code == 2
+
+
+def test_best_of_several_objectives_is_the_front(tmp_path: Path) -> None:
+    study = rung.Study(
+        {"x": rung.Float(0, 1)}, metric={"a": "min", "b": "max"}, name="m", storage=str(tmp_path)
+    )
+    assert call("best", "--storage", str(tmp_path)).exit_code == 1
+    for a, b in ((1.0, 1.0), (2.0, 2.0), (2.0, 1.0)):
+        trial = study.ask()
+        assert trial is not None
+        study.tell(trial, {"a": a, "b": b})
+    study.close()
+    text = call("best", "--storage", str(tmp_path)).stdout
+    assert text.count("not beaten in every objective: a = ") == 2
+    front = strict_json(call("best", "--storage", str(tmp_path), "--json").stdout)["front"]
+    assert [t["trial"] for t in front] == [0, 1]
+
+
+def test_the_environment_names_the_storage(storage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNG_STORAGE", storage)
+    assert "study    s" in call("status").stdout
+
+
+def test_a_damaged_study_is_code_74(storage: str) -> None:
+    path = next(Path(storage).glob("*/study.db"))
+    path.write_bytes(path.read_bytes()[:5000])
+    done = call("status", "s", "--storage", storage)
+    assert (done.exit_code, done.stderr[:7]) == (74, "error: ")
+
+
+def test_help_tells_the_exit_codes() -> None:
+    done = call("--help")
+    assert "130  interrupted by Ctrl-C" in done.stdout
+    assert all(command in done.stdout for command in commands.commands)
