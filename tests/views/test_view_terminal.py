@@ -22,6 +22,7 @@ from rich.console import Console
 from rung.views.summary import Best, Failure, Running, Summary
 from rung.views.terminal import render
 
+CONFIG = {"learning_rate": 0.0123, "kind": "[red]a[/red]", "text": "\x1b[31mred"}
 SUMMARY = Summary(
     name="soft[red]max",
     metric="validation_error",
@@ -29,7 +30,7 @@ SUMMARY = Summary(
     n_trials=50,
     elapsed=201.0,
     timeout=7200.0,
-    best=Best(7, 0.1988, {"learning_rate": 0.0123, "kind": "[red]a[/red]", "text": "\x1b[31mred"}),
+    best=Best(7, 0.1988, {**CONFIG, "constant": 1}, CONFIG),
     running=tuple(Running(12 + i, 1, 3, 0.24, 12.0) for i in range(30)),
     failure=Failure(9, "RuntimeError: [bold]CUDA[/nonsense] \x1b[2J" + "out of memory " * 30),
     ended="",

@@ -37,6 +37,8 @@ class Best:
     trial: int
     value: float
     config: Mapping[str, Any]
+    varied: Mapping[str, Any]
+    """The configuration without constants: they tell nothing on a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +122,13 @@ def summarise(name: str, state: StudyState, now: float, budget: Budget) -> Summa
 
 def _best(state: StudyState, trial: Trial) -> Best | None:
     # The loop's thread may be between the two lines that make a trial the best.
-    return None if trial.value is None else Best(trial.number, trial.value, varied(state.space, trial.config))
+    if trial.value is None:
+        return None
+    return Best(trial.number, trial.value, trial.config, varied(state.space, trial.config))
 
 
 def varied(space: Space, config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The configuration without constants: they tell nothing on a line of many trials."""
+    """The configuration without constants."""
     return {name: value for name, value in config.items() if space[name].size != 1}
 
 
@@ -178,7 +182,7 @@ def counts_text(summary: Summary) -> str:
 
 def best_text(metric: str, best: Best) -> str:
     """The incumbent in one line."""
-    return f"{one_line(metric)}={number(best.value)}  trial {best.trial}  {shown(best.config)}"
+    return f"{one_line(metric)}={number(best.value)}  trial {best.trial}  {shown(best.varied)}"
 
 
 def _running_text(metric: str, running: Running) -> str:
