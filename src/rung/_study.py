@@ -5,31 +5,33 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import secrets
 import shlex
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from rung import analysis, schedulers, searchers
 from rung._names import generated_name
+from rung._opening import create_or_open, latest, where
 from rung.engine.coordinator import Coordinator
 from rung.engine.engine import Engine, Plan
 from rung.engine.recovery import take
-from rung.errors import MetricError, StudyError, StudyExists, StudyMismatch, StudyNotFound
-from rung.execution.base import AttemptId, End, Executor, Report
+from rung.engine.session import Session
+from rung.errors import MetricError, StudyError
+from rung.execution.base import End, Executor, Message, Report
 from rung.execution.manual import Manual
 from rung.execution.objective import Objective
 from rung.execution.running import RunningTrial
 from rung.schedulers.base import Scheduler
 from rung.searchers.base import Searcher
 from rung.space import Config, Domain, Space
-from rung.storage import Durability, Lease, Owner, Storage, open_storage
+from rung.storage import Durability, Owner, Storage, open_storage
 from rung.study.budget import Budget
-from rung.study.events import FinalReportShown, Outcome, StudyCreated, Verdict
+from rung.study.events import FinalReportShown, Outcome, Verdict
 from rung.study.metrics import Goals
 from rung.study.state import StudyState
 from rung.study.trial import Trial
@@ -39,8 +41,6 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 logger = logging.getLogger("rung")
-
-DEFAULT_STORAGE = "rung_studies"
 
 
 class Study:
@@ -80,20 +80,22 @@ class Study:
         self._searcher, self._scheduler = searchers.get(searcher), schedulers.get(scheduler)
         self._searcher.check(space)
         self._plan = Plan(Budget.of(n_trials, timeout), _distinct(space, initial_configs), max_resource)
-        self._storage = open_storage(_where(storage), durability)
+        self._storage = open_storage(where(storage), durability)
         self._name = name if name is not None else generated_name()
-        self._state = _create_or_open(self._storage, self._name, space, goals, seed)
-        self._session: _Session | None = None
+        self._state = create_or_open(self._storage, self._name, space, goals, seed)
+        self._session: Session | None = None
+        self._only_to_look_at = False
+        self._mark()
 
     @classmethod
     def load(cls, name: str | None = None, *, storage: str | Storage | None = None) -> Study:
-        """The stored study `name` (the one changed last, if None), to look at; nothing is written.
+        """The stored study `name` (the one changed last, if None), to look at.
 
         Raises StudyNotFound.
         """
         study = cls.__new__(cls)
-        study._storage = open_storage(_where(storage))
-        study._name = name if name is not None else _latest(study._storage)
+        study._storage = open_storage(where(storage))
+        study._name = name if name is not None else latest(study._storage)
         study._state = StudyState.replay(study._storage.read(study._name))
         study._searcher, study._scheduler, study._plan = (
             searchers.get("random"),
@@ -101,7 +103,13 @@ class Study:
             Plan(),
         )
         study._session = None
+        study._only_to_look_at = True
+        study._mark()
         return study
+
+    def _mark(self) -> None:
+        self._pid = os.getpid()
+        self._lock = threading.RLock()  # ask, report and tell may come from several threads
 
     # ---- what is known
 
@@ -171,8 +179,7 @@ class Study:
         Each look is counted in the log, since a number that is looked at often is soon tuned for.
         """
         trial = self.best_trial
-        event = FinalReportShown(id=f"look{self._state.looks + 1}", t=self._state.t, trial=trial.number)
-        self._log(event)
+        self._log(trial.number)
         return analysis.FinalReport.of(self._state, trial)
 
     def plot_learning_curves(self) -> Figure:
@@ -205,15 +212,15 @@ class Study:
 
         A trial that was asked for in a process that died is asked for again first.
         """
-        session = self._manual()
-        if config is None:
-            session.coordinator.step((), capacity=len(self._state.open) + 1)
-        else:
-            session.coordinator.create(self.space.validate(config))
-        assert isinstance(session.executor, Manual)
-        if not session.executor.jobs:
-            return None
-        return RunningTrial(session.executor.jobs.pop(), self._tuned, self._send)
+        with self._lock:
+            session = self._manual()
+            if config is None:
+                self._step(session, (), capacity=len(self._state.open) + 1)
+            else:
+                session.coordinator.create(self.space.validate(config))
+            assert isinstance(session.executor, Manual)
+            jobs = session.executor.jobs
+            return RunningTrial(jobs.pop(), self._tuned, self._send) if jobs else None
 
     def report(self, trial: RunningTrial, *, epoch: int | None = None, **metrics: Any) -> Verdict:
         """Record metrics of a running trial and return whether it should go on.
@@ -231,22 +238,24 @@ class Study:
 
         Raises MetricError, and the trial runs on, if the tuned metric is missing.
         """
+        self._check_mine(trial)
         metrics = Objective(lambda: None, False, False, self._tuned).read(result)
         reports = self._state.trials[trial.number].reports
         known = {**reports[-1].metrics, **metrics} if reports else metrics
         if missing := self.goals.missing(known):
             raise MetricError(f"trial {trial.number}: {missing}")
-        self._end(trial.id, End(trial.id, Outcome.COMPLETED, metrics))
+        self._end(trial, End(trial.id, Outcome.COMPLETED, metrics))
 
     def fail(self, trial: RunningTrial, reason: str) -> None:
         """End a trial that did not work."""
-        self._end(trial.id, End(trial.id, Outcome.FAILED, reason=reason))
+        self._end(trial, End(trial.id, Outcome.FAILED, reason=reason))
 
     def close(self) -> None:
         """Give the study back; trials that still run are asked for again when it goes on."""
-        if self._session is not None:
+        with self._lock:
             session, self._session = self._session, None
-            session.close()
+            if session is not None:
+                session.close()
 
     def __enter__(self) -> Study:
         return self
@@ -259,18 +268,25 @@ class Study:
     def __del__(self) -> None:
         # Without this, running a notebook's cell again would find the study in use by its own process.
         with contextlib.suppress(Exception):
-            self.close()
+            if os.getpid() == self._pid:  # not a fork's copy
+                self.close()
 
     @property
     def _tuned(self) -> tuple[str, ...]:
         return tuple(m.name for m in self.goals.metrics)
 
-    def _manual(self) -> _Session:
+    def _manual(self) -> Session:
+        if self._only_to_look_at:
+            raise StudyError(
+                f"study {self._name!r} was loaded to look at; rung.Study(space, name=...) goes on"
+            )
+        if self._session is not None and self._session.coordinator.torn:
+            self.close()  # what is in the log is what counts
         if self._session is None:
             self._session = self._begin(Manual, self._plan, {})
         return self._session
 
-    def _begin(self, start: Callable[[], Executor], plan: Plan, extra: Mapping[str, Any]) -> _Session:
+    def _begin(self, start: Callable[[], Executor], plan: Plan, extra: Mapping[str, Any]) -> Session:
         # The study is ours, and a dead coordinator's leftovers are gone, before the first worker starts.
         lease, self._state = take(self._storage, self._name, self._described(plan, extra))
         try:
@@ -279,7 +295,7 @@ class Study:
             self._storage.release(lease)
             raise
         engine = Engine(self._state, self._searcher, self._scheduler, plan)
-        return _Session(self._storage, lease, executor, Coordinator(engine, self._storage, lease, executor))
+        return Session(self._storage, lease, executor, Coordinator(engine, self._storage, lease, executor))
 
     def _described(self, plan: Plan, extra: Mapping[str, Any]) -> dict[str, Any]:
         return {
@@ -293,46 +309,49 @@ class Study:
         }
 
     def _send(self, report: Report) -> Verdict:
-        session = self._manual()
-        session.coordinator.step((report,), capacity=0)
-        assert isinstance(session.executor, Manual)
-        return session.executor.verdict
+        with self._lock:
+            session = self._manual()
+            session.coordinator.step((report,), capacity=0)
+            assert isinstance(session.executor, Manual)
+            return session.executor.verdict
 
-    def _end(self, attempt: AttemptId, end: End) -> None:
-        current = self._state.open.get(attempt.trial)
-        if self._session is None or current is None or current.number != attempt.attempt:
+    def _step(self, session: Session, messages: Sequence[Message], capacity: int) -> None:
+        if session.coordinator.step(messages, capacity=capacity).finished:
+            self.close()  # the next ask begins another session
+
+    def _end(self, trial: RunningTrial, end: End) -> None:
+        with self._lock:
+            self._check_mine(trial)
+            assert self._session is not None
+            self._step(self._session, (end,), capacity=0)
+
+    def _check_mine(self, trial: RunningTrial) -> None:
+        current = self._state.open.get(trial.number)
+        if (
+            not trial.is_of(self._send)
+            or self._session is None
+            or current is None
+            or current.number != trial.attempt
+        ):
             raise StudyError(
-                f"trial {attempt.trial}: attempt {attempt.attempt} is not running; it was told or given up"
+                f"trial {trial.number}: attempt {trial.attempt} is not running in study {self._name!r}; "
+                "it was told, given up, or asked for elsewhere"
             )
-        self._session.coordinator.step((end,), capacity=0)
 
-    def _log(self, event: FinalReportShown) -> None:
+    def _log(self, trial: int) -> None:
+        def look(epoch: int) -> FinalReportShown:
+            return FinalReportShown(id=f"s{epoch}/look{self._state.looks + 1}", t=self._state.t, trial=trial)
+
         if self._session is not None:
-            self._session.coordinator.note(event)
+            self._session.coordinator.note(look(self._state.epoch))
             return
         lease = self._storage.acquire(self._name, Owner(os.uname().nodename, os.getpid(), time.time()))
         try:
+            event = look(lease.epoch)
             self._storage.append(lease, [event])
         finally:
             self._storage.release(lease)
         self._state.apply(event)
-
-
-class _Session:
-    """A lease, and the coordinator that works under it."""
-
-    def __init__(self, storage: Storage, lease: Lease, executor: Executor, coordinator: Coordinator) -> None:
-        self.executor, self.coordinator = executor, coordinator
-        self._storage, self._lease = storage, lease
-
-    def close(self) -> None:
-        """End what is open, say why, and give the study back."""
-        try:
-            if not self.coordinator.engine.state.ended:
-                self.coordinator.give_up()
-        finally:
-            self.executor.close()
-            self._storage.release(self._lease)
 
 
 def _command() -> str:
@@ -343,46 +362,6 @@ def _command() -> str:
     return shlex.join(["python", *sys.argv] if script.suffix == ".py" else sys.argv)
 
 
-def _where(storage: str | Storage | None) -> str | Storage:
-    return storage if storage is not None else os.environ.get("RUNG_STORAGE") or DEFAULT_STORAGE
-
-
-def _latest(storage: Storage) -> str:
-    studies = storage.studies()
-    if not studies:
-        raise StudyNotFound("there is no study yet in this storage")
-    return studies[0].name
-
-
 def _distinct(space: Space, configs: Sequence[Mapping[str, Any]]) -> tuple[Config, ...]:
     valid = [space.validate(config) for config in configs]
     return tuple({space.key(config): config for config in valid}.values())
-
-
-def _create_or_open(storage: Storage, name: str, space: Space, goals: Goals, seed: int | None) -> StudyState:
-    created = StudyCreated(id="study", t=0.0, space=space.to_json(), goals=goals.to_json(),
-                           seed=secrets.randbits(32) if seed is None else seed)  # fmt: skip
-    try:
-        storage.create(name, created)
-    except StudyExists:
-        state = StudyState.replay(storage.read(name))
-        _check_same(name, state, space, goals, seed)
-        return state
-    return StudyState(created)
-
-
-def _check_same(name: str, state: StudyState, space: Space, goals: Goals, seed: int | None) -> None:
-    for difference in _differences(state, space, goals, seed):
-        raise StudyMismatch(
-            f"study {name!r} is stored with other arguments: {difference}. "
-            "Use another name= for another study, or the old arguments to go on"
-        )
-
-
-def _differences(state: StudyState, space: Space, goals: Goals, seed: int | None) -> Iterator[str]:
-    if state.space != space:
-        yield state.space.diff(space)
-    if state.goals != goals:
-        yield f"its goals are {state.goals.to_json()}, not {goals.to_json()}"
-    if seed is not None and seed != state.seed:
-        yield f"its seed is {state.seed}, not {seed}"

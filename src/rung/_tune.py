@@ -25,7 +25,7 @@ from rung.schedulers.base import Scheduler
 from rung.searchers.base import Searcher
 from rung.space import Space
 from rung.storage import Durability, Storage
-from rung.study.budget import Budget
+from rung.study.budget import Budget, whole
 from rung.study.metrics import Goals
 from rung.study.state import StudyState
 
@@ -96,7 +96,8 @@ def tune(
     space, goals = Space.of(space), Goals.of(metric, mode, constraints, report_only)
     searcher = searchers.get(searcher)
     bound = Objective.bind(objective, space.names, tuple(m.name for m in goals.metrics))
-    _check_numbers(n_workers=(n_workers, 1), retries=(retries, 0), max_failures=(max_failures, 1))
+    n_workers, retries = whole("n_workers", n_workers, 1), whole("retries", retries, 0)
+    max_failures = whole("max_failures", max_failures, 1)
     _check_budget(Budget.of(n_trials, timeout), space, searcher)
     study = Study(
         space, metric=metric, mode=mode, constraints=constraints, report_only=report_only, searcher=searcher,
@@ -149,7 +150,9 @@ def _signals(coordinator: Coordinator) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    # What a shell ignores for a job in the background, or a C library handles, stays as it is.
+    usual = {number: handler for number, handler in handlers.items() if handler not in {signal.SIG_IGN, None}}
 
     def restore() -> None:
         for number, handler in usual.items():
@@ -173,12 +176,6 @@ def _nothing_left(state: StudyState, plan: Plan) -> bool:
     if state.waiting or state.open:
         return plan.budget.time_left(state.t) <= 0 and not state.open
     return not plan.budget.trials_left(len(state.trials)) or plan.budget.time_left(state.t) <= 0
-
-
-def _check_numbers(**limits: tuple[int, int]) -> None:
-    for name, (value, low) in limits.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < low:
-            raise BudgetError(f"{name}={value!r}; give a whole number of at least {low}")
 
 
 def _check_budget(budget: Budget, space: Space, searcher: Searcher) -> None:

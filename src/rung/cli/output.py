@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import math
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from shutil import get_terminal_size
@@ -14,14 +13,15 @@ from typing import Any
 
 import click
 
-from rung._study import DEFAULT_STORAGE, Study
+from rung._opening import where
+from rung._study import Study
 from rung.errors import NoTrialError
 from rung.study.trial import Trial
 from rung.views.text import number, one_line, visible
 
 
 def _default_storage(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str:
-    return value or os.environ.get("RUNG_STORAGE") or DEFAULT_STORAGE
+    return str(where(value))
 
 
 storage_option = click.option(

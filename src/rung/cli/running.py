@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 import click
 
-from rung._study import DEFAULT_STORAGE, Study
+from rung._opening import DEFAULT_STORAGE
+from rung._study import Study
 from rung._tune import made_by, tune
 from rung.cli.experiment import Experiment, load
 from rung.cli.output import json_option, storage_option, write_best

@@ -27,14 +27,15 @@ class Coordinator:
         self._executor = executor
         self._offset = engine.state.t - executor.now()
         self._stop = ""
-        self._torn = False
+        self.torn = False
+        """Whether a step was cut short, so that `engine.state` may be ahead of the log."""
 
     def now(self) -> float:
         """The study's clock: seconds during which a coordinator was running."""
         return self._executor.now() + self._offset
 
     def stop(self, reason: str) -> None:
-        """Ask the loop to stop soon; may be called from a signal handler or another thread."""
+        """Ask the loop to stop soon; called from a signal handler in the loop's own thread."""
         self._stop = self._stop or reason
         self._executor.interrupt()
 
@@ -52,14 +53,13 @@ class Coordinator:
     def step(self, messages: Sequence[Message], capacity: int | None = None) -> Step:
         """Handle, append, act: once."""
         with self._whole():
+            if self._stop:
+                self.engine.stop(self._stop)
             step = self.engine.handle(
                 messages,
                 now=self.now(),
                 capacity=self._executor.capacity if capacity is None else capacity,
             )
-            if self._stop and not self.engine.stopping:
-                self.engine.stop(self._stop)
-                step.wait = 0.0
             self._commit(step)
         return step
 
@@ -79,7 +79,7 @@ class Coordinator:
 
         After a step that was cut short nothing is written: the next session recovers from the log.
         """
-        if self._torn:
+        if self.torn:
             return
         with self._whole():
             self.engine.stop("closed")
@@ -91,11 +91,11 @@ class Coordinator:
     def _whole(self) -> Iterator[None]:
         # The engine folds events before they are durable. If a step does not come to its end, the live
         # state may be ahead of the log, and nothing that follows from it may be written.
-        if self._torn:
+        if self.torn:
             raise StorageError("an earlier step of this study was cut short; open the study again to go on")
-        self._torn = True
+        self.torn = True
         yield
-        self._torn = False
+        self.torn = False
 
     def _commit(self, step: Step) -> None:
         # Log, then act.

@@ -117,10 +117,11 @@ class Engine:
 
         `now` is the study's clock in seconds; `capacity` is how many attempts may run at once.
         """
-        self._step, self._now = Step(), max(now, self.state.t)
+        self._now = max(now, self.state.t)
+        self._check_time()
         for message in messages:
             self._receive(message)
-        self._check_limits()
+        self._check_failures()
         while not self.stopping and len(self.state.open) < capacity and self._start_one():
             pass
         if self.stopping and not self.state.open:
@@ -129,7 +130,11 @@ class Engine:
         elif not self.stopping:
             left = self.plan.budget.time_left(self._now)
             self._step.wait = None if math.isinf(left) else max(0.0, left)
-        return self._step
+        return self._taken()
+
+    def _taken(self) -> Step:
+        step, self._step = self._step, Step()
+        return step
 
     def stop(self, reason: str, error: Error | None = None) -> None:
         """Start nothing more; attempts that run are asked to end, and run again when the study goes on."""
@@ -142,9 +147,11 @@ class Engine:
         self.state.apply(event)
         self._step.events.append(event)
 
-    def _check_limits(self) -> None:
+    def _check_time(self) -> None:
         if self.plan.budget.time_left(self._now) <= 0:
             self.stop("timeout")
+
+    def _check_failures(self) -> None:
         if self.state.failed_in_a_row >= self.plan.max_failures:
             self.stop("failures", TooManyFailures(self._failures()))
 
@@ -205,7 +212,8 @@ class Engine:
         outcome, reason = end.outcome, end.reason
         if outcome == Outcome.COMPLETED:
             outcome, reason = self._check_result(end)
-        elif outcome == Outcome.LOST:
+        elif outcome == Outcome.LOST or (outcome == Outcome.INTERRUPTED and not self.stopping):
+            # Interrupted though nobody asked: the objective raised KeyboardInterrupt itself.
             outcome, reason = self._after_loss(end)
         elif end.broken and not self.state.counts["completed"]:
             # The trial did not fail, the objective's code is wrong: it runs again once that is mended.
@@ -247,7 +255,7 @@ class Engine:
             case Resume(trial):
                 self._attempt(trial)
                 return True
-            case Finish() if not self.state.open:
+            case Wait() | Finish() if not self.state.open:
                 self.stop(
                     "done" if self.plan.budget.trials_left(len(self.state.trials)) is False else "exhausted"
                 )
@@ -259,18 +267,21 @@ class Engine:
         created = len(self.state.trials)
         if not self.plan.budget.trials_left(created):
             return None
-        if self.state.initial < len(self.plan.initial_configs):
-            return self.plan.initial_configs[self.state.initial]
+        if (config := self._next_initial()) is not None:
+            return config
         return self.searcher.suggest(self.history, stream(self.state.seed, "suggest", created))
 
     def _origin(self) -> str:
-        return "initial" if self.state.initial < len(self.plan.initial_configs) else "searcher"
+        return "initial" if self._next_initial() is not None else "searcher"
+
+    def _next_initial(self) -> Config | None:
+        return next((c for c in self.plan.initial_configs if not self.state.seen(c)), None)
 
     def create(self, config: Config, *, now: float) -> Step:
         """Create and start a trial of a configuration that the caller chose."""
-        self._step, self._now = Step(), max(now, self.state.t)
+        self._now = max(now, self.state.t)
         self._attempt(self._create(config, "user"))
-        return self._step
+        return self._taken()
 
     def _create(self, config: Config, origin: str) -> int:
         number = len(self.state.trials)

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 _HEADER = struct.Struct(">I")
 _CHUNK = 1 << 16
+_LONGEST = 1 << 26
+"""Bytes of a frame; what claims to be longer is none."""
 
 
 class Channel:
@@ -28,14 +30,17 @@ class Channel:
         self._socket.sendall(_HEADER.pack(len(frame)) + frame)
 
     def receive(self) -> bytes | None:
-        """Wait for one frame; None at the end."""
+        """Wait for one frame; None at the end; ValueError if what came is none."""
         while (frame := self._next()) is None:
             if not self._fill():
                 return None
         return frame
 
     def available(self) -> Iterator[bytes]:
-        """The frames that are here already; call it when the socket is readable or has ended."""
+        """The frames that are here already; call it when the socket is readable or has ended.
+
+        Raises ValueError if what came is no frame.
+        """
         while self._fill(socket.MSG_DONTWAIT):
             pass
         while (frame := self._next()) is not None:
@@ -60,6 +65,9 @@ class Channel:
         if len(self._buffer) < _HEADER.size:
             return None
         end = _HEADER.size + _HEADER.unpack_from(self._buffer)[0]
+        if end > _LONGEST:
+            self._buffer.clear()
+            raise ValueError("a frame that nobody of ours sent")
         if len(self._buffer) < end:
             return None
         frame = bytes(self._buffer[_HEADER.size : end])

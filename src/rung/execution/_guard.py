@@ -31,6 +31,7 @@ def main(arguments: Sequence[str]) -> None:
     control, channel, command = int(arguments[0]), int(arguments[1]), list(arguments[2:])
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    os.set_inheritable(control, False)  # whoever inherited it could speak for us, and keep it open after us
     wake = _wake_on_child_exit()
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)  # orphans of the worker become ours, even those that left its group
     worker = _start(channel, command)

@@ -6,12 +6,13 @@ nothing an objective does can make the coordinator run code.
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import pickle
 import socket
 import sys
 import traceback
+from json import dumps  # bound now: an objective may patch the module
 from typing import Any
 
 from rung.execution._channel import Channel
@@ -32,8 +33,9 @@ def main(fd: int) -> None:
     _say(channel, "ready")
     while (frame := channel.receive()) is not None:
         _run(channel, objective, pickle.loads(frame))
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):  # closed or replaced by the objective, or a full disk
+                stream.flush()
 
 
 def _load(channel: Channel) -> Objective | None:
@@ -63,6 +65,6 @@ def _run(channel: Channel, objective: Objective, job: Job) -> None:
 
 def _say(channel: Channel, what: str, **body: Any) -> None:
     try:
-        channel.send(json.dumps({"what": what, **body}).encode())
+        channel.send(dumps({"what": what, **body}).encode())
     except OSError:
         os._exit(1)

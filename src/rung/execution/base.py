@@ -31,7 +31,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class WorkerUp:
-    """A worker process is ready."""
+    """A worker process has started."""
 
     worker: int
     pid: int

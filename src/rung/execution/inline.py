@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from rung.execution.base import AttemptId, Deliver, End, Job, Message, Report
 from rung.execution.objective import Objective
 from rung.execution.running import run_attempt
-from rung.study.events import Verdict
+from rung.study.events import Outcome, Verdict
 
 
 class Inline:
@@ -27,6 +27,7 @@ class Inline:
         self._jobs: deque[Job] = deque()
         self._verdict = Verdict.CONTINUE
         self._in_objective = False
+        self._interrupted = False
         self._error: BaseException | None = None
 
     def now(self) -> float:
@@ -55,6 +56,7 @@ class Inline:
 
     def interrupt(self) -> None:
         """Raise KeyboardInterrupt if user code runs; the coordinator's own code is never cut short."""
+        self._interrupted = True
         if self._in_objective:
             raise KeyboardInterrupt
 
@@ -64,9 +66,11 @@ class Inline:
     def _run(self, job: Job) -> End:
         self._in_objective = True
         try:
+            if self._interrupted:  # since this job was submitted
+                raise KeyboardInterrupt
             return run_attempt(self._objective, job, self._send)
-        except KeyboardInterrupt:  # it came between the objective's end and here
-            return End(job.id, "interrupted", reason="interrupted by Ctrl-C")
+        except KeyboardInterrupt:  # it came just before the objective began, or just after it ended
+            return End(job.id, Outcome.INTERRUPTED, reason="KeyboardInterrupt")
         finally:
             self._in_objective = False
 
@@ -77,7 +81,7 @@ class Inline:
             self.deliver((report,))
         except BaseException as error:  # noqa: BLE001
             # The coordinator's trouble is not the objective's: it ends, and `poll` raises the error.
-            self._error = error
+            self._error = self._error or error
             return Verdict.INTERRUPT
         self._in_objective = True
-        return self._verdict
+        return Verdict.INTERRUPT if self._interrupted else self._verdict

@@ -62,7 +62,7 @@ class _Worker:
             self.guard = subprocess.Popen(
                 [sys.executable, "-I", "-S", _guard.__file__,
                  str(guard_end.fileno()), str(worker_end.fileno()),
-                 sys.executable, "-c", _BOOT, str(worker_end.fileno()), json.dumps(sys.path)],
+                 sys.executable, "-P", "-c", _BOOT, str(worker_end.fileno()), _search_path()],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True,
                 pass_fds=(guard_end.fileno(), worker_end.fileno()),
             )  # fmt: skip
@@ -103,8 +103,12 @@ class Processes:
         self._wake, self._waker = socket.socketpair()
         self._waker.setblocking(False)
         self._selector.register(self._wake, selectors.EVENT_READ, None)
-        for _ in range(n_workers):
-            self._add_worker()
+        try:
+            for _ in range(n_workers):
+                self._add_worker()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def capacity(self) -> int:
@@ -196,6 +200,10 @@ class Processes:
         return next((w for w in self._workers.values() if w.job is not None and w.job.id == attempt), None)
 
     def _assign(self) -> None:
+        if len(self._workers) < min(
+            self._capacity, len(self._jobs)
+        ):  # one that was stopped is not replaced before
+            self._add_worker()
         for worker in self._workers.values():
             if self._jobs and worker.ready and worker.job is None and not worker.stopping:
                 worker.job = self._jobs.popleft()
@@ -211,10 +219,18 @@ class Processes:
         if which == "control":
             self._bury(worker)
             return
-        for frame in worker.channel.available():
-            self._hear(worker, json.loads(frame))
+        self._listen(worker)
         if worker.channel.ended:
             self._selector.unregister(worker.channel)  # its guard will tell how it died
+
+    def _listen(self, worker: _Worker) -> None:
+        try:
+            said = [json.loads(frame) for frame in worker.channel.available()]
+        except ValueError:  # the objective wrote into our line
+            worker.kill()
+            return
+        for what in said:
+            self._hear(worker, what)
 
     def _hear(self, worker: _Worker, said: dict[str, Any]) -> None:
         match said.pop("what"):
@@ -226,7 +242,11 @@ class Processes:
                 worker.ready, self._failed_starts = True, 0
                 self._assign()
             case "broken":
-                raise WorkerError(f"the objective can't be loaded in a worker process:\n{said['traceback']}")
+                raise WorkerError(
+                    f"the objective can't be loaded in a worker process:\n{said['traceback']}"
+                    "(a module that only this process can import: put its folder on PYTHONPATH, or call "
+                    "cloudpickle.register_pickle_by_value(module))"
+                )
             case "report" if worker.job is not None:
                 self._messages.append(Report(worker.job.id, **said))
             case "end" if worker.job is not None:
@@ -236,8 +256,7 @@ class Processes:
 
     def _bury(self, worker: _Worker) -> None:
         status = worker.control.recv(64)
-        for frame in worker.channel.available():
-            self._hear(worker, json.loads(frame))
+        self._listen(worker)
         del self._workers[worker.number]
         for item in (worker.channel, worker.control):
             with contextlib.suppress(KeyError):
@@ -254,7 +273,8 @@ class Processes:
             if outcome is Outcome.LOST:
                 logger.warning("trial %d: worker %d died: %s", worker.job.id.trial, worker.number, how)
             self._messages.append(End(worker.job.id, outcome, reason=f"worker died: {how}"))
-        self._add_worker()
+        if not worker.stopping:
+            self._add_worker()
 
     def _enforce_deadlines(self) -> None:
         for worker in self._workers.values():
@@ -273,8 +293,14 @@ def _describe(status: int) -> str:
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         hint = " (out of memory?)" if number == signal.SIGKILL else ""
-        return f"killed by {signal.Signals(number).name}{hint}"
+        names = {known.value: known.name for known in signal.Signals}
+        return f"killed by {names.get(number, f'signal {number}')}{hint}"
     return f"exit code {os.WEXITSTATUS(status)}"
+
+
+def _search_path() -> str:
+    # Tools put other things than strings there, which the import system skips.
+    return json.dumps([entry for entry in sys.path if isinstance(entry, str)])
 
 
 def _environment(n_workers: int) -> dict[str, str]:

@@ -73,6 +73,7 @@ class RunningTrial:
         self._resource = 0
         self._lock = threading.Lock()
         self._pid = os.getpid()
+        self._over = False
 
     def report(self, *, epoch: int | None = None, **metrics: Any) -> None:
         """Record metrics at an epoch (1, 2, ...; without `epoch` the next one).
@@ -90,12 +91,23 @@ class RunningTrial:
     def record(self, epoch: int | None, metrics: Mapping[str, Any]) -> tuple[Verdict, str]:
         """Record like `report`, but return the verdict, and why the trial has failed ("" if it has not)."""
         with self._lock:
+            if self._over:
+                raise TrialInterrupted(f"{self.id} is over")
             values = self._check(epoch, metrics)
             self._resource = self._resource + 1 if epoch is None else int(epoch)
             self._reports += 1
             verdict = self._send(Report(self._job.id, self._reports, self._resource, values))
         bad = next((name for name in self._tuned if not math.isfinite(values.get(name, 0.0))), None)
         return verdict, f"{bad} is {values[bad]} at epoch {self._resource}" if bad else ""
+
+    def close(self) -> None:
+        """Take no more reports: a thread that lives on must not speak for the next attempt."""
+        with self._lock:
+            self._over = True
+
+    def is_of(self, send: Send) -> bool:
+        """Whether this trial reports by `send`."""
+        return self._send == send
 
     @property
     def id(self) -> AttemptId:
@@ -105,7 +117,7 @@ class RunningTrial:
     def _check(self, epoch: int | None, metrics: Mapping[str, Any]) -> dict[str, float]:
         if os.getpid() != self._pid:
             raise MetricError("trial.report() was called in a child process; report from the objective's own")
-        if epoch is not None and (isinstance(epoch, bool) or int(epoch) != epoch or epoch <= self._resource):
+        if epoch is not None and not (_is_whole(epoch) and epoch > self._resource):
             raise MetricError(
                 f"epoch={epoch!r} reported after epoch {self._resource}; epochs are whole numbers that grow"
             )
@@ -116,16 +128,28 @@ class RunningTrial:
         return values
 
 
+def _is_whole(epoch: Any) -> bool:
+    try:
+        return not isinstance(epoch, bool) and int(epoch) == epoch
+    except (TypeError, ValueError, OverflowError):
+        return False
+
+
 def run_attempt(objective: Objective, job: Job, send: Send) -> End:
     """Run one attempt to its end, whatever the objective does, and measure it."""
-    usage = Usage()
+    usage, process = Usage(), os.getpid()
     try:
         trial = RunningTrial(job, objective.metrics, send)
-        metrics = objective(trial.config, trial)
+        try:
+            metrics = objective(trial.config, trial)
+        finally:
+            if os.getpid() != process:  # a forked child that should have ended by itself
+                os._exit(0)
+            trial.close()
     except TrialEnded as ended:
         return End(job.id, ended.outcome, usage.measure(), str(ended))
     except KeyboardInterrupt:
-        return End(job.id, Outcome.INTERRUPTED, usage.measure(), "interrupted by Ctrl-C")
+        return End(job.id, Outcome.INTERRUPTED, usage.measure(), "KeyboardInterrupt")
     except MetricError as error:
         return End(job.id, Outcome.FAILED, usage.measure(), str(error), _traceback(), broken=True)
     except BaseException as error:  # noqa: BLE001 -- whatever user code raises, SystemExit included, is data

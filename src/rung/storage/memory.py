@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from rung.errors import LeaseLost, StudyExists, StudyInUse, StudyNotFound
+from rung.errors import LeaseLost, StorageError, StudyExists, StudyInUse, StudyNotFound
 from rung.storage.base import Lease, Owner, StudyInfo, check_name
 from rung.study.events import Event, StudyCreated
 
@@ -16,6 +16,7 @@ from rung.study.events import Event, StudyCreated
 @dataclass(slots=True)
 class _Log:
     events: list[Event]
+    ids: set[str]
     epoch: int = 0
     owner: Owner | None = None
     changed: float = field(default_factory=time.time)
@@ -32,7 +33,7 @@ class MemoryStorage:
         check_name(study)
         if study in self._logs:
             raise StudyExists(f"study {study!r} is there already")
-        self._logs[study] = _Log([created])
+        self._logs[study] = _Log([created], {created.id})
 
     def acquire(self, study: str, owner: Owner) -> Lease:
         """See `Storage`."""
@@ -49,7 +50,13 @@ class MemoryStorage:
             raise LeaseLost(
                 f"study {lease.study!r} was taken over by {log.owner}; this process wrote nothing since"
             )
+        ids = {event.id for event in events}
+        if len(ids) < len(events) or not ids.isdisjoint(log.ids):
+            raise StorageError(
+                f"study {lease.study!r}: the log can't be written: an event's id is there already"
+            )
         log.events.extend(events)
+        log.ids |= ids
         log.changed = time.time()
         return len(log.events)
 

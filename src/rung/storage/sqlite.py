@@ -19,6 +19,7 @@ import shutil
 import sqlite3
 import tempfile
 import time
+import weakref
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -46,6 +47,11 @@ CREATE TRIGGER event_is_never_deleted BEFORE DELETE ON event BEGIN SELECT RAISE(
 """
 _INSERT = "INSERT INTO event (seq, id, epoch, t, kind, body, crc) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _SYNCHRONOUS = {"machine": "FULL", "process": "NORMAL"}
+
+
+# A forked child shares our locks, and would hold them after our death.
+_LOCKS: weakref.WeakSet[IO[str]] = weakref.WeakSet()
+os.register_at_fork(after_in_child=lambda: [lock.close() for lock in _LOCKS])
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +102,8 @@ class SqliteStorage:
         folder = self._existing(study)
         lock = _lock(folder / "study.lock", study, owner)
         try:
-            connection = sqlite3.connect(folder / "study.db", isolation_level=None, timeout=10.0)
-            connection.execute(f"PRAGMA synchronous={self._synchronous}")
-            connection.execute("PRAGMA fullfsync=1")  # macOS: a sync that reaches the disk
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("UPDATE meta SET value = value + 1 WHERE key = 'epoch'")
-            epoch = _epoch(connection)
-            connection.execute("COMMIT")
+            connection = _open_for_writing(folder / "study.db", self._synchronous)
+            epoch = _raise_epoch(connection)
         except sqlite3.Error as error:
             lock.close()
             raise StorageError(f"study {study!r} in {folder} can't be opened for writing: {error}") from error
@@ -156,7 +157,7 @@ class SqliteStorage:
     def studies(self) -> Sequence[StudyInfo]:
         """See `Storage`. Folders that hold no readable study are left out."""
         infos = []
-        for path in self._root.glob("*/study.db"):
+        for path in self._root.glob("[!.]*/study.db"):
             with contextlib.suppress(sqlite3.Error, OSError, TypeError):
                 with contextlib.closing(_open_readonly(path)) as db:
                     (name,) = db.execute("SELECT value FROM meta WHERE key = 'name'").fetchone()
@@ -174,7 +175,9 @@ class SqliteStorage:
 
     def _existing(self, study: str) -> Path:
         folder = self._folder(study)
-        if not (folder / "study.db").is_file():
+        if folder.is_dir() and not (folder / "study.db").is_file():
+            raise StudyCorrupt(f"study {study!r}: {folder} holds no study.db; move it away to begin anew")
+        if not folder.is_dir():
             known = ", ".join(info.name for info in self.studies()[:5])
             hint = f"; there is: {known}" if known else "; there is none"
             raise StudyNotFound(f"no study {study!r} in {self._root}{hint}")
@@ -212,32 +215,69 @@ def _event(row: tuple[int, str, int, float, str, str, int], expected: int, path:
         raise StudyCorrupt(f"{path}: event {expected} can't be read: {error}") from error
 
 
+def _open_for_writing(path: Path, synchronous: str) -> sqlite3.Connection:
+    # Any thread may use it: the coordinator lets one in at a time.
+    db = sqlite3.connect(path, isolation_level=None, timeout=10.0, check_same_thread=False)
+    db.execute(f"PRAGMA synchronous={synchronous}")
+    db.execute("PRAGMA fullfsync=1")  # macOS: a sync that reaches the disk
+    return db
+
+
+def _raise_epoch(db: sqlite3.Connection) -> int:
+    try:
+        db.execute("BEGIN IMMEDIATE")
+        db.execute("UPDATE meta SET value = value + 1 WHERE key = 'epoch'")
+        epoch = _epoch(db)
+        db.execute("COMMIT")
+    except sqlite3.Error:
+        db.close()
+        raise
+    return epoch
+
+
 def _epoch(db: sqlite3.Connection) -> int:
     return int(db.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()[0])
 
 
 def _open_readonly(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=10.0)
+    # SQLite reads a WAL database by writing beside it; where that can't be, nobody else writes either.
+    still = not os.access(path.parent, os.W_OK) and not path.with_name("study.db-wal").exists()
+    db = sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable={still:d}", uri=True, timeout=10.0)
     for pragma in ("query_only=1", "trusted_schema=0", "cell_size_check=1"):
         db.execute(f"PRAGMA {pragma}")
     return db
 
 
 def _lock(path: Path, study: str, owner: Owner) -> IO[str]:
-    file = open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+")  # noqa: SIM115, PTH123 -- kept while the lease lives
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        file = open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+")  # noqa: SIM115, PTH123 -- kept while the lease lives
+    except OSError as error:
+        raise StorageError(f"study {study!r}: {path} can't be written: {error.strerror}") from error
+    try:
+        _flock(file)
     except OSError as error:
         holder = _read_owner(path)
         file.close()
-        raise StudyInUse(
-            f"study {study!r} is run by {holder or 'another process'}; "
-            "wait for it, stop it, or use another name"
-        ) from error
+        mine = holder is not None and (holder.host, holder.pid) == (owner.host, owner.pid)
+        mend = (
+            "it is this one: close() the other Study" if mine else "wait for it, stop it, or use another name"
+        )
+        raise StudyInUse(f"study {study!r} is run by {holder or 'another process'}; {mend}") from error
+    _LOCKS.add(file)
     file.truncate(0)
     json.dump(asdict(owner), file)
     file.flush()
     return file
+
+
+def _flock(file: IO[str], tries: int = 5) -> None:
+    # Somebody who only looks (`_holder`) holds the lock for a moment.
+    for _ in range(tries - 1):
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        time.sleep(0.02)
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _holder(path: Path) -> Owner | None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import operator
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from rung.errors import BudgetError
 
@@ -24,6 +26,17 @@ def seconds(duration: str | float | timedelta, name: str = "timeout") -> float:
             f'{name}={duration!r}; give seconds, a timedelta, or text such as "90s", "2h", "1h 30m"'
         )
     return value
+
+
+def whole(name: str, value: Any, low: int) -> int:
+    """The argument `name` as an int (numpy's are taken too); raises BudgetError unless it is >= `low`."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = low - 1
+    if isinstance(value, bool) or number < low:
+        raise BudgetError(f"{name}={value!r}; give a whole number of at least {low}")
+    return number
 
 
 def _seconds(duration: str | float | timedelta) -> float:
@@ -50,11 +63,8 @@ class Budget:
     @classmethod
     def of(cls, n_trials: int | None, timeout: str | float | timedelta | None) -> Budget:
         """Build from what `tune` takes; raises BudgetError naming the argument that is wrong."""
-        if n_trials is not None and (
-            isinstance(n_trials, bool) or not isinstance(n_trials, int) or n_trials < 1
-        ):
-            raise BudgetError(f"n_trials={n_trials!r}; give a whole number of at least 1")
-        return cls(n_trials, None if timeout is None else seconds(timeout))
+        trials = None if n_trials is None else whole("n_trials", n_trials, 1)
+        return cls(trials, None if timeout is None else seconds(timeout))
 
     def trials_left(self, created: int) -> bool:
         """Whether another trial may be created."""

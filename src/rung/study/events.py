@@ -107,7 +107,7 @@ class WorkerStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialCreated(Event):
-    """A configuration was chosen. `origin` is a searcher's name, "initial" or "user"."""
+    """A configuration was chosen. `origin` is "searcher", "initial" or "user"."""
 
     kind: ClassVar[str] = "TrialCreated"
     trial: int

@@ -63,8 +63,6 @@ class StudyState:
         self.counts = dict.fromkeys((o.value for o in Outcome), 0)
         """Trials by the outcome of their latest attempt, while none is running."""
         self.failed_in_a_row = 0
-        self.initial = 0
-        """Trials made from `initial_configs`."""
         self._held_back = frozenset(self.goals.report_only)
         self._keys: set[str] = set()
 
@@ -77,7 +75,12 @@ class StudyState:
             raise StudyCorrupt(f"the log begins with {first!r}, not with StudyCreated")
         state = cls(first)
         for event in stream:
-            state.apply(event)
+            try:
+                state.apply(event)
+            except (LookupError, TypeError, ValueError) as error:
+                raise StudyCorrupt(
+                    f"event {event.id!r} does not follow from those before it: {error!r}"
+                ) from error
         return state
 
     @property
@@ -135,7 +138,6 @@ class StudyState:
         config = self.space.config_from_json(event.config)
         self._keys.add(self.space.key(config))
         self.trials.append(Trial(event.trial, config, event.origin, event.t))
-        self.initial += event.origin == "initial"
 
     def _attempt_started(self, event: AttemptStarted) -> None:
         trial = self.trials[event.trial]

@@ -1,0 +1,60 @@
+"""Which stored study an argument means, made anew or opened."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+
+from rung.errors import StudyExists, StudyMismatch, StudyNotFound
+from rung.space import Space
+from rung.storage import Storage
+from rung.study.budget import whole
+from rung.study.events import StudyCreated
+from rung.study.metrics import Goals
+from rung.study.state import StudyState
+
+DEFAULT_STORAGE = "rung_studies"
+
+
+def where(storage: str | Storage | None) -> str | Storage:
+    """The storage given, else that of the environment, else the folder `rung_studies`."""
+    return storage if storage is not None else os.environ.get("RUNG_STORAGE") or DEFAULT_STORAGE
+
+
+def latest(storage: Storage) -> str:
+    """The name of the study that was changed last; raises StudyNotFound if there is none."""
+    studies = storage.studies()
+    if not studies:
+        raise StudyNotFound("there is no study yet in this storage")
+    return studies[0].name
+
+
+def create_or_open(storage: Storage, name: str, space: Space, goals: Goals, seed: int | None) -> StudyState:
+    """The state of the study `name`; raises StudyMismatch if it is stored with other arguments."""
+    created = StudyCreated(id="study", t=0.0, space=space.to_json(), goals=goals.to_json(),
+                           seed=secrets.randbits(32) if seed is None else whole("seed", seed, 0))  # fmt: skip
+    try:
+        storage.create(name, created)
+    except StudyExists:
+        state = StudyState.replay(storage.read(name))
+        _check_same(name, state, space, goals, seed)
+        return state
+    return StudyState(created)
+
+
+def _check_same(name: str, state: StudyState, space: Space, goals: Goals, seed: int | None) -> None:
+    for difference in _differences(state, space, goals, seed):
+        raise StudyMismatch(
+            f"study {name!r} is stored with other arguments: {difference}. "
+            "Use another name= for another study, or the old arguments to go on"
+        )
+
+
+def _differences(state: StudyState, space: Space, goals: Goals, seed: int | None) -> Iterator[str]:
+    if state.space != space:
+        yield state.space.diff(space)
+    if state.goals != goals:
+        yield f"its goals are {state.goals.to_json()}, not {goals.to_json()}"
+    if seed is not None and seed != state.seed:
+        yield f"its seed is {state.seed}, not {seed}"

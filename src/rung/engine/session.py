@@ -1,0 +1,26 @@
+"""A coordinator at work on a study that is ours."""
+
+from __future__ import annotations
+
+from rung.engine.coordinator import Coordinator
+from rung.execution.base import Executor
+from rung.storage.base import Lease, Storage
+
+
+class Session:
+    """A lease, and the coordinator that works under it."""
+
+    def __init__(self, storage: Storage, lease: Lease, executor: Executor, coordinator: Coordinator) -> None:
+        self.executor, self.coordinator = executor, coordinator
+        self._storage, self._lease = storage, lease
+
+    def close(self) -> None:
+        """End what is open, say why, and give the study back."""
+        try:
+            if not self.coordinator.engine.state.ended:
+                self.coordinator.give_up()
+        finally:
+            try:
+                self.executor.close()
+            finally:
+                self._storage.release(self._lease)
