@@ -63,8 +63,9 @@ def gone(pids, within=2.0) -> bool:
 
 @pytest.fixture(autouse=True)
 def _no_process_is_left():
+    before = descendants()
     yield
-    assert not descendants()
+    assert not set(descendants()) - set(before)
 
 
 def test_jobs_run_in_other_processes_and_come_back():
