@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rung import errors as errors
     from rung import schedulers as schedulers
     from rung import searchers as searchers
+    from rung._simulate import simulate as simulate
     from rung._study import Study as Study
     from rung._tune import tune as tune
     from rung.errors import Error as Error
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "rung": ("errors", "schedulers", "searchers"),
+    "rung._simulate": ("simulate",),
     "rung._study": ("Study",),
     "rung._tune": ("tune",),
     "rung.errors": ("Error", "Interrupted"),

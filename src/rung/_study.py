@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -79,6 +80,7 @@ class Study:
         goals = Goals.of(metric, mode, constraints, report_only)
         self._searcher, self._scheduler = searchers.get(searcher), schedulers.get(scheduler)
         self._searcher.check(space)
+        self._scheduler.check(max_resource)
         self._plan = Plan(Budget.of(n_trials, timeout), _distinct(space, initial_configs), max_resource)
         self._storage = open_storage(where(storage), durability)
         self._name = name if name is not None else generated_name()
@@ -132,6 +134,11 @@ class Study:
     def seed(self) -> int:
         """What all random choices of the study come from."""
         return self._state.seed
+
+    @property
+    def max_resource(self) -> int | None:
+        """Epochs of a whole trial."""
+        return self._plan.max_resource
 
     @property
     def state(self) -> StudyState:
@@ -296,6 +303,14 @@ class Study:
             raise
         engine = Engine(self._state, self._searcher, self._scheduler, plan)
         return Session(self._storage, lease, executor, Coordinator(engine, self._storage, lease, executor))
+
+    def drive(self, executor: Executor, **plan: Any) -> None:
+        """Run the study to its end on an executor of one's own, such as a simulator."""
+        session = self._begin(lambda: executor, replace(self._plan, **plan), {"n_workers": executor.capacity})
+        try:
+            session.coordinator.run()
+        finally:
+            session.close()
 
     def _described(self, plan: Plan, extra: Mapping[str, Any]) -> dict[str, Any]:
         return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from typing import Any
 from rung import searchers, views
 from rung._study import Study
 from rung.engine.coordinator import Coordinator
-from rung.engine.engine import Plan
+from rung.engine.engine import KeepCheckpoints, Plan
 from rung.errors import BudgetError, Interrupted, ObjectiveError
 from rung.execution.base import Executor
 from rung.execution.inline import Inline
@@ -51,6 +52,7 @@ def tune(
     constraints: Mapping[str, str] | None = None,
     report_only: Sequence[str] = (),
     seed: int | None = None,
+    keep_checkpoints: KeepCheckpoints = "best",
     retries: int = 1,
     max_failures: int = 10,
     name: str | None = None,
@@ -81,6 +83,8 @@ def tune(
         constraints: Bounds that the winner must keep, such as `{"model_mb": "<= 20"}`.
         report_only: Metrics that are kept but shown by `Study.final_report` only, such as the test error.
         seed: Of all random choices; without one it is drawn and stored.
+        keep_checkpoints: Whose checkpoints stay on disk when their trials are over: the "best" one's,
+            "all" or "none".
         retries: How often a trial whose worker died is run again.
         max_failures: Failed trials in a row that stop the study.
         name: Of the study; without one it is generated, shown and logged.
@@ -104,7 +108,9 @@ def tune(
         scheduler=scheduler, initial_configs=initial_configs, n_trials=n_trials, timeout=timeout,
         max_resource=max_resource, seed=seed, name=name, storage=storage, durability=durability,
     )  # fmt: skip
-    plan = replace(study._plan, retries=retries, max_failures=max_failures)
+    if keep_checkpoints not in {"best", "all", "none"}:
+        raise BudgetError(f'keep_checkpoints={keep_checkpoints!r}; use "best", "all" or "none"')
+    plan = replace(study._plan, retries=retries, max_failures=max_failures, keep_checkpoints=keep_checkpoints)
     if _nothing_left(study.state, plan):
         logger.info("study %r is complete: %d trials", study.name, len(study.trials))
     else:
@@ -115,33 +121,45 @@ def tune(
 def _run(study: Study, plan: Plan, objective: Objective, n_workers: int, progress: bool | None) -> None:
     folder = study._storage.folder(study.name)
     extra = {"n_workers": n_workers, **made_by.get({})}
-    session = study._begin(lambda: _executor(objective, n_workers, folder), plan, extra)
-    coordinator = session.coordinator
-    if isinstance(session.executor, Inline):
-        session.executor.deliver = coordinator.step
-    logger.info("study %r: %s", study.name, folder or "in memory")
-    view = views.watch(study.name, study.state, coordinator.now, plan.budget, progress=progress)
-    try:
-        with view, _signals(coordinator):
-            coordinator.run()
-    finally:
-        session.close()
+    with _home(folder) as home:
+        session = study._begin(lambda: _executor(objective, n_workers, home, folder is not None), plan, extra)
+        coordinator = session.coordinator
+        if isinstance(session.executor, Inline):
+            session.executor.deliver = coordinator.step
+        logger.info("study %r: %s", study.name, folder or "in memory")
+        view = views.watch(study.name, study.state, coordinator.now, plan.budget, progress=progress)
+        try:
+            with view, _signals(coordinator):
+                coordinator.run()
+        finally:
+            session.close()
     if coordinator.engine.stopping == "interrupted":
         raise Interrupted(_how_to_go_on(study, plan))
 
 
-def _executor(objective: Objective, n_workers: int, folder: Path | None) -> Executor:
+@contextmanager
+def _home(folder: Path | None) -> Iterator[Path]:
+    # A study in memory keeps its checkpoints as long as it runs.
+    if folder is not None:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="rung-", ignore_cleanup_errors=True) as temporary:
+        yield Path(temporary)
+
+
+def _executor(objective: Objective, n_workers: int, home: Path, logs: bool) -> Executor:
+    trials = home / "trials"
     if n_workers == 1:
-        return Inline(objective)
+        return Inline(objective, trials)
     from rung.execution.processes import Processes
 
     try:
-        return Processes(objective, n_workers, folder / "workers" if folder else None)
+        return Processes(objective, n_workers, home / "workers" if logs else None, trials)
     except ObjectiveError as error:
         logger.warning(
             "%s; running it in this process, one trial at a time, not by %d workers", error, n_workers
         )
-        return Inline(objective)
+        return Inline(objective, trials)
 
 
 @contextmanager
@@ -173,9 +191,11 @@ def _signals(coordinator: Coordinator) -> Iterator[None]:
 
 
 def _nothing_left(state: StudyState, plan: Plan) -> bool:
-    if state.waiting or state.open:
-        return plan.budget.time_left(state.t) <= 0 and not state.open
-    return not plan.budget.trials_left(len(state.trials)) or plan.budget.time_left(state.t) <= 0
+    if state.open:
+        return False
+    if plan.budget.time_left(state.t) <= 0:
+        return True
+    return all(t.is_finished for t in state.trials) and not plan.budget.trials_left(len(state.trials))
 
 
 def _check_budget(budget: Budget, space: Space, searcher: Searcher) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from rung.errors import Error, MetricError, TooManyFailures
 from rung.execution.base import AttemptId, End, Executor, Job, Message, Report, WorkerUp
-from rung.schedulers.base import Finish, Resume, Scheduler, Start, Wait
+from rung.schedulers.base import Drop, Finish, Resume, Scheduler, Start, Wait
 from rung.searchers.base import Searcher
 from rung.space import Config
 from rung.study.budget import Budget
@@ -21,8 +22,10 @@ from rung.study.events import (
     Reported,
     SessionEnded,
     TrialCreated,
+    TrialDropped,
     Verdict,
     WorkerStarted,
+    after_verdict,
 )
 from rung.study.history import History
 from rung.study.state import StudyState
@@ -64,7 +67,19 @@ class Stop:
         executor.stop(self.attempt, grace=self.grace)
 
 
-Command = Submit | Answer | Stop
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """Delete a checkpoint."""
+
+    trial: int
+
+    def execute(self, executor: Executor) -> None:
+        """Do it."""
+        executor.discard(self.trial)
+
+
+Command = Submit | Answer | Stop | Discard
+KeepCheckpoints = Literal["best", "all", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +93,8 @@ class Plan:
     """How often a trial whose worker died is run again."""
     max_failures: int = 10
     """Failed trials in a row that stop the study."""
+    keep_checkpoints: KeepCheckpoints = "best"
+    """Whose checkpoints stay when their trials are over."""
     grace: float = 5.0
     """Seconds that running trials get to reach their next report when the study stops."""
 
@@ -111,6 +128,13 @@ class Engine:
         """What the caller of `tune` is to see, when the study can't go on."""
         self._step = Step()
         self._now = state.t
+        self._over: set[int] = set()
+        """Trials whose checkpoints are to be discarded."""
+        self._kept = -1
+        """The best finished trial, whose checkpoint stays."""
+        for trial in state.trials:
+            if trial.is_finished:
+                self._finished(trial.number)
 
     def handle(self, messages: Iterable[Message], *, now: float, capacity: int) -> Step:
         """Take messages in and decide what follows.
@@ -124,6 +148,7 @@ class Engine:
         self._check_failures()
         while not self.stopping and len(self.state.open) < capacity and self._start_one():
             pass
+        self._discard()
         if self.stopping and not self.state.open:
             self._emit(SessionEnded(id=f"s{self.state.epoch}/end", t=self._now, reason=self.stopping))
             self._step.finished = True
@@ -188,18 +213,21 @@ class Engine:
             self._step.commands.append(Answer(report, Verdict.SUPERSEDED))
             return
         trial = self.state.trials[report.id.trial]
-        if trial.reports and report.number <= trial.reports[-1].number:
+        last = trial.reports[-1] if trial.reports else None
+        if last and last.attempt == report.id.attempt and report.number <= last.number:
             return  # a repeated message: it was logged and its answer is on the way
         self._emit(Reported(id=f"{report.id}/r{report.number}", t=self._now, trial=trial.number,
                             attempt=report.id.attempt, number=report.number, resource=report.resource,
-                            metrics=report.metrics))  # fmt: skip
+                            metrics=report.metrics, checkpoint=report.checkpoint))  # fmt: skip
         self._step.commands.append(Answer(report, self._judge(report)))
 
     def _judge(self, report: Report) -> Verdict:
         trial = self.state.trials[report.id.trial]
-        if self.stopping:
-            return Verdict.INTERRUPT
+        if (said := trial.attempts[-1].verdict) is not None:
+            return Verdict(said)  # the objective went on all the same
         verdict = self.scheduler.judge(self.history, trial)
+        if verdict is Verdict.CONTINUE and self.stopping:
+            return Verdict.INTERRUPT
         if verdict is not Verdict.CONTINUE:
             event_id = f"{report.id}/r{report.number}/v"
             self._emit(Judged(id=event_id, t=self._now, trial=trial.number, attempt=report.id.attempt,
@@ -210,7 +238,10 @@ class Engine:
         if not self._is_open(end.id):
             return  # the end of an attempt that was given up: nothing it says counts
         outcome, reason = end.outcome, end.reason
-        if outcome == Outcome.COMPLETED:
+        judged = self.state.open[end.id.trial].verdict
+        if judged is not None and outcome != Outcome.FAILED:
+            outcome = after_verdict(judged)  # however it ended: what was decided holds
+        elif outcome == Outcome.COMPLETED:
             outcome, reason = self._check_result(end)
         elif outcome == Outcome.LOST or (outcome == Outcome.INTERRUPTED and not self.stopping):
             # Interrupted though nobody asked: the objective raised KeyboardInterrupt itself.
@@ -222,6 +253,8 @@ class Engine:
         self._emit(AttemptEnded(id=f"{end.id}/end", t=self._now, trial=end.id.trial, attempt=end.id.attempt,
                                 outcome=outcome, metrics=end.metrics, reason=reason,
                                 traceback=end.traceback))  # fmt: skip
+        if self.state.trials[end.id.trial].is_finished:
+            self._finished(end.id.trial)
 
     def _check_result(self, end: End) -> tuple[str, str]:
         reports = self.state.trials[end.id.trial].reports
@@ -246,22 +279,53 @@ class Engine:
 
     def _start_one(self) -> bool:
         if self.state.waiting:
-            self._attempt(min(self.state.waiting))
+            number = min(self.state.waiting)
+            self._attempt(number, self.state.trials[number].attempts[-1].target)
             return True
         match self.scheduler.next(self.history, self._propose):
-            case Start(config):
-                self._attempt(self._create(config, self._origin()))
+            case Start(config, target, parent):
+                origin = self._origin() if parent is None else "scheduler"
+                self._attempt(self._create(config, origin, parent), target)
                 return True
-            case Resume(trial):
-                self._attempt(trial)
+            case Resume(trial, target):
+                self._attempt(trial, target)
                 return True
-            case Wait() | Finish() if not self.state.open:
-                self.stop(
-                    "done" if self.plan.budget.trials_left(len(self.state.trials)) is False else "exhausted"
-                )
+            case Drop(trials):
+                self._drop(trials)
+                return True
             case Wait() | Finish():
-                pass
+                if not self.state.open:
+                    self._end_of_work()
         return False
+
+    def _end_of_work(self) -> None:
+        self._drop([t.number for t in self.state.trials if t.status == Outcome.PAUSED])
+        left = self.plan.budget.trials_left(len(self.state.trials))
+        self.stop("exhausted" if left else "done")
+
+    def _drop(self, trials: Iterable[int]) -> None:
+        for number in trials:
+            attempts = len(self.state.trials[number].attempts)
+            self._emit(TrialDropped(id=f"t{number}/a{attempts}/drop", t=self._now, trial=number))
+            self._finished(number)
+
+    def _finished(self, number: int) -> None:
+        if self.plan.keep_checkpoints == "best" and self._is_best(number):
+            number, self._kept = self._kept, number
+        if self.plan.keep_checkpoints != "all" and number >= 0:
+            self._over.add(number)
+
+    def _is_best(self, number: int) -> bool:
+        return self.state.best is not None and self.state.best.number == number
+
+    def _discard(self) -> None:
+        if not self._over or not self.state.checkpoints:
+            return
+        # A child that has not reported yet may still have to copy its parent's checkpoint.
+        needed = {self.state.trials[n].parent for n in self.state.open if not self.state.trials[n].reports}
+        for number in sorted(self._over - needed):
+            self._step.commands.append(Discard(number))
+            self._over.discard(number)
 
     def _propose(self) -> Config | None:
         created = len(self.state.trials)
@@ -283,15 +347,17 @@ class Engine:
         self._attempt(self._create(config, "user"))
         return self._taken()
 
-    def _create(self, config: Config, origin: str) -> int:
+    def _create(self, config: Config, origin: str, parent: int | None = None) -> int:
         number = len(self.state.trials)
-        stored = self.state.space.config_to_json(config)
-        self._emit(TrialCreated(id=f"t{number}", t=self._now, trial=number, config=stored, origin=origin))
+        self._emit(TrialCreated(id=f"t{number}", t=self._now, trial=number, origin=origin, parent=parent,
+                                config=self.state.space.config_to_json(config)))  # fmt: skip
         return number
 
-    def _attempt(self, number: int) -> None:
+    def _attempt(self, number: int, target: int | None = None) -> None:
         trial = self.state.trials[number]
         attempt = AttemptId(number, len(trial.attempts) + 1)
-        self._emit(AttemptStarted(id=str(attempt), t=self._now, trial=number, attempt=attempt.attempt))
-        seed = derived_seed(self.state.seed, "trial", number)
-        self._step.commands.append(Submit(Job(attempt, trial.config, seed, self.plan.max_resource)))
+        self._emit(AttemptStarted(id=str(attempt), t=self._now, trial=number, attempt=attempt.attempt,
+                                  target=target))  # fmt: skip
+        job = Job(attempt, trial.config, derived_seed(self.state.seed, "trial", number),
+                  self.plan.max_resource, trial.resource, target, trial.parent)  # fmt: skip
+        self._step.commands.append(Submit(job))

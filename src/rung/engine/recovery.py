@@ -15,7 +15,7 @@ from typing import Any
 
 from rung.execution._leftovers import kill_leftovers
 from rung.storage.base import Lease, Owner, Storage
-from rung.study.events import AttemptEnded, Event, Outcome, SessionStarted
+from rung.study.events import AttemptEnded, Event, Outcome, SessionStarted, after_verdict
 from rung.study.state import StudyState
 
 
@@ -44,7 +44,8 @@ def _session(lease: Lease, state: StudyState, plan: Mapping[str, Any]) -> Sessio
 def _interrupted(state: StudyState) -> list[Event]:
     return [
         AttemptEnded(id=f"t{number}/a{attempt.number}/end", t=state.t, trial=number, attempt=attempt.number,
-                     outcome=Outcome.INTERRUPTED, metrics={}, reason="its coordinator died")
+                     outcome=after_verdict(attempt.verdict) if attempt.verdict else Outcome.INTERRUPTED,
+                     metrics={}, reason="its coordinator died")
         for number, attempt in sorted(state.open.items())
     ]  # fmt: skip
 

@@ -13,6 +13,7 @@ import socket
 import sys
 import traceback
 from json import dumps  # bound now: an objective may patch the module
+from pathlib import Path
 from typing import Any
 
 from rung.execution._channel import Channel
@@ -27,38 +28,40 @@ def main(fd: int) -> None:
     os.set_inheritable(fd, False)  # processes that the objective starts must not hold our line
     channel = Channel(socket.socket(fileno=fd))
     _say(channel, "hello", pid=os.getpid())
-    objective = _load(channel)
-    if objective is None:
+    loaded = _load(channel)
+    if loaded is None:
         return
     _say(channel, "ready")
     while (frame := channel.receive()) is not None:
-        _run(channel, objective, pickle.loads(frame))
+        _run(channel, *loaded, pickle.loads(frame))
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):  # closed or replaced by the objective, or a full disk
                 stream.flush()
 
 
-def _load(channel: Channel) -> Objective | None:
+def _load(channel: Channel) -> tuple[Objective, Path | None] | None:
     frame = channel.receive()
     if frame is None:
         return None
     try:
-        objective: Objective = pickle.loads(frame)
+        pickled, folder = pickle.loads(frame)
+        objective: Objective = pickle.loads(pickled)
     except BaseException:  # noqa: BLE001 -- importing user code may raise anything
         _say(channel, "broken", traceback=traceback.format_exc())
         return None
-    return objective
+    return objective, folder
 
 
-def _run(channel: Channel, objective: Objective, job: Job) -> None:
+def _run(channel: Channel, objective: Objective, folder: Path | None, job: Job) -> None:
     def send(report: Report) -> Verdict:
-        _say(channel, "report", number=report.number, resource=report.resource, metrics=dict(report.metrics))
+        _say(channel, "report", number=report.number, resource=report.resource, metrics=dict(report.metrics),
+             checkpoint=report.checkpoint)  # fmt: skip
         answer = channel.receive()
         if answer is None:  # the coordinator is gone: nobody is left to report to
             os._exit(1)
         return Verdict(answer.decode())
 
-    end = run_attempt(objective, job, send)
+    end = run_attempt(objective, job, send, folder)
     _say(channel, "end", outcome=end.outcome, metrics=dict(end.metrics), reason=end.reason,
          traceback=end.traceback, broken=end.broken)  # fmt: skip
 

@@ -27,6 +27,12 @@ class Job:
     config: Mapping[str, Any]
     seed: int
     max_resource: int | None = None
+    start_resource: int = 0
+    """The last resource that was reported before."""
+    target_resource: int | None = None
+    """The resource at which the trial is looked at again; None is `max_resource`."""
+    parent: int | None = None
+    """The trial whose checkpoint this one begins from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,7 @@ class Report:
     number: int
     resource: int
     metrics: Mapping[str, float]
+    checkpoint: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,10 @@ class Executor(Protocol):
 
     def stop(self, attempt: AttemptId, *, grace: float) -> None:
         """End an attempt: at its next report, or by force `grace` seconds from now."""
+        ...
+
+    def discard(self, trial: int) -> None:
+        """Delete the checkpoint of a trial that never runs again."""
         ...
 
     def poll(self, timeout: float | None) -> Sequence[Message]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Sequence
+from pathlib import Path
 
+from rung.execution._checkpoints import Checkpoints
 from rung.execution.base import AttemptId, Deliver, End, Job, Message, Report
 from rung.execution.objective import Objective
 from rung.execution.running import run_attempt
@@ -21,9 +23,10 @@ class Inline:
 
     capacity = 1
 
-    def __init__(self, objective: Objective) -> None:
+    def __init__(self, objective: Objective, folder: Path | None = None) -> None:
         self.deliver: Deliver | None = None
         self._objective = objective
+        self._folder = folder
         self._jobs: deque[Job] = deque()
         self._verdict = Verdict.CONTINUE
         self._in_objective = False
@@ -44,6 +47,11 @@ class Inline:
 
     def stop(self, attempt: AttemptId, *, grace: float) -> None:
         """Nothing to do: code in this thread can't be ended by force; it is told at its next report."""
+
+    def discard(self, trial: int) -> None:
+        """See `Executor`."""
+        if self._folder is not None:
+            Checkpoints(self._folder, trial).discard()
 
     def poll(self, timeout: float | None) -> Sequence[Message]:
         """Run the next job to its end."""
@@ -68,7 +76,7 @@ class Inline:
         try:
             if self._interrupted:  # since this job was submitted
                 raise KeyboardInterrupt
-            return run_attempt(self._objective, job, self._send)
+            return run_attempt(self._objective, job, self._send, self._folder)
         except KeyboardInterrupt:  # it came just before the objective began, or just after it ended
             return End(job.id, Outcome.INTERRUPTED, reason="KeyboardInterrupt")
         finally:

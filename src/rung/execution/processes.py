@@ -21,6 +21,7 @@ from typing import Any
 from rung.errors import WorkerError
 from rung.execution import _guard, _pickling
 from rung.execution._channel import Channel
+from rung.execution._checkpoints import Checkpoints
 from rung.execution._leftovers import boot_id, start_time
 from rung.execution.base import AttemptId, End, Job, Message, Report, WorkerUp
 from rung.execution.objective import Objective
@@ -89,10 +90,14 @@ class Processes:
     share of the cores for the threads of BLAS and PyTorch, unless the environment says otherwise.
     """
 
-    def __init__(self, objective: Objective, n_workers: int, folder: Path | None = None) -> None:
-        self._objective = _pickling.dumps(objective)
+    def __init__(
+        self, objective: Objective, n_workers: int, logs: Path | None = None, trials: Path | None = None
+    ) -> None:
+        # `logs` gets what workers print, `trials` the checkpoints.
+        self._objective = pickle.dumps((_pickling.dumps(objective), trials))
         self._capacity = n_workers
-        self._folder = folder
+        self._folder = logs
+        self._trials = trials
         self._environment = _environment(n_workers)
         self._selector = selectors.DefaultSelector()
         self._jobs: deque[Job] = deque()
@@ -138,6 +143,11 @@ class Processes:
         worker = self._worker_of(attempt)
         if worker is not None:
             worker.deadline = self.now() + grace
+
+    def discard(self, trial: int) -> None:
+        """See `Executor`."""
+        if self._trials is not None:
+            Checkpoints(self._trials, trial).discard()
 
     def poll(self, timeout: float | None) -> Sequence[Message]:
         """See `Executor`; raises WorkerError when no worker can be started."""

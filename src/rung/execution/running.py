@@ -6,10 +6,13 @@ import math
 import os
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from rung.errors import MetricError
+from rung.errors import MetricError, ObjectiveError
+from rung.execution._checkpoints import Checkpoints
 from rung.execution._usage import Usage
 from rung.execution.base import AttemptId, End, Job, Report
 from rung.execution.objective import Objective, as_metrics
@@ -58,22 +61,96 @@ _RAISES: dict[Verdict, type[TrialEnded]] = {
 class RunningTrial:
     """What an objective gets as its second argument."""
 
-    def __init__(self, job: Job, tuned: tuple[str, ...], send: Send) -> None:
+    def __init__(self, job: Job, tuned: tuple[str, ...], send: Send, folder: Path | None = None) -> None:
         self.number = job.id.trial
         """The trial's number in the study, from 0."""
         self.attempt = job.id.attempt
-        """1 on the first run of this trial, 2 after a loss or interruption, ..."""
+        """1 on the first run of this trial, 2 after a pause, a loss or an interruption, ..."""
         self.config: dict[str, Any] = dict(job.config)
         self.seed = job.seed
         """A number in [0, 2**31) of this trial's own, the same in every attempt."""
         self.max_resource = job.max_resource
         """The `max_resource` given to `tune`: the number of epochs to train for."""
+        self.target_resource = job.target_resource or job.max_resource
+        """The epoch at which the scheduler will look at this trial: training past it may be in vain."""
         self._job, self._tuned, self._send = job, tuned, send
+        self._saved = Checkpoints(folder, self.number) if folder else None
+        if self._saved and job.parent is not None:
+            self._saved.copy_from(job.parent)
         self._reports = 0
         self._resource = 0
+        self._epoch: int | None = None
+        """The epoch that `epochs` is in."""
+        self.verdict = Verdict.CONTINUE
+        """The scheduler's last word."""
         self._lock = threading.Lock()
         self._pid = os.getpid()
         self._over = False
+
+    # ---- checkpoints
+
+    @property
+    def resumes(self) -> bool:
+        """Whether there is a checkpoint to go on from."""
+        return self._saved is not None and self._saved.exists
+
+    @property
+    def start_resource(self) -> int:
+        """The epoch at which the checkpoint was saved, 0 without one: train from the next one on."""
+        if self._saved is None or not self._saved.exists:
+            return 0
+        return self._saved.epoch or self._job.start_resource
+
+    @property
+    def checkpoint_dir(self) -> Path:
+        """A folder that outlives the attempt, and goes with the trial to whatever worker runs it next.
+
+        Prefer `checkpoint` to writing into it: a crash in the middle of a write then costs nothing.
+        """
+        return self._checkpoints().path(self._resource)
+
+    @contextmanager
+    def checkpoint(self, epoch: int | None = None) -> Iterator[Path]:
+        """Save: an empty folder that replaces the checkpoint in one step when the block ends.
+
+            with trial.checkpoint() as path:
+                torch.save(model.state_dict(), path / "model.pt")
+
+        Save before you report: a trial may be paused at its report. `epoch` is the one whose end this is;
+        inside `trial.epochs()` it is known.
+        """
+        at = epoch if epoch is not None else self._resource + 1 if self._epoch is None else self._epoch
+        with self._checkpoints().replace(at) as path:
+            yield path
+
+    def _checkpoints(self) -> Checkpoints:
+        if self._saved is None:
+            raise ObjectiveError(
+                "a trial that was asked for has no checkpoint folder; keep its files yourself"
+            )
+        return self._saved
+
+    # ---- reports
+
+    def epochs(self) -> Iterator[int]:
+        """The epochs to train: from the checkpoint's next one up to `max_resource`.
+
+        The loop ends by itself when the scheduler stops or pauses the trial; `report` then raises nothing.
+
+            for epoch in trial.epochs():
+                ...
+                trial.report(epoch=epoch, validation_error=error)
+        """
+        if self.max_resource is None:
+            raise ObjectiveError("trial.epochs(): how many? give max_resource= to tune")
+        try:
+            for epoch in range(self.start_resource + 1, self.max_resource + 1):
+                self._epoch = epoch
+                yield epoch
+                if self.verdict is not Verdict.CONTINUE:
+                    return
+        finally:
+            self._epoch = None
 
     def report(self, *, epoch: int | None = None, **metrics: Any) -> None:
         """Record metrics at an epoch (1, 2, ...; without `epoch` the next one).
@@ -85,7 +162,7 @@ class RunningTrial:
         verdict, diverged = self.record(epoch, metrics)
         if diverged:
             raise TrialDiverged(diverged)
-        if verdict is not Verdict.CONTINUE:
+        if verdict is not Verdict.CONTINUE and self._epoch is None:
             raise _RAISES[verdict](f"{verdict.value} after epoch {self._resource}")
 
     def record(self, epoch: int | None, metrics: Mapping[str, Any]) -> tuple[Verdict, str]:
@@ -94,9 +171,11 @@ class RunningTrial:
             if self._over:
                 raise TrialInterrupted(f"{self.id} is over")
             values = self._check(epoch, metrics)
-            self._resource = self._resource + 1 if epoch is None else int(epoch)
+            self._resource = self._next(epoch)
             self._reports += 1
-            verdict = self._send(Report(self._job.id, self._reports, self._resource, values))
+            saved = self._saved is not None and self._saved.exists
+            verdict = self._send(Report(self._job.id, self._reports, self._resource, values, saved))
+            self.verdict = verdict
         bad = next((name for name in self._tuned if not math.isfinite(values.get(name, 0.0))), None)
         return verdict, f"{bad} is {values[bad]} at epoch {self._resource}" if bad else ""
 
@@ -114,12 +193,22 @@ class RunningTrial:
         """Which run of which trial this is."""
         return self._job.id
 
+    def _next(self, epoch: int | None) -> int:
+        if epoch is not None:
+            return int(epoch)
+        return self._epoch if self._epoch is not None else max(self._resource, self.start_resource) + 1
+
     def _check(self, epoch: int | None, metrics: Mapping[str, Any]) -> dict[str, float]:
         if os.getpid() != self._pid:
             raise MetricError("trial.report() was called in a child process; report from the objective's own")
         if epoch is not None and not (_is_whole(epoch) and epoch > self._resource):
             raise MetricError(
                 f"epoch={epoch!r} reported after epoch {self._resource}; epochs are whole numbers that grow"
+            )
+        if self.max_resource is not None and self._next(epoch) > self.max_resource:
+            raise MetricError(
+                f"epoch {self._next(epoch)} reported, but max_resource={self.max_resource}; "
+                "train `for epoch in trial.epochs()`, or up to trial.max_resource"
             )
         values = as_metrics(metrics)
         if not any(name in values for name in self._tuned):
@@ -135,17 +224,22 @@ def _is_whole(epoch: Any) -> bool:
         return False
 
 
-def run_attempt(objective: Objective, job: Job, send: Send) -> End:
-    """Run one attempt to its end, whatever the objective does, and measure it."""
+def run_attempt(objective: Objective, job: Job, send: Send, folder: Path | None = None) -> End:
+    """Run one attempt to its end, whatever the objective does, and measure it.
+
+    `folder` is where the trials of the study keep their checkpoints.
+    """
     usage, process = Usage(), os.getpid()
     try:
-        trial = RunningTrial(job, objective.metrics, send)
+        trial = RunningTrial(job, objective.metrics, send, folder)
         try:
             metrics = objective(trial.config, trial)
         finally:
             if os.getpid() != process:  # a forked child that should have ended by itself
                 os._exit(0)
             trial.close()
+        if trial.verdict is not Verdict.CONTINUE:  # it heard, and ended by returning
+            raise _RAISES[trial.verdict](trial.verdict.value)
     except TrialEnded as ended:
         return End(job.id, ended.outcome, usage.measure(), str(ended))
     except KeyboardInterrupt:

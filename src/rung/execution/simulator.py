@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import count
 
 from rung.execution.base import AttemptId, End, Job, Message, Report
 from rung.study.events import Outcome, Verdict
 
 Curve = Callable[[Job], Iterator[tuple[float, Mapping[str, float] | End]]]
-"""What a job does: pairs of seconds until something happens, and the metrics it reports then.
+"""What a job does: pairs of seconds until something happens, and the metrics it reports then. The first
+report is that of the epoch after `job.start_resource`.
 
 An End in the place of metrics ends the attempt as it says (a loss, a failure); when the pairs run out
 the attempt has completed with what it last reported.
 """
 
 
+@dataclass(slots=True)
+class _Run:
+    """An attempt that runs: what is still to come of it, and where it stands."""
+
+    events: Iterator[tuple[float, Mapping[str, float] | End]]
+    epoch: int
+    reports: int = 0
+
+
 class Simulator:
-    """A peer of the real executors, whose clock is an event queue."""
+    """A peer of the real executors, whose clock is an event queue.
+
+    Every trial can go on where it stopped, as with checkpoints, at no cost.
+    """
 
     def __init__(self, curve: Curve, capacity: int = 1) -> None:
         self._capacity = capacity
@@ -26,8 +40,9 @@ class Simulator:
         self._clock = 0.0
         self._order = count()  # equal moments come in the order in which they were planned
         self._queue: list[tuple[float, int, AttemptId, Message]] = []
-        self._running: dict[AttemptId, Iterator[tuple[float, Mapping[str, float] | End]]] = {}
-        self._reports: dict[AttemptId, int] = {}
+        self._running: dict[AttemptId, _Run] = {}
+        self._epochs: dict[int, int] = {}
+        """How far each trial has got."""
 
     @property
     def capacity(self) -> int:
@@ -40,8 +55,10 @@ class Simulator:
 
     def submit(self, job: Job) -> None:
         """See `Executor`."""
-        self._running[job.id] = self._curve(job)
-        self._reports[job.id] = 0
+        if job.parent is not None and job.id.trial not in self._epochs:
+            job = replace(job, start_resource=self._epochs.get(job.parent, 0))
+        self._epochs[job.id.trial] = job.start_resource
+        self._running[job.id] = _Run(self._curve(job), job.start_resource)
         self._advance(job.id)
 
     def answer(self, report: Report, verdict: Verdict) -> None:
@@ -58,6 +75,9 @@ class Simulator:
         """End the attempt `grace` seconds from now, unless it ends before."""
         self._plan(grace, attempt, End(attempt, Outcome.INTERRUPTED))
 
+    def discard(self, trial: int) -> None:
+        """Nothing is on disk."""
+
     def poll(self, timeout: float | None) -> Sequence[Message]:
         """Jump to the next event and return it, or to the end of the timeout."""
         while self._queue:
@@ -70,6 +90,8 @@ class Simulator:
             self._clock = when
             if isinstance(message, End):
                 del self._running[attempt]
+            elif isinstance(message, Report):
+                self._epochs[attempt.trial] = message.resource
             return (message,)
         self._clock += timeout or 0.0
         return ()
@@ -84,13 +106,14 @@ class Simulator:
         heapq.heappush(self._queue, (self._clock + seconds, next(self._order), attempt, message))
 
     def _advance(self, attempt: AttemptId) -> None:
-        seconds, event = next(self._running[attempt], (0.0, End(attempt, Outcome.COMPLETED)))
+        run = self._running[attempt]
+        seconds, event = next(run.events, (0.0, End(attempt, Outcome.COMPLETED)))
         if isinstance(event, End):
             self._plan(seconds, attempt, event)
             return
-        self._reports[attempt] += 1
-        number = self._reports[attempt]
-        self._plan(seconds, attempt, Report(attempt, number, number, event))
+        run.reports += 1
+        run.epoch += 1
+        self._plan(seconds, attempt, Report(attempt, run.reports, run.epoch, event, checkpoint=True))
 
     def _finish(self, attempt: AttemptId, outcome: Outcome) -> None:
         self._plan(0.0, attempt, End(attempt, outcome))

@@ -5,11 +5,17 @@ A scheduler is added by one file and one line here; tests and the command line g
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rung.errors import Error
-from rung.schedulers.base import Action, Finish, Resume, Scheduler, Start, Wait
+from rung.schedulers.asha import Asha
+from rung.schedulers.base import Action, Drop, Finish, Resume, Scheduler, Start, Wait
 from rung.schedulers.fifo import Fifo
 
-SCHEDULERS: dict[str, type[Scheduler]] = {"fifo": Fifo}
+SCHEDULERS: dict[str, Callable[[], Scheduler]] = {
+    "fifo": Fifo,
+    "asha": Asha,
+}
 
 
 def get(scheduler: str | Scheduler) -> Scheduler:
@@ -21,4 +27,16 @@ def get(scheduler: str | Scheduler) -> Scheduler:
     return SCHEDULERS[scheduler]()
 
 
-__all__ = ["SCHEDULERS", "Action", "Fifo", "Finish", "Resume", "Scheduler", "Start", "Wait", "get"]
+__all__ = [
+    "SCHEDULERS",
+    "Action",
+    "Asha",
+    "Drop",
+    "Fifo",
+    "Finish",
+    "Resume",
+    "Scheduler",
+    "Start",
+    "Wait",
+    "get",
+]

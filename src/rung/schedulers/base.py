@@ -14,16 +14,27 @@ from rung.study.trial import Trial
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Begin a new trial."""
+    """Begin a new trial; `target` is the resource at which the scheduler will look at it again."""
 
     config: Config
+    target: int | None = None
+    parent: int | None = None
+    """Begin from a copy of that trial's checkpoint; the configuration is the scheduler's own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """Go on with a paused trial."""
+    """Go on with a paused trial, up to `target`."""
 
     trial: int
+    target: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Stop paused trials for good; the scheduler is asked again at once."""
+
+    trials: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +47,7 @@ class Finish:
     """Nothing will ever be to do, unless trials that run now change that."""
 
 
-Action = Start | Resume | Wait | Finish
+Action = Start | Resume | Drop | Wait | Finish
 
 
 class Scheduler(Protocol):
@@ -51,6 +62,10 @@ class Scheduler(Protocol):
 
     def judge(self, history: History, trial: Trial) -> Verdict:
         """Whether `trial` goes on after its latest report: CONTINUE, PAUSE or STOP."""
+        ...
+
+    def check(self, max_resource: int | None) -> None:
+        """Raise Error if the scheduler can't work with this maximum resource."""
         ...
 
     def to_json(self) -> dict[str, Any]:

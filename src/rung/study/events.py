@@ -44,6 +44,11 @@ class Outcome(StrEnum):
     """Ended with its session; the trial runs again."""
 
 
+def after_verdict(verdict: str) -> Outcome:
+    """How an attempt ends that was told to pause or to stop."""
+    return Outcome.PAUSED if verdict == Verdict.PAUSE else Outcome.STOPPED
+
+
 FINAL = frozenset({Outcome.COMPLETED, Outcome.STOPPED, Outcome.FAILED})
 """Outcomes after which a trial never runs again."""
 
@@ -107,12 +112,14 @@ class WorkerStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialCreated(Event):
-    """A configuration was chosen. `origin` is "searcher", "initial" or "user"."""
+    """A configuration was chosen. `origin` is "searcher", "initial", "scheduler" or "user"."""
 
     kind: ClassVar[str] = "TrialCreated"
     trial: int
     config: Mapping[str, Any]
     origin: str
+    parent: int | None = None
+    """The trial from whose checkpoint this one begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +129,8 @@ class AttemptStarted(Event):
     kind: ClassVar[str] = "AttemptStarted"
     trial: int
     attempt: int
+    target: int | None = None
+    """The resource at which the scheduler will look at it again; None is the maximum."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +143,8 @@ class Reported(Event):
     number: int
     resource: int
     metrics: Mapping[str, float]
+    checkpoint: bool = False
+    """Whether the trial had saved a checkpoint by then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +172,14 @@ class AttemptEnded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrialDropped(Event):
+    """A paused trial will not go on: it is stopped."""
+
+    kind: ClassVar[str] = "TrialDropped"
+    trial: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FinalReportShown(Event):
     """Somebody looked at the metrics that are only reported."""
 
@@ -171,7 +190,7 @@ class FinalReportShown(Event):
 KINDS: dict[str, type[Event]] = {
     cls.kind: cls
     for cls in (StudyCreated, SessionStarted, SessionEnded, WorkerStarted, TrialCreated,
-                AttemptStarted, Reported, Judged, AttemptEnded, FinalReportShown)
+                AttemptStarted, Reported, Judged, AttemptEnded, TrialDropped, FinalReportShown)
 }  # fmt: skip
 _FIELDS = {cls: tuple(f.name for f in fields(cls) if f.name not in {"id", "t"}) for cls in KINDS.values()}
 

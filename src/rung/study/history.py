@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Sequence
 
 from numpy.random import Generator
 
 from rung.space import Config, Space
-from rung.study.metrics import Goals
+from rung.study.metrics import Goals, Metrics
 from rung.study.state import StudyState
 from rung.study.streams import stream
 from rung.study.trial import Trial
@@ -43,6 +44,32 @@ class History:
     def best(self) -> Trial | None:
         """The best feasible completed trial by the first metric, None before there is one."""
         return self._state.best
+
+    @property
+    def max_resource(self) -> int | None:
+        """The resource at which a trial is complete; None if the study has none."""
+        return self._state.plan.get("max_resource")
+
+    @property
+    def curve(self) -> Sequence[tuple[int, int, int, Metrics]]:
+        """Every report in order of arrival: trial, attempt, resource, metrics. It only ever grows."""
+        return self._state.curve
+
+    @property
+    def checkpoints(self) -> bool:
+        """Whether any trial has saved a checkpoint: then a paused one can go on where it stopped."""
+        return self._state.checkpoints
+
+    @property
+    def running(self) -> Collection[int]:
+        """Numbers of the trials that run now."""
+        return self._state.open.keys()
+
+    def loss(self, metrics: Metrics) -> float:
+        """The first tuned metric in a sign where less is better; infinite where it is missing or NaN."""
+        metric = self._state.goals.metrics[0]
+        loss = metric.loss(metrics.get(metric.name, math.nan))
+        return math.inf if math.isnan(loss) else loss
 
     @property
     def version(self) -> int:

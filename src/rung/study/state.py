@@ -22,6 +22,7 @@ from rung.study.events import (
     SessionStarted,
     StudyCreated,
     TrialCreated,
+    TrialDropped,
     WorkerStarted,
 )
 from rung.study.metrics import Goals
@@ -58,11 +59,14 @@ class StudyState:
         """How often the metrics that are only reported were shown."""
         self.events = 1
         self.t = created.t
-        self.best: Trial | None = None
-        """The best feasible completed trial by the first metric."""
         self.counts = dict.fromkeys((o.value for o in Outcome), 0)
         """Trials by the outcome of their latest attempt, while none is running."""
         self.failed_in_a_row = 0
+        self.curve: list[tuple[int, int, int, Mapping[str, float]]] = []
+        """Every report in order: trial, attempt, resource, metrics."""
+        self.checkpoints = False
+        """Whether any trial has saved a checkpoint."""
+        self._best: Trial | None = None
         self._held_back = frozenset(self.goals.report_only)
         self._keys: set[str] = set()
 
@@ -132,28 +136,37 @@ class StudyState:
         self.looks += 1
 
     def _judged(self, event: Judged) -> None:
-        pass
+        self.open[event.trial].verdict = event.verdict
+
+    def _trial_dropped(self, event: TrialDropped) -> None:
+        trial = self.trials[event.trial]
+        self.counts[trial.status] -= 1
+        trial.status = Outcome.STOPPED
+        self.counts[trial.status] += 1
 
     def _trial_created(self, event: TrialCreated) -> None:
         config = self.space.config_from_json(event.config)
         self._keys.add(self.space.key(config))
-        self.trials.append(Trial(event.trial, config, event.origin, event.t))
+        self.trials.append(Trial(event.trial, config, event.origin, event.t, event.parent))
 
     def _attempt_started(self, event: AttemptStarted) -> None:
         trial = self.trials[event.trial]
         if trial.attempts:
             self.counts[trial.status] -= 1
         trial.status = "running"
-        trial.reports.clear()
-        attempt = Attempt(event.attempt, event.t)
+        attempt = Attempt(event.attempt, event.t, event.target)
         trial.attempts.append(attempt)
         self.open[event.trial] = attempt
         self.waiting.discard(event.trial)
 
     def _reported(self, event: Reported) -> None:
         shown, held_back = self._split(event.metrics)
-        report = Report(event.number, event.resource, shown, event.t, held_back)
-        self.trials[event.trial].reports.append(report)
+        reports = self.trials[event.trial].reports
+        while reports and reports[-1].resource >= event.resource:
+            reports.pop()  # an attempt that began anew tells this part of the curve again
+        reports.append(Report(event.number, event.attempt, event.resource, shown, event.t, held_back))
+        self.curve.append((event.trial, event.attempt, event.resource, shown))
+        self.checkpoints = self.checkpoints or event.checkpoint
 
     def _attempt_ended(self, event: AttemptEnded) -> None:
         trial = self.trials[event.trial]
@@ -175,16 +188,32 @@ class StudyState:
             self.failed_in_a_row += 1
         elif trial.status in {Outcome.COMPLETED, Outcome.STOPPED}:
             self.failed_in_a_row = 0
-        if trial.status == Outcome.COMPLETED:
-            self._compare(trial)
+        if trial.status in {Outcome.COMPLETED, Outcome.STOPPED, Outcome.PAUSED}:
+            trial.value = trial.metrics.get(self.goals.metrics[0].name)
+            trial.feasible = self.goals.feasible(trial.metrics)
+        if trial.status == Outcome.COMPLETED and trial.feasible and self._beats(trial, self._best):
+            self._best = trial
 
-    def _compare(self, trial: Trial) -> None:
-        metric = self.goals.metrics[0]
-        trial.value = trial.metrics[metric.name]
-        trial.feasible = self.goals.feasible(trial.metrics)
-        best = self.best.value if self.best else None
-        if trial.feasible and (best is None or metric.better(trial.value, best)):
-            self.best = trial
+    def _beats(self, trial: Trial, best: Trial | None) -> bool:
+        if best is None or best.value is None or trial.value is None:
+            return trial.value is not None
+        return self.goals.metrics[0].better(trial.value, best.value)
+
+    @property
+    def best(self) -> Trial | None:
+        """The best feasible completed trial by the first metric.
+
+        Before any has completed: of the stopped and paused ones that got furthest, the best.
+        """
+        if self._best is not None or not self.curve:
+            return self._best
+        halted = [t for t in self.trials if t.status in {Outcome.STOPPED, Outcome.PAUSED} and t.feasible]
+        furthest = max((t.resource for t in halted), default=0)
+        best: Trial | None = None
+        for trial in halted:
+            if trial.resource == furthest and self._beats(trial, best):
+                best = trial
+        return best
 
     def _split(self, metrics: Mapping[str, float]) -> tuple[dict[str, float], dict[str, float]]:
         if not self._held_back:
@@ -204,4 +233,5 @@ _APPLY: dict[type[Event], Callable[[StudyState, Any], None]] = {
     AttemptStarted: StudyState._attempt_started,
     Reported: StudyState._reported,
     AttemptEnded: StudyState._attempt_ended,
+    TrialDropped: StudyState._trial_dropped,
 }

@@ -14,6 +14,7 @@ class Report:
     """Metrics at a resource, counted in the objective's own unit (epochs)."""
 
     number: int
+    attempt: int
     resource: int
     metrics: Mapping[str, float]
     t: float
@@ -28,8 +29,12 @@ class Attempt:
 
     number: int
     started: float
+    target: int | None = None
+    """The resource at which the scheduler looks at the trial again; None is the maximum."""
     ended: float | None = None
     outcome: str | None = None
+    verdict: str | None = None
+    """What the scheduler said, once it said other than to continue."""
     reason: str = ""
     traceback: str = field(default="", repr=False)
 
@@ -46,13 +51,16 @@ class Trial:
     config: dict[str, Any]
     origin: str
     created: float
+    parent: int | None = None
+    """The trial from whose checkpoint this one began."""
     status: str = "created"
     value: float | None = None
-    """The tuned metric of a completed trial; with several objectives, the first one."""
+    """The tuned metric of a completed trial, or where a stopped or paused one stands; with several
+    objectives, the first one."""
     metrics: dict[str, float] = field(default_factory=dict)
     feasible: bool = True
     reports: list[Report] = field(default_factory=list, repr=False)
-    """The learning curve of the latest attempt."""
+    """The learning curve: one report per resource, the latest attempt's where attempts overlap."""
     attempts: list[Attempt] = field(default_factory=list, repr=False)
     held_back: dict[str, float] = field(default_factory=dict, repr=False)
 

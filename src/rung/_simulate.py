@@ -1,0 +1,121 @@
+"""simulate(): a study in virtual time, by the real coordinator, schedulers and searchers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from rung._study import Study
+from rung.errors import BudgetError, Error
+from rung.execution.base import End, Job
+from rung.execution.simulator import Simulator
+from rung.schedulers.base import Scheduler
+from rung.searchers.base import Searcher
+from rung.space import Config, Space
+from rung.study.budget import whole
+from rung.study.events import Outcome
+from rung.study.streams import stream
+
+Metrics = Mapping[str, float]
+CurveFunction = Callable[[Config, int], tuple[Metrics, float]]
+"""(config, epoch) to the metrics at that epoch, and the seconds that it took."""
+Row = tuple[Mapping[str, Any], Sequence[tuple[Metrics, float]]]
+"""A configuration, and for each epoch its metrics and the seconds that it took."""
+
+
+def simulate(
+    space: Space | Mapping[str, Any],
+    curve: CurveFunction | Sequence[Row] | Study,
+    *,
+    metric: str | Mapping[str, str] = "value",
+    mode: str = "min",
+    n_workers: int = 1,
+    max_resource: int,
+    scheduler: str | Scheduler = "asha",
+    searcher: str | Searcher = "random",
+    n_trials: int | None = None,
+    timeout: str | float | timedelta | None = None,
+    initial_configs: Sequence[Mapping[str, Any]] = (),
+    constraints: Mapping[str, str] | None = None,
+    seed: int | None = None,
+    stragglers: float = 0.0,
+    failures: float = 0.0,
+    max_failures: int = 10,
+) -> Study:
+    """Run a study in virtual time: hours on hundreds of workers pass in seconds.
+
+    The coordinator, schedulers and searchers are the real ones.
+
+    Args:
+        space: As in `tune`.
+        curve: What training would give: a function of (config, epoch) that returns metrics and seconds; a
+            table of configurations with their curves; or a study, whose own log is that table. Of a table
+            the configurations are tried in its order, and no others.
+        n_workers: How many trials run at once.
+        max_resource: Epochs of a whole trial.
+        n_trials: As in `tune`; `timeout` is in virtual time. With a table the default is all of it.
+        stragglers: Standard deviation of the logarithm of a random factor on each attempt's seconds; 0.5
+            makes one attempt in 40 take more than 2.7 times as long.
+        failures: Probability that a worker dies in an epoch; its trial runs again from its last checkpoint.
+        The others: as in `tune`.
+
+    Returns:
+        The study, in memory; its clock is the virtual one.
+    """
+    space = Space.of(space)
+    if not callable(curve):
+        rows = rows_of(curve) if isinstance(curve, Study) else list(curve)
+        initial_configs, n_trials = [config for config, _ in rows], min(n_trials or len(rows), len(rows))
+        curve = _lookup(space, rows)
+    if n_trials is None and timeout is None and space.size is None:
+        raise BudgetError('no budget: give n_trials=50 or timeout="8h" (virtual time)')
+    study = Study(
+        space, metric=metric, mode=mode, constraints=constraints, searcher=searcher, scheduler=scheduler,
+        initial_configs=initial_configs, n_trials=n_trials, timeout=timeout, max_resource=max_resource,
+        seed=seed, storage=":memory:",
+    )  # fmt: skip
+    study.drive(_simulator(study, curve, n_workers, stragglers, failures), max_failures=max_failures)
+    return study
+
+
+def rows_of(study: Study) -> list[Row]:
+    """The curves of a study's trials, with the seconds between reports, as a table for `simulate`."""
+    return [(t.config, list(_curve_of(t))) for t in study.trials if t.reports]
+
+
+def _curve_of(trial: Any) -> Iterator[tuple[Metrics, float]]:
+    began = {attempt.number: attempt.started for attempt in trial.attempts}
+    for report in trial.reports:
+        yield report.metrics, max(0.0, report.t - began[report.attempt])
+        began[report.attempt] = report.t
+
+
+def _lookup(space: Space, rows: Sequence[Row]) -> CurveFunction:
+    curves = {space.key(space.validate(config)): curve for config, curve in rows}
+
+    def look_up(config: Config, epoch: int) -> tuple[Metrics, float]:
+        curve = curves[space.key(config)]
+        if epoch > len(curve):
+            raise Error(f"the table has {len(curve)} epochs of {config!r}; give max_resource={len(curve)}")
+        return curve[epoch - 1]
+
+    return look_up
+
+
+def _simulator(
+    study: Study, curve: CurveFunction, n_workers: int, stragglers: float, failures: float
+) -> Simulator:
+    max_resource = study.max_resource
+    assert max_resource is not None
+
+    def run(job: Job) -> Iterator[tuple[float, Metrics | End]]:
+        rng = stream(study.seed, "simulator", 1000 * job.id.trial + job.id.attempt)
+        factor = float(rng.lognormal(0.0, stragglers)) if stragglers else 1.0
+        for epoch in range(job.start_resource + 1, max_resource + 1):
+            metrics, seconds = curve(dict(job.config), epoch)
+            if failures and rng.random() < failures:
+                yield seconds * factor * float(rng.random()), End(job.id, Outcome.LOST, reason="simulated")
+            yield seconds * factor, metrics
+
+    return Simulator(run, whole("n_workers", n_workers, 1))
