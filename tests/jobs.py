@@ -50,3 +50,13 @@ def dies(config, trial):
             case 4:
                 ctypes.string_at(0)
     return config["x"]
+
+
+def dies_late(config, trial):
+    """Saves and reports; the first attempt dies in its third epoch."""
+    for epoch in trial.epochs():
+        if epoch == 3 and trial.attempt == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        with trial.checkpoint() as path:
+            (path / "state").write_text(str(epoch))
+        trial.report(epoch=epoch, y=config["x"])

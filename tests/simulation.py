@@ -39,6 +39,7 @@ class Simulation:
     scheduler: Scheduler = field(default_factory=Fifo)
     storage: Storage = field(default_factory=MemoryStorage)
     seed: int = 0
+    max_resource: int | None = None
 
     def create(self) -> None:
         self.storage.create("s", StudyCreated(id="study", t=0.0, space=self.space.to_json(),
@@ -48,7 +49,7 @@ class Simulation:
         """Create the study if it is new, and run a session to its end."""
         if not self.storage.studies():
             self.create()
-        lease, state = take(self.storage, "s", {})
+        lease, state = take(self.storage, "s", {"max_resource": self.max_resource})
         self.engine = Engine(state, self.searcher, self.scheduler, self.plan)
         self.executor = Simulator(self.curve, self.capacity)
         self.coordinator = Coordinator(self.engine, self.storage, lease, self.executor)

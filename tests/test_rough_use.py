@@ -158,7 +158,7 @@ def test_numpy_numbers_are_numbers():
 @pytest.mark.parametrize("epoch", [float("nan"), float("inf"), [1], "1"])
 def test_epochs_that_are_none(epoch):
     study = rung.Study(SPACE, storage=":memory:")
-    with pytest.raises(MetricError, match="epochs are whole numbers that grow"):
+    with pytest.raises(MetricError, match="epochs are whole numbers that count from 1"):
         study.ask().report(epoch=epoch, value=1.0)
 
 

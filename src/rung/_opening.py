@@ -26,35 +26,39 @@ def latest(storage: Storage) -> str:
     """The name of the study that was changed last; raises StudyNotFound if there is none."""
     studies = storage.studies()
     if not studies:
-        raise StudyNotFound("there is no study yet in this storage")
+        raise StudyNotFound(f"there is no study yet in {storage}; name another storage=, or set RUNG_STORAGE")
     return studies[0].name
 
 
-def create_or_open(storage: Storage, name: str, space: Space, goals: Goals, seed: int | None) -> StudyState:
+def create_or_open(
+    storage: Storage, name: str, space: Space, goals: Goals, *, seed: int | None, max_resource: int | None
+) -> StudyState:
     """The state of the study `name`; raises StudyMismatch if it is stored with other arguments."""
     created = StudyCreated(id="study", t=0.0, space=space.to_json(), goals=goals.to_json(),
                            seed=secrets.randbits(32) if seed is None else whole("seed", seed, 0))  # fmt: skip
     try:
         storage.create(name, created)
     except StudyExists:
-        state = StudyState.replay(storage.read(name))
-        _check_same(name, state, space, goals, seed)
-        return state
-    return StudyState(created)
-
-
-def _check_same(name: str, state: StudyState, space: Space, goals: Goals, seed: int | None) -> None:
-    for difference in _differences(state, space, goals, seed):
+        pass
+    else:
+        return StudyState(created)
+    state = StudyState.replay(storage.read(name))
+    for difference in _differences(state, space, goals, seed, max_resource):
         raise StudyMismatch(
-            f"study {name!r} is stored with other arguments: {difference}. "
-            "Use another name= for another study, or the old arguments to go on"
+            f"study {name!r} is stored with other arguments: {difference}. Go on with the old ones, "
+            f"use another name=, or delete it: {storage.folder(name) or 'it is in memory'}"
         )
+    return state
 
 
-def _differences(state: StudyState, space: Space, goals: Goals, seed: int | None) -> Iterator[str]:
+def _differences(
+    state: StudyState, space: Space, goals: Goals, seed: int | None, max_resource: int | None
+) -> Iterator[str]:
     if state.space != space:
         yield state.space.diff(space)
     if state.goals != goals:
-        yield f"its goals are {state.goals.to_json()}, not {goals.to_json()}"
+        yield f"its goals are {state.goals}, not {goals}"
     if seed is not None and seed != state.seed:
         yield f"its seed is {state.seed}, not {seed}"
+    if state.trials and state.plan.get("max_resource") != max_resource:
+        yield f"its max_resource is {state.plan.get('max_resource')}, not {max_resource}"

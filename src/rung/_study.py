@@ -83,8 +83,11 @@ class Study:
         self._scheduler.check(max_resource)
         self._plan = Plan(Budget.of(n_trials, timeout), _distinct(space, initial_configs), max_resource)
         self._storage = open_storage(where(storage), durability)
+        self._named = name is not None
         self._name = name if name is not None else generated_name()
-        self._state = create_or_open(self._storage, self._name, space, goals, seed)
+        self._state = create_or_open(
+            self._storage, self._name, space, goals, seed=seed, max_resource=max_resource
+        )
         self._session: Session | None = None
         self._only_to_look_at = False
         self._mark()
@@ -105,7 +108,7 @@ class Study:
             Plan(),
         )
         study._session = None
-        study._only_to_look_at = True
+        study._only_to_look_at, study._named = True, True
         study._mark()
         return study
 
@@ -194,6 +197,12 @@ class Study:
         from rung.analysis.plots import learning_curves
 
         return learning_curves.figure(self._state)
+
+    def plot_rungs(self) -> Figure:
+        """Every trial's metric at each rung, where trials are compared, and who went on. Needs matplotlib."""
+        from rung.analysis.plots import rungs
+
+        return rungs.figure(self._state)
 
     def plot_anytime(self) -> Figure:
         """The incumbent's value over the time since the study began. Needs matplotlib."""
@@ -319,7 +328,7 @@ class Study:
             "n_trials": plan.budget.n_trials,
             "timeout": plan.budget.timeout,
             "max_resource": plan.max_resource,
-            "command": _command(),
+            "command": _command() if self._named else "",
             **extra,
         }
 

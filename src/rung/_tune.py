@@ -21,7 +21,7 @@ from rung.engine.engine import KeepCheckpoints, Plan
 from rung.errors import BudgetError, Interrupted, ObjectiveError
 from rung.execution.base import Executor
 from rung.execution.inline import Inline
-from rung.execution.objective import Objective
+from rung.execution.objective import Objective, fingerprint
 from rung.schedulers.base import Scheduler
 from rung.searchers.base import Searcher
 from rung.space import Space
@@ -110,17 +110,37 @@ def tune(
     )  # fmt: skip
     if keep_checkpoints not in {"best", "all", "none"}:
         raise BudgetError(f'keep_checkpoints={keep_checkpoints!r}; use "best", "all" or "none"')
+    _warn_of_changes(study, bound)
     plan = replace(study._plan, retries=retries, max_failures=max_failures, keep_checkpoints=keep_checkpoints)
     if _nothing_left(study.state, plan):
-        logger.info("study %r is complete: %d trials", study.name, len(study.trials))
+        _say_complete(study, logging.INFO if progress is False else logging.WARNING)
     else:
         _run(study, plan, bound, n_workers, progress)
     return study
 
 
+def _warn_of_changes(study: Study, objective: Objective) -> None:
+    before = study.state.plan
+    if not study.trials:
+        return
+    if before.get("objective_code", "") not in {"", fingerprint(objective.function)}:
+        logger.warning("the objective's code has changed since trials of study %r were run; "
+                       "use another name= to compare like with like", study.name)  # fmt: skip
+    for part, now in (("searcher", study._searcher.to_json()), ("scheduler", study._scheduler.to_json())):
+        if before.get(part, now) != now:
+            logger.warning("study %r: its %s was %s and is now %s", study.name, part, before[part], now)
+
+
+def _say_complete(study: Study, level: int) -> None:
+    where = study._storage.folder(study.name) or "in memory"
+    logger.log(level, "study %r is complete with %d trials, nothing was run (%s); for more raise n_trials "
+               "or timeout, for a new study use another name=",
+               study.name, len(study.trials), where)  # fmt: skip
+
+
 def _run(study: Study, plan: Plan, objective: Objective, n_workers: int, progress: bool | None) -> None:
     folder = study._storage.folder(study.name)
-    extra = {"n_workers": n_workers, **made_by.get({})}
+    extra = {"n_workers": n_workers, "objective_code": fingerprint(objective.function), **made_by.get({})}
     with _home(folder) as home:
         session = study._begin(lambda: _executor(objective, n_workers, home, folder is not None), plan, extra)
         coordinator = session.coordinator
@@ -135,6 +155,15 @@ def _run(study: Study, plan: Plan, objective: Objective, n_workers: int, progres
             session.close()
     if coordinator.engine.stopping == "interrupted":
         raise Interrupted(_how_to_go_on(study, plan))
+    _warn_of_failures(study)
+
+
+def _warn_of_failures(study: Study) -> None:
+    counts = study.state.counts
+    if counts["failed"] and not counts["completed"] + counts["stopped"]:
+        first = next(t for t in study.trials if t.status == "failed")
+        logger.warning("no trial has succeeded; the first, trial %d: %s\n%s",
+                       first.number, first.reason, first.traceback)  # fmt: skip
 
 
 @contextmanager
@@ -211,5 +240,5 @@ def _how_to_go_on(study: Study, plan: Plan) -> str:
     total = f" of {plan.budget.n_trials}" if plan.budget.n_trials else ""
     if study._storage.folder(study.name) is None:
         return f"study {study.name!r} stopped after {done}{total} trials; it was in memory only"
-    command = study.state.plan["command"] or "the same call"
-    return f"study {study.name!r} stopped after {done}{total} trials; it goes on by: {command}"
+    command = study.state.plan["command"] or (f"name={study.name!r}" if not study._named else "the same call")
+    return f"study {study.name!r} stopped after {done}{total} trials; continue with: {command}"

@@ -20,7 +20,17 @@ def test_a_row_per_trial_and_a_column_per_thing(fold, Told):
         Told({"lr": 0.2, "layers": 1}, outcome="running"),
     ]
     frame = to_dataframe(fold(SPACE, told))
-    assert set(frame.columns) == {"trial", "status", "lr", "layers", "units", "loss", "started", "ended"}
+    assert set(frame.columns) == {
+        "trial",
+        "status",
+        "lr",
+        "layers",
+        "units",
+        "loss",
+        "started",
+        "ended",
+        "reason",
+    }
     assert frame["trial"].tolist() == [0, 1, 2]
     assert frame["status"].tolist() == ["completed", "failed", "running"]
     assert frame["units"].isna().tolist() == [True, False, True]
@@ -35,7 +45,17 @@ def test_the_order_of_the_columns(fold, Told):
         Told({"lr": 0.5, "layers": 2, "units": 3}, {"loss": 0.25}),
     ]
     frame = to_dataframe(fold(SPACE, told))
-    assert frame.columns.tolist() == ["trial", "status", "lr", "layers", "units", "loss", "started", "ended"]
+    assert frame.columns.tolist() == [
+        "trial",
+        "status",
+        "lr",
+        "layers",
+        "units",
+        "loss",
+        "started",
+        "ended",
+        "reason",
+    ]
 
 
 def test_hyperparameters_that_are_named_like_something_else_get_a_prefix(fold, Told):
@@ -48,7 +68,7 @@ def test_hyperparameters_that_are_named_like_something_else_get_a_prefix(fold, T
     assert (row["config.loss"], row["config.status"], row["config.trial"]) == (0.5, 0.6, 0.7)
 
 
-@pytest.mark.parametrize("name", ["trial", "status", "started", "ended"])
+@pytest.mark.parametrize("name", ["trial", "status", "started", "ended", "reason"])
 def test_a_metric_never_replaces_a_column_of_rungs_own(fold, Told, name):
     frame = to_dataframe(fold({"x": rung.Float(0, 1)}, [Told({"x": 0.5}, {"loss": 0.25, name: 99.0})]))
     assert frame.loc[0, "status"] == "completed"

@@ -120,7 +120,7 @@ def test_a_study_of_a_script_goes_on_by_its_own_command(tmp_path: Path) -> None:
     )
     done = rung("resume", "s", cwd=tmp_path)
     assert done.returncode == 2
-    assert "study 's' was not made by `rung run`; it goes on by: python train.py --fast" in done.stderr
+    assert "study 's' was not made by `rung run`; continue with: python train.py --fast" in done.stderr
 
 
 def test_a_study_in_use_is_code_3(tmp_path: Path) -> None:
@@ -163,10 +163,10 @@ def test_ctrl_c_stops_cleanly_and_resume_finishes(
     process.send_signal(number)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 130, said
-    assert said.rstrip().endswith("trials; it goes on by: rung resume softmax")
+    assert said.rstrip().endswith("trials; continue with: rung resume softmax")
     assert "Traceback" not in said
     assert not psutil.wait_procs(children, timeout=3)[1]
-    assert "interrupted; it goes on by: rung resume softmax" in rung("status", cwd=tmp_path).stdout
+    assert "interrupted; continue with: rung resume softmax" in rung("status", cwd=tmp_path).stdout
 
     done = rung("resume", "softmax", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -191,7 +191,7 @@ def test_a_second_ctrl_c_kills_and_still_says_how_to_go_on(tmp_path: Path) -> No
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert said.endswith("killed; it goes on by: rung resume softmax\n")
+    assert said.endswith("killed; continue with: rung resume softmax\n")
     assert not psutil.wait_procs(children, timeout=3)[1]
 
 
@@ -204,6 +204,6 @@ def test_a_killed_run_is_told_and_resumed(tmp_path: Path) -> None:
         process.kill()
     assert f"running: process {process.pid} on " in running
     told = rung("status", cwd=tmp_path).stdout
-    assert "killed; it goes on by: rung resume softmax" in told
+    assert "killed; continue with: rung resume softmax" in told
     assert rung("resume", "softmax", cwd=tmp_path).returncode == 0
     assert rung("status", cwd=tmp_path).stdout.splitlines()[1] == "state    done"

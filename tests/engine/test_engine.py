@@ -72,7 +72,11 @@ def test_a_lost_worker_costs_one_attempt():
     state = simulation.run()
     trial = state.trials[3]
     assert [a.outcome for a in trial.attempts] == ["lost", "completed"]
-    assert [r.metrics["y"] for r in trial.reports] == [1.0, 0.5]  # of the second attempt alone
+    assert [(r.resource, r.attempt, r.metrics["y"]) for r in trial.reports] == [
+        (1, 1, 1.0),
+        (2, 2, 1.0),
+        (3, 2, 0.5),
+    ]
     assert len(state.trials) == 10
     check_log(simulation.log, n_trials=10, capacity=2)
 

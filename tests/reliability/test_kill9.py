@@ -108,7 +108,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path, n_workers):
     _, err = interrupt(process)
     assert process.returncode != 0
     assert "rung.errors.Interrupted: study 'killed' stopped after" in err
-    assert f"it goes on by: python {SCRIPT}" in err
+    assert f"continue with: python {SCRIPT}" in err
     state = check_log(list(SqliteStorage(tmp_path / "studies").read("killed")))
     assert state.ended == "interrupted"
     assert not state.open

@@ -88,7 +88,7 @@ def resume(name: str, storage: str, quiet: bool, as_json: bool, **flags: Any) ->
     plan = Study.load(name, storage=storage).state.plan
     if "file" not in plan:
         how = (
-            f"it goes on by: {plan['command']}" if plan.get("command") else "run the code that made it again"
+            f"continue with: {plan['command']}" if plan.get("command") else "run the code that made it again"
         )
         raise StudyError(f"study {name!r} was not made by `rung run`; {how}")
     experiment = load(f"{plan['file']}:{plan['objective']}")
@@ -121,7 +121,7 @@ def _tune(
             study = tune(experiment.objective, experiment.space, progress=False if quiet else None, **options)
     except KeyboardInterrupt as stop:
         raise (
-            stop if isinstance(stop, Interrupted) else Interrupted(f"killed; it goes on by: {command}")
+            stop if isinstance(stop, Interrupted) else Interrupted(f"killed; continue with: {command}")
         ) from None
     finally:
         made_by.reset(token)

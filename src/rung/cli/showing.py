@@ -82,7 +82,7 @@ def _state_text(study: Study, owner: Owner | None) -> str:
     if state in {"new", "done", "exhausted"}:
         return ending(state)
     command = study.state.plan.get("command")
-    return f"{ending(state)}; it goes on by: {command}" if command else ending(state)
+    return f"{ending(state)}; continue with: {command}" if command else ending(state)
 
 
 @click.command()

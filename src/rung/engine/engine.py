@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rung.errors import Error, MetricError, TooManyFailures
+from rung.errors import Error, MetricError, ObjectiveError, TooManyFailures
 from rung.execution.base import AttemptId, End, Executor, Job, Message, Report, WorkerUp
 from rung.schedulers.base import Drop, Finish, Resume, Scheduler, Start, Wait
 from rung.searchers.base import Searcher
@@ -249,7 +249,7 @@ class Engine:
         elif end.broken and not self.state.counts["completed"]:
             # The trial did not fail, the objective's code is wrong: it runs again once that is mended.
             outcome = Outcome.INTERRUPTED
-            self.stop("broken objective", MetricError(f"trial {end.id.trial}: {reason}"))
+            self.stop("broken objective", _broken(end))
         self._emit(AttemptEnded(id=f"{end.id}/end", t=self._now, trial=end.id.trial, attempt=end.id.attempt,
                                 outcome=outcome, metrics=end.metrics, reason=reason,
                                 traceback=end.traceback))  # fmt: skip
@@ -264,6 +264,11 @@ class Engine:
                 return Outcome.FAILED, missing
             self.stop("broken objective", MetricError(f"trial {end.id.trial}: {missing}"))
             return Outcome.INTERRUPTED, missing
+        held_back = reports[-1].held_back if reports else {}
+        typo = self.state.goals.unreported({**metrics, **held_back})
+        if typo and not self.state.counts["completed"]:
+            self.stop("broken objective", MetricError(f"trial {end.id.trial}: {typo}"))
+            return Outcome.INTERRUPTED, typo
         if problem := self.state.goals.problem(metrics):
             return Outcome.FAILED, problem
         return Outcome.COMPLETED, end.reason
@@ -361,3 +366,12 @@ class Engine:
         job = Job(attempt, trial.config, derived_seed(self.state.seed, "trial", number),
                   self.plan.max_resource, trial.resource, target, trial.parent)  # fmt: skip
         self._step.commands.append(Submit(job))
+
+
+def _broken(end: End) -> Error:
+    if end.broken == "metric":
+        return MetricError(f"trial {end.id.trial}: {end.reason}")
+    return ObjectiveError(
+        f"the objective's code seems to be wrong, so the study stopped; trial {end.id.trial} raised "
+        f"{end.reason}\n{end.traceback}".rstrip()
+    )

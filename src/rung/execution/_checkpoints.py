@@ -14,6 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+_TRIES = 20
+"""Copies of a checkpoint that its owner may spoil by saving a newer one meanwhile."""
+
 
 class Checkpoints:
     """The checkpoint of one trial, under the folder of all trials."""
@@ -61,11 +64,14 @@ class Checkpoints:
     def copy_from(self, parent: int) -> None:
         """Begin with a copy of another trial's checkpoint, if that has one and this has none."""
         other = Checkpoints(self._folder, parent)
-        for _ in range(3):  # the parent may replace its own while we copy
+        for _ in range(_TRIES):
             if self._link.exists() or not other.exists:
                 return
             with contextlib.suppress(OSError, shutil.Error), self.replace(other.epoch or 0) as path:
-                shutil.copytree(other.path(0), path, dirs_exist_ok=True)
+                source = other._link.resolve()
+                shutil.copytree(source, path, dirs_exist_ok=True)
+                if other._link.resolve() != source:  # replaced meanwhile: some of it may have been deleted
+                    raise FileNotFoundError(source)
 
     def discard(self) -> None:
         """Delete it all."""

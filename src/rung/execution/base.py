@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from rung.study.events import Verdict
 
@@ -66,8 +66,9 @@ class End:
     metrics: Mapping[str, float] = field(default_factory=dict)
     reason: str = ""
     traceback: str = ""
-    broken: bool = False
-    """The objective broke the contract: no other configuration would do better."""
+    broken: Literal["", "metric", "code"] = ""
+    """The objective itself seems wrong, in what it returns or in its code: another configuration would do
+    no better."""
 
 
 Message = WorkerUp | Report | End

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
+import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from rung.errors import MetricError, ObjectiveError
@@ -73,6 +77,19 @@ class Objective:
                 f"with several metrics return a dict: {_example(self.metrics)}"
             )
         return as_metrics({self.metrics[0]: result})
+
+
+def fingerprint(function: Callable[..., Any]) -> str:
+    """A digest of a function's code, "" if it has none: tells that an objective was changed."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return blake2b(_code_text(code).encode(), digest_size=8).hexdigest() if code else ""
+
+
+def _code_text(code: CodeType) -> str:
+    inner = [_code_text(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
+    return repr((sys.version_info[:2], code.co_code, code.co_names, inner))
 
 
 def as_metrics(values: Mapping[Any, Any]) -> dict[str, float]:

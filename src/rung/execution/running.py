@@ -50,6 +50,9 @@ class TrialDiverged(TrialEnded):
     outcome = Outcome.FAILED
 
 
+_MISTAKES = (NameError, AttributeError, TypeError, ImportError, SyntaxError)
+"""What an objective raises whose code is wrong, rather than its configuration."""
+
 _RAISES: dict[Verdict, type[TrialEnded]] = {
     Verdict.STOP: TrialStopped,
     Verdict.PAUSE: TrialPaused,
@@ -86,6 +89,9 @@ class RunningTrial:
         self._lock = threading.Lock()
         self._pid = os.getpid()
         self._over = False
+
+    def __repr__(self) -> str:
+        return f"<rung.RunningTrial {self.number}, attempt {self.attempt}: {self.config}>"
 
     # ---- checkpoints
 
@@ -201,10 +207,10 @@ class RunningTrial:
     def _check(self, epoch: int | None, metrics: Mapping[str, Any]) -> dict[str, float]:
         if os.getpid() != self._pid:
             raise MetricError("trial.report() was called in a child process; report from the objective's own")
-        if epoch is not None and not (_is_whole(epoch) and epoch > self._resource):
-            raise MetricError(
-                f"epoch={epoch!r} reported after epoch {self._resource}; epochs are whole numbers that grow"
-            )
+        if epoch is not None and (not _is_whole(epoch) or epoch < 1):
+            raise MetricError(f"epoch={epoch!r}; epochs are whole numbers that count from 1")
+        if epoch is not None and epoch <= self._resource:
+            raise MetricError(f"epoch={epoch!r} reported after epoch {self._resource}; epochs must grow")
         if self.max_resource is not None and self._next(epoch) > self.max_resource:
             raise MetricError(
                 f"epoch {self._next(epoch)} reported, but max_resource={self.max_resource}; "
@@ -245,7 +251,9 @@ def run_attempt(objective: Objective, job: Job, send: Send, folder: Path | None 
     except KeyboardInterrupt:
         return End(job.id, Outcome.INTERRUPTED, usage.measure(), "KeyboardInterrupt")
     except MetricError as error:
-        return End(job.id, Outcome.FAILED, usage.measure(), str(error), _traceback(), broken=True)
+        return End(job.id, Outcome.FAILED, usage.measure(), str(error), _traceback(), broken="metric")
+    except _MISTAKES as error:
+        return End(job.id, Outcome.FAILED, usage.measure(), _describe(error), _traceback(), broken="code")
     except BaseException as error:  # noqa: BLE001 -- whatever user code raises, SystemExit included, is data
         return End(job.id, Outcome.FAILED, usage.measure(), _describe(error), _traceback())
     return End(job.id, Outcome.COMPLETED, {**usage.measure(), **metrics})

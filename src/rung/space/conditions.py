@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from rung.errors import SpaceError
 from rung.space.values import Value, plain
@@ -171,6 +171,16 @@ class Param:
 
     def __ge__(self, value: Value) -> Condition:
         return Comparison(self.name, ">=", value)
+
+    def __rand__(self, other: Any) -> NoReturn:
+        self._needs_parentheses("&")
+
+    def __ror__(self, other: Any) -> NoReturn:
+        self._needs_parentheses("|")
+
+    def _needs_parentheses(self, sign: str) -> NoReturn:
+        # Python reads  a == 1 & b == 2  as  a == (1 & b) == 2
+        raise SpaceError(f"{sign} before {self!r}: put parentheses, (... == ...) {sign} (... == ...)")
 
     def __repr__(self) -> str:
         return f"param({self.name!r})"

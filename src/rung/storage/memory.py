@@ -28,6 +28,9 @@ class MemoryStorage:
     def __init__(self) -> None:
         self._logs: dict[str, _Log] = {}
 
+    def __str__(self) -> str:
+        return "memory"
+
     def create(self, study: str, created: StudyCreated) -> None:
         """See `Storage`."""
         check_name(study)

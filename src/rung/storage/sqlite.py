@@ -73,6 +73,9 @@ class SqliteStorage:
         self._root = Path(root).expanduser().absolute()
         self._synchronous = _SYNCHRONOUS[durability]
 
+    def __str__(self) -> str:
+        return str(self._root)
+
     def create(self, study: str, created: StudyCreated) -> None:
         """See `Storage`."""
         folder = self._folder(study)
@@ -298,8 +301,9 @@ def _read_owner(path: Path) -> Owner | None:
 
 
 def _changed(path: Path) -> float:
+    # Who only reads leaves an empty write-ahead log behind: that is no change.
     wal = path.with_name("study.db-wal")
-    return max(p.stat().st_mtime for p in (path, wal) if p.exists())
+    return max(p.stat().st_mtime for p in (path, wal) if p.exists() and p.stat().st_size)
 
 
 def _sync(path: Path) -> None:

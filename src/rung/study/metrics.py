@@ -34,7 +34,7 @@ class Metric:
         if not isinstance(self.name, str) or not self.name:
             raise MetricError(f"metric={self.name!r}; the name of a metric is a non-empty string")
         if self.mode not in {"min", "max"}:
-            raise MetricError(f'{self.name}: mode={self.mode!r}; use "min" or "max"')
+            raise MetricError(f'mode={self.mode!r} for metric {self.name!r}; use "min" or "max"')
 
     def better(self, a: float, b: float) -> bool:
         """Whether `a` is strictly better than `b`."""
@@ -101,6 +101,10 @@ class Goals:
         """Build from what `tune` takes; raises MetricError naming the argument that is wrong."""
         if isinstance(report_only, str):
             raise MetricError(f'report_only="{report_only}"; give a list: report_only=["{report_only}"]')
+        if not isinstance(metric, str | Mapping):
+            raise MetricError(
+                f"metric={metric!r}; give a name, or a dict such as {{'error': 'min', 'accuracy': 'max'}}"
+            )
         modes = metric if isinstance(metric, Mapping) else {metric: mode}
         return cls(
             tuple(Metric(name, cast("Mode", m)) for name, m in modes.items()),
@@ -131,6 +135,14 @@ class Goals:
                 )
         return ""
 
+    def unreported(self, metrics: Metrics) -> str:
+        """Which `report_only` metric a finished trial did not give, in a sentence, or ""."""
+        for name in self.report_only:
+            if name not in metrics:
+                seen = ", ".join(sorted(set(metrics) - set(MEASURED)))
+                return f"report_only names {name!r}, which the objective did not give; it gave: {seen}"
+        return ""
+
     def feasible(self, metrics: Metrics) -> bool:
         """Whether every constraint holds."""
         return all(c.name in metrics and c.holds(metrics[c.name]) for c in self.constraints)
@@ -138,6 +150,10 @@ class Goals:
     def losses(self, metrics: Metrics) -> tuple[float, ...]:
         """The tuned values in a sign where less is better, in the order of `metrics`."""
         return tuple(m.loss(metrics[m.name]) for m in self.metrics)
+
+    def __str__(self) -> str:
+        told = [", ".join(f"{m.name} ({m.mode})" for m in self.metrics), *map(str, self.constraints)]
+        return "; ".join([*told, f"report only {', '.join(self.report_only)}"] if self.report_only else told)
 
     def to_json(self) -> dict[str, Any]:
         """Plain types for the log."""

@@ -80,6 +80,11 @@ class Trial:
         return self.attempts[-1].reason if self.attempts else ""
 
     @property
+    def traceback(self) -> str:
+        """The traceback of the last attempt that has one, or ""."""
+        return next((a.traceback for a in reversed(self.attempts) if a.traceback), "")
+
+    @property
     def ended(self) -> float | None:
         """When the last attempt ended, in seconds on the study's clock."""
         return self.attempts[-1].ended if self.attempts else None

@@ -1,0 +1,227 @@
+"""Checkpoints: replaced in one step, carried from attempt to attempt, gone when nobody needs them."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import jobs
+import pytest
+
+import rung
+from rung.errors import BudgetError, MetricError, ObjectiveError
+from rung.execution._checkpoints import Checkpoints
+from rung.schedulers import Asha
+from rung.testing import check_log
+
+SPACE = {"x": rung.Float(0, 1)}
+
+
+def tune(objective, **options):
+    options = {
+        "n_trials": 9,
+        "storage": ":memory:",
+        "progress": False,
+        "seed": 0,
+        "max_resource": 9,
+        **options,
+    }
+    return rung.tune(objective, SPACE, **options)
+
+
+def test_replaced_in_one_step(tmp_path):
+    saved = Checkpoints(tmp_path, 3)
+    assert (saved.exists, saved.epoch) == (False, None)
+    for epoch in (1, 2):
+        with saved.replace(epoch) as path:
+            (path / "model").write_text(str(epoch))
+            assert saved.epoch == (None if epoch == 1 else 1)  # the old one counts until the end
+    assert (saved.exists, saved.epoch, (saved.path(0) / "model").read_text()) == (True, 2, "2")
+    with pytest.raises(ZeroDivisionError), saved.replace(3):
+        raise ZeroDivisionError
+    assert (saved.epoch, (saved.path(0) / "model").read_text()) == (2, "2")
+    assert len(list((tmp_path / "3").iterdir())) == 2  # the link and what it points to
+    saved.discard()
+    assert not (tmp_path / "3").exists()
+
+
+def test_a_copy_of_the_parents(tmp_path):
+    parent, child = Checkpoints(tmp_path, 0), Checkpoints(tmp_path, 1)
+    child.copy_from(0)
+    assert not child.exists
+    with parent.replace(4) as path:
+        (path / "weights").mkdir()
+        (path / "weights" / "a").write_text("w")
+    child.copy_from(0)
+    assert (child.epoch, (child.path(0) / "weights" / "a").read_text()) == (4, "w")
+    with child.replace(5) as path:
+        (path / "b").write_text("w")
+    child.copy_from(0)  # it has its own by now
+    assert child.epoch == 5
+
+
+def test_a_copy_while_the_parent_saves(tmp_path):
+    done = threading.Event()
+    parent = Checkpoints(tmp_path, 0)
+
+    def save_on():
+        epoch = 0
+        while not done.is_set():
+            epoch += 1
+            with parent.replace(epoch) as path:
+                for name in "abcdef":
+                    (path / name).write_text(str(epoch))
+
+    thread = threading.Thread(target=save_on)
+    thread.start()
+    copies = []
+    while not parent.exists:
+        pass
+    for number in range(1, 40):
+        child = Checkpoints(tmp_path, number)
+        child.copy_from(0)
+        if child.exists:
+            copies.append((child.epoch, {p.read_text() for p in child.path(0).iterdir()}))
+    done.set()
+    thread.join()
+    assert copies
+    assert all(len(texts) == 1 for _, texts in copies)  # never half of one and half of another
+
+
+def counting(config, trial):
+    """Trains by counting: its state is the number of epochs, kept in the checkpoint."""
+    state = int((trial.checkpoint_dir / "state").read_text()) if trial.resumes else 0
+    assert state == trial.start_resource
+    for epoch in trial.epochs():
+        state += 1
+        with trial.checkpoint() as path:
+            (path / "state").write_text(str(state))
+        trial.report(epoch=epoch, value=config["x"] + 1 / epoch, state=state, pid=os.getpid())
+    return {"state": state}
+
+
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_paused_trials_go_on_from_their_checkpoints(tmp_path, n_workers):
+    study = tune(counting, scheduler="asha", n_workers=n_workers, storage=str(tmp_path), name="s")
+    for trial in study.trials:
+        assert [r.metrics["state"] for r in trial.reports] == [r.resource for r in trial.reports]
+    assert {len(t.attempts) for t in study.trials} == {1, 2, 3}
+    assert [t.status for t in study.trials].count("completed") == 1
+    assert all(t.is_finished for t in study.trials)
+    check_log(list(study._storage.read("s")), n_trials=9, capacity=n_workers)
+
+
+@pytest.mark.parametrize(("keep", "left"), [("best", 1), ("all", 9), ("none", 0)])
+def test_what_is_kept(tmp_path, keep, left):
+    study = tune(counting, scheduler="asha", storage=str(tmp_path), name="s", keep_checkpoints=keep)
+    folder = study._storage.folder("s") / "trials"
+    names = sorted(int(p.name) for p in folder.iterdir())
+    assert len(names) == left
+    if keep == "best":
+        assert names == [study.best_trial.number]
+
+
+def test_disk_use_stays_bounded_while_it_runs(tmp_path):
+    seen = []
+
+    def objective(config, trial):
+        seen.append(len(list(trial.checkpoint_dir.parent.parent.iterdir())))
+        counting(config, trial)
+
+    tune(objective, n_trials=12, storage=str(tmp_path), name="s")  # fifo: each trial ends before the next
+    assert max(seen) <= 3
+
+
+def test_keep_checkpoints_is_checked():
+    with pytest.raises(BudgetError, match="keep_checkpoints='some'"):
+        tune(counting, keep_checkpoints="some")
+
+
+def test_without_checkpoints_a_promoted_trial_begins_anew():
+    def forgetful(config, trial):
+        for epoch in trial.epochs():
+            trial.report(epoch=epoch, value=config["x"] + 1 / epoch)
+
+    study = tune(forgetful, scheduler="asha")
+    whole = next(t for t in study.trials if t.status == "completed")
+    assert [r.resource for r in whole.reports] == list(range(1, 10))
+    assert whole.reports[0].attempt == len(whole.attempts)  # told again from the start
+
+
+def test_epochs_end_the_loop_and_report_raises_nothing():
+    after = []
+
+    def objective(config, trial):
+        for epoch in trial.epochs():
+            trial.report(epoch=epoch, value=config["x"])
+        after.append(trial.number)
+
+    study = tune(objective, scheduler=Asha("stopping"), n_trials=9)
+    assert after == list(range(9))
+    assert {t.status for t in study.trials} == {"completed", "stopped"}
+
+
+def test_report_raises_outside_epochs():
+    raised = []
+
+    def objective(config, trial):
+        for epoch in range(1, trial.max_resource + 1):
+            try:
+                trial.report(epoch=epoch, value=config["x"])
+            except rung.TrialEnded as ended:
+                raised.append(type(ended))
+                raise
+
+    tune(objective, scheduler=Asha("stopping"), n_trials=9)
+    assert set(raised) == {rung.TrialStopped}
+    tune(objective, scheduler=Asha("promotion"), n_trials=9)
+    assert set(raised) == {rung.TrialStopped, rung.TrialPaused}
+
+
+def test_more_epochs_than_there_are_is_an_error():
+    def objective(config, trial):
+        for epoch in range(1, 100):
+            trial.report(epoch=epoch, value=1.0)
+
+    with pytest.raises(
+        MetricError, match=r"epoch 10 reported, but max_resource=9; train `for epoch in trial.epochs\(\)`"
+    ):
+        tune(objective)
+
+
+def test_epochs_need_a_number():
+    def objective(config, trial):
+        return sum(trial.epochs())
+
+    study = tune(objective, max_resource=None, n_trials=1)
+    assert "give max_resource= to tune" in study.trials[0].reason
+
+
+def test_what_was_asked_for_has_no_folder():
+    trial = rung.Study(SPACE, storage=":memory:").ask()
+    assert (trial.resumes, trial.start_resource) == (False, 0)
+    with pytest.raises(ObjectiveError, match="keep its files yourself"):
+        trial.checkpoint_dir  # noqa: B018
+
+
+def test_files_written_directly_count_too(tmp_path):
+    def direct(config, trial):
+        file = Path(trial.checkpoint_dir) / "state"
+        start = int(file.read_text()) if trial.resumes else 0
+        for epoch in range(start + 1, trial.max_resource + 1):
+            file.write_text(str(epoch))
+            trial.report(epoch=epoch, value=config["x"] + 1 / epoch)
+
+    study = tune(direct, scheduler="asha", storage=str(tmp_path), name="s")
+    whole = next(t for t in study.trials if t.status == "completed")
+    assert [r.resource for r in whole.reports] == list(range(1, 10))
+    assert whole.reports[0].attempt == 1
+
+
+def test_a_lost_worker_goes_on_from_the_checkpoint(tmp_path):
+    study = rung.tune(jobs.dies_late, SPACE, n_trials=4, n_workers=2, max_resource=4, metric="y", seed=0,
+                      storage=str(tmp_path), name="s", progress=False)  # fmt: skip
+    for trial in study.trials:
+        assert [a.outcome for a in trial.attempts] == ["lost", "completed"]
+        assert [(r.resource, r.attempt) for r in trial.reports] == [(1, 1), (2, 1), (3, 2), (4, 2)]
