@@ -33,6 +33,7 @@ from rung.space import Config, Domain, Space
 from rung.storage import Durability, Owner, Storage, open_storage
 from rung.study.budget import Budget
 from rung.study.events import FinalReportShown, Outcome, Verdict
+from rung.study.history import History
 from rung.study.metrics import Goals
 from rung.study.state import StudyState
 from rung.study.trial import Trial
@@ -191,6 +192,16 @@ class Study:
         trial = self.best_trial
         self._log(trial.number)
         return analysis.FinalReport.of(self._state, trial)
+
+    def explain(self) -> str:
+        """Which searcher and which scheduler are at work, and what "auto" chose and why."""
+        plan = self._state.plan or self._described(self._plan, {})
+        scheduler = plan["scheduler"]
+        told = scheduler["name"]
+        if told == "auto":
+            auto = schedulers.Auto(min_resource=scheduler["min_resource"], eta=scheduler["eta"])
+            told = auto.explain(History(self._state))
+        return f"searcher: {plan['searcher']['name']}\nscheduler: {told}"
 
     def plot_learning_curves(self) -> Figure:
         """Every trial's reported metric over epochs. Needs matplotlib (``rung[plot]``)."""

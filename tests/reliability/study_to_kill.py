@@ -1,4 +1,4 @@
-"""A study that is killed and started again: python study_to_kill.py STORAGE ACKS N_TRIALS N_WORKERS."""
+"""A study that is killed and started again: python study_to_kill.py STORAGE ACKS N_TRIALS N_WORKERS SCHEDULER."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ import rung
 
 def objective(config, trial):
     acks = os.open(os.environ["RUNG_TEST_ACKS"], os.O_WRONLY | os.O_APPEND)
-    for epoch in range(1, 4):
+    for number, epoch in enumerate(trial.epochs(), 1):
         time.sleep(0.02)
+        with trial.checkpoint() as path:
+            (path / "epoch").write_text(str(epoch))
         trial.report(epoch=epoch, y=config["x"] / epoch)
-        os.write(acks, f"t{trial.number}/a{trial.attempt}/r{epoch}\n".encode())
+        os.write(acks, f"t{trial.number}/a{trial.attempt}/r{number}\n".encode())
     os.close(acks)
 
 
 if __name__ == "__main__":
-    storage, acks, n_trials, n_workers = sys.argv[1:]
+    storage, acks, n_trials, n_workers, scheduler = sys.argv[1:]
     os.environ["RUNG_TEST_ACKS"] = acks
     study = rung.tune(
         objective, {"x": rung.Float(0, 1)}, metric="y", n_trials=int(n_trials), n_workers=int(n_workers),
-        name="killed", storage=storage, seed=3, progress=False,
+        max_resource=9 if scheduler == "asha" else 3, scheduler=scheduler, name="killed", storage=storage,
+        seed=3, progress=False,
     )  # fmt: skip
     print(study.best_trial.number, flush=True)

@@ -15,26 +15,37 @@ import psutil
 import pytest
 
 from rung.execution._leftovers import boot_id
+from rung.schedulers import Asha
 from rung.storage.sqlite import SqliteStorage
 from rung.study.events import AttemptEnded, Reported, WorkerStarted
-from rung.testing import check_log
+from rung.testing import check_decisions, check_log
 
 SCRIPT = Path(__file__).with_name("study_to_kill.py")
 
 
-def start(folder: Path, n_trials: int, n_workers: int) -> subprocess.Popen[str]:
+def start(folder: Path, n_trials: int, n_workers: int, scheduler: str = "fifo") -> subprocess.Popen[str]:
     acks = folder / "acks"
     acks.touch()
-    command = [sys.executable, str(SCRIPT), str(folder / "studies"), str(acks), str(n_trials), str(n_workers)]
+    command = [
+        sys.executable,
+        str(SCRIPT),
+        str(folder / "studies"),
+        str(acks),
+        str(n_trials),
+        str(n_workers),
+        scheduler,
+    ]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def kill_until_done(folder: Path, *, seed: int, kills: int, n_trials: int, n_workers: int) -> int:
+def kill_until_done(
+    folder: Path, *, seed: int, kills: int, n_trials: int, n_workers: int, scheduler: str = "fifo"
+) -> int:
     """Kill each run at a random moment, `kills` times at most, then let it end; returns how often it was killed."""
     rng = random.Random(seed)
     done = 0
     while True:
-        process = start(folder, n_trials, n_workers)
+        process = start(folder, n_trials, n_workers, scheduler)
         if done < kills:
             try:
                 process.wait(rng.uniform(0.2, 1.2))
@@ -77,6 +88,20 @@ def audit(folder: Path, n_trials: int, n_workers: int) -> None:
 def test_killed_four_times(tmp_path, n_workers):
     kill_until_done(tmp_path, seed=n_workers, kills=4, n_trials=20, n_workers=n_workers)
     audit(tmp_path, 20, n_workers)
+
+
+def test_asha_killed_five_times_decides_like_an_unbroken_run(tmp_path):
+    """Pauses and promotions on 2 workers: each decision in the log is what a scheduler that never died says."""
+    kill_until_done(tmp_path, seed=9, kills=5, n_trials=40, n_workers=2, scheduler="asha")
+    events = list(SqliteStorage(tmp_path / "studies").read("killed"))
+    state = check_log(events, n_trials=40, capacity=2)
+    assert all(t.is_finished for t in state.trials)
+    assert len(state.trials) == 40
+    assert len(state.sessions) > 3
+    assert check_decisions(events, Asha()) > 100
+    acknowledged = (tmp_path / "acks").read_text().split()
+    logged = Counter(e.id for e in events if isinstance(e, Reported))
+    assert all(logged[ack] == 1 for ack in acknowledged)
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ from rung.study.budget import Budget
 from rung.study.events import AttemptStarted, Event, Outcome, Reported, TrialCreated
 from rung.study.history import History
 from rung.study.state import StudyState
-from rung.testing import check_log
+from rung.testing import check_decisions, check_log
 
 R = 27
 SPACE = {"x": rung.Float(0, 1)}
@@ -147,6 +147,14 @@ def test_every_trial_ends_and_none_goes_too_far(seed, form, capacity):
     assert all(t.is_finished for t in state.trials)
     assert max(t.resource for t in state.trials) <= R
     assert len(state.trials) == 15
+
+
+def test_a_replay_decides_alike():
+    for form in ("promotion", "stopping"):
+        simulation = simulated(3, Asha(form, brackets=2), 3, 20)
+        assert check_decisions(simulation.log, Asha(form, brackets=2)) > 50
+        with pytest.raises(AssertionError):
+            check_decisions(simulation.log, Asha(form, eta=4))
 
 
 def test_stopping_lets_the_best_of_eta_go_on():

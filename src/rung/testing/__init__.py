@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rung.testing.decisions import check_decisions
 from rung.testing.invariants import check_log, check_state
 
-__all__ = ["check_log", "check_state"]
+__all__ = ["check_decisions", "check_log", "check_state"]
