@@ -49,7 +49,8 @@ class Simulation:
         """Create the study if it is new, and run a session to its end."""
         if not self.storage.studies():
             self.create()
-        lease, state = take(self.storage, "s", {"max_resource": self.max_resource})
+        plan = {"max_resource": self.max_resource, "n_trials": self.plan.budget.n_trials}
+        lease, state = take(self.storage, "s", plan)
         self.engine = Engine(state, self.searcher, self.scheduler, self.plan)
         self.executor = Simulator(self.curve, self.capacity)
         self.coordinator = Coordinator(self.engine, self.storage, lease, self.executor)

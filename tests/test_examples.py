@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import rung
 from rung import datasets
 from rung.errors import Error
 from rung.storage.sqlite import SqliteStorage
@@ -71,3 +73,67 @@ def test_digits_need_no_download(tmp_path):
     out = run(tmp_path, "--data", "digits", "--trials", "8", "--workers", "1")
     assert "1,437 of 1,437 images" in out
     assert number("Validation error", out) < 0.2
+
+
+# ---- LeNet and the perceptron: ASHA with checkpoints
+
+
+def example(name: str) -> Path:
+    return SCRIPT.with_name(f"{name}_fashion_mnist.py")
+
+
+@pytest.fixture(name="modules")
+def _modules(monkeypatch):
+    """The examples as modules; their folder is on the path as when they are run."""
+    pytest.importorskip("torch")
+    pytest.importorskip("sklearn")
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    return {name: importlib.import_module(f"{name}_fashion_mnist") for name in ("lenet", "mlp")}
+
+
+@pytest.mark.parametrize(("name", "scheduler"), [("lenet", "asha"), ("mlp", "random")])
+def test_digits_by_asha_and_random_search(tmp_path, name, scheduler):
+    pytest.importorskip("torch")
+    pytest.importorskip("sklearn")
+    options = ["--data", "digits", "--trials", "9", "--scheduler", scheduler]
+    command = [sys.executable, str(example(name)), "--quick", "--storage", "studies", *options]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Quick mode: 1,437 of 1,437 images" in done.stdout
+    assert number("Validation error", done.stdout) < 0.5
+    for picture in ("", "_rungs"):
+        assert (tmp_path / f"{name}_fashion_mnist{picture}.png").read_bytes()[:4] == b"\x89PNG"
+    log = SqliteStorage(tmp_path / "studies").read(f"{name}-digits-{scheduler}-quick")
+    state = check_log(list(log), n_trials=9, capacity=2)
+    epochs = sum(trial.resource for trial in state.trials)
+    assert epochs == 81 if scheduler == "random" else epochs < 60
+
+
+@pytest.mark.parametrize("name", ["lenet", "mlp"])
+def test_two_epochs_and_two_more_are_four(tmp_path, modules, name):
+    """Paused after two epochs and resumed in a worker, a trial gets the errors and weights of four at once."""
+    module = modules[name]
+    space = {**module.SPACE, "data": "digits", "n_images": 600}
+    options = {"metric": "validation_error", "report_only": ["test_error"], "n_trials": 3, "max_resource": 4}
+    options |= {"seed": 1, "storage": str(tmp_path), "keep_checkpoints": "all", "progress": False}
+    asha = rung.schedulers.Asha(min_resource=2, eta=2)
+    straight = rung.tune(module.objective, space, name="straight", **options)
+    halved = rung.tune(module.objective, space, name="halved", scheduler=asha, n_workers=2, **options)
+    resumed = [trial for trial in halved.trials if trial.status == "completed"]
+    assert resumed
+    for trial in resumed:
+        assert [(r.resource, r.attempt) for r in trial.reports] == [(1, 1), (2, 1), (3, 2), (4, 2)]
+        assert errors(trial) == errors(straight.trials[trial.number])
+        one, other = weights(tmp_path, "straight", trial.number), weights(tmp_path, "halved", trial.number)
+        assert all((one[layer] == other[layer]).all() for layer in one)
+
+
+def errors(trial):
+    return [(r.metrics["validation_error"], r.held_back["test_error"]) for r in trial.reports]
+
+
+def weights(storage: Path, study: str, trial: int):
+    import torch
+
+    (file,) = storage.glob(f"{study}-*/trials/{trial}/checkpoint/state.pt")
+    return torch.load(file, weights_only=True)["model"]

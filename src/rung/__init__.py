@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from rung import errors as errors
     from rung import schedulers as schedulers
     from rung import searchers as searchers
+    from rung._check import check_objective as check_objective
+    from rung._compare import compare as compare
+    from rung._dry_run import dry_run as dry_run
     from rung._simulate import simulate as simulate
     from rung._study import Study as Study
     from rung._tune import tune as tune
@@ -45,6 +48,9 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "rung": ("errors", "schedulers", "searchers"),
+    "rung._check": ("check_objective",),
+    "rung._compare": ("compare",),
+    "rung._dry_run": ("dry_run",),
     "rung._simulate": ("simulate",),
     "rung._study": ("Study",),
     "rung._tune": ("tune",),

@@ -1,13 +1,17 @@
-"""Which stored study an argument means, made anew or opened."""
+"""From the arguments of a study to the study: made anew or opened."""
 
 from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+import shlex
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
-from rung.errors import StudyExists, StudyMismatch, StudyNotFound
-from rung.space import Space
+from rung.errors import BudgetError, StudyExists, StudyMismatch, StudyNotFound
+from rung.space import Config, Space
 from rung.storage import Storage
 from rung.study.budget import whole
 from rung.study.events import StudyCreated
@@ -62,3 +66,25 @@ def _differences(
         yield f"its seed is {state.seed}, not {seed}"
     if state.trials and state.plan.get("max_resource") != max_resource:
         yield f"its max_resource is {state.plan.get('max_resource')}, not {max_resource}"
+
+
+def command() -> str:
+    """What one types to run this program again, "" if nobody can tell."""
+    # In a notebook or at a prompt there is no command to type again.
+    script = Path(sys.argv[0])
+    if not script.is_file() or script.name == "ipykernel_launcher.py":
+        return ""
+    return shlex.join(["python", *sys.argv] if script.suffix == ".py" else sys.argv)
+
+
+def identifier(resource: str) -> str:
+    """The name of the resource; raises BudgetError unless it can be a keyword."""
+    if not isinstance(resource, str) or not resource.isidentifier():
+        raise BudgetError(f'resource={resource!r}; give the keyword of report(), such as "epoch" or "step"')
+    return resource
+
+
+def distinct(space: Space, configs: Sequence[Mapping[str, Any]]) -> tuple[Config, ...]:
+    """The configurations in canonical form, each once; raises ConfigError."""
+    valid = [space.validate(config) for config in configs]
+    return tuple({space.key(config): config for config in valid}.values())

@@ -5,19 +5,16 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import shlex
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from rung import analysis, schedulers, searchers
 from rung._names import generated_name
-from rung._opening import create_or_open, latest, where
+from rung._opening import command, create_or_open, distinct, identifier, latest, where
 from rung.engine.coordinator import Coordinator
 from rung.engine.engine import Engine, Plan
 from rung.engine.recovery import take
@@ -72,6 +69,7 @@ class Study:
         n_trials: int | None = None,
         timeout: Any = None,
         max_resource: int | None = None,
+        resource: str = "epoch",
         seed: int | None = None,
         name: str | None = None,
         storage: str | Storage | None = None,
@@ -82,7 +80,9 @@ class Study:
         self._searcher, self._scheduler = searchers.get(searcher), schedulers.get(scheduler)
         self._searcher.check(space)
         self._scheduler.check(max_resource)
-        self._plan = Plan(Budget.of(n_trials, timeout), _distinct(space, initial_configs), max_resource)
+        self._plan = Plan(
+            Budget.of(n_trials, timeout), distinct(space, initial_configs), max_resource, identifier(resource)
+        )
         self._storage = open_storage(where(storage), durability)
         self._named = name is not None
         self._name = name if name is not None else generated_name()
@@ -339,7 +339,8 @@ class Study:
             "n_trials": plan.budget.n_trials,
             "timeout": plan.budget.timeout,
             "max_resource": plan.max_resource,
-            "command": _command() if self._named else "",
+            "resource": plan.resource,
+            "command": command() if self._named else "",
             **extra,
         }
 
@@ -387,16 +388,3 @@ class Study:
         finally:
             self._storage.release(lease)
         self._state.apply(event)
-
-
-def _command() -> str:
-    # In a notebook or at a prompt there is no command to type again.
-    script = Path(sys.argv[0])
-    if not script.is_file() or script.name == "ipykernel_launcher.py":
-        return ""
-    return shlex.join(["python", *sys.argv] if script.suffix == ".py" else sys.argv)
-
-
-def _distinct(space: Space, configs: Sequence[Mapping[str, Any]]) -> tuple[Config, ...]:
-    valid = [space.validate(config) for config in configs]
-    return tuple({space.key(config): config for config in valid}.values())

@@ -48,6 +48,7 @@ def tune(
     searcher: str | Searcher = "random",
     scheduler: str | Scheduler = "fifo",
     max_resource: int | None = None,
+    resource: str = "epoch",
     initial_configs: Sequence[Mapping[str, Any]] = (),
     constraints: Mapping[str, str] | None = None,
     report_only: Sequence[str] = (),
@@ -79,6 +80,7 @@ def tune(
         searcher: "random", "grid", "sobol", "local" or a searcher.
         scheduler: "fifo" or a scheduler.
         max_resource: Epochs to train for, handed to the objective as `trial.max_resource`.
+        resource: What an epoch is called, if not so: the keyword of `trial.report`, such as "step".
         initial_configs: Configurations to run first.
         constraints: Bounds that the winner must keep, such as `{"model_mb": "<= 20"}`.
         report_only: Metrics that are kept but shown by `Study.final_report` only, such as the test error.
@@ -106,7 +108,8 @@ def tune(
     study = Study(
         space, metric=metric, mode=mode, constraints=constraints, report_only=report_only, searcher=searcher,
         scheduler=scheduler, initial_configs=initial_configs, n_trials=n_trials, timeout=timeout,
-        max_resource=max_resource, seed=seed, name=name, storage=storage, durability=durability,
+        max_resource=max_resource, resource=resource, seed=seed, name=name, storage=storage,
+        durability=durability,
     )  # fmt: skip
     if keep_checkpoints not in {"best", "all", "none"}:
         raise BudgetError(f'keep_checkpoints={keep_checkpoints!r}; use "best", "all" or "none"')

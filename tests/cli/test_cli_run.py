@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 from cli.commands import environment, rung, write_file
 
 import rung as library
+from rung.cli.running import run
 
 
 def test_runs_a_file_and_goes_on_with_it(tmp_path: Path) -> None:
@@ -28,7 +30,7 @@ def test_runs_a_file_and_goes_on_with_it(tmp_path: Path) -> None:
     again = rung("run", "softmax.py", cwd=tmp_path)
     assert again.returncode == 0
     assert "trial " not in again.stdout.replace("(trial ", "")
-    assert "complete: 6 trials" in again.stderr
+    assert "complete with 6 trials" in again.stderr
     more = rung("resume", "softmax", "--n-trials", "8", "--quiet", cwd=tmp_path)
     assert more.returncode == 0
     assert "trial 7\n" in more.stdout
@@ -196,8 +198,8 @@ def test_a_second_ctrl_c_kills_and_still_says_how_to_go_on(tmp_path: Path) -> No
 
 
 def test_a_killed_run_is_told_and_resumed(tmp_path: Path) -> None:
-    write_file(tmp_path, pause=0.2)
-    command = [sys.executable, "-m", "rung", "run", "softmax.py", "--n-trials", "5", "--n-workers", "2"]
+    write_file(tmp_path, pause=0.3)
+    command = [sys.executable, "-m", "rung", "run", "softmax.py", "--n-trials", "10", "--n-workers", "2"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL, env=environment()) as process:
         wait_until(tmp_path / "rung_studies", 1)
         running = rung("status", cwd=tmp_path).stdout
@@ -207,3 +209,46 @@ def test_a_killed_run_is_told_and_resumed(tmp_path: Path) -> None:
     assert "killed; continue with: rung resume softmax" in told
     assert rung("resume", "softmax", cwd=tmp_path).returncode == 0
     assert rung("status", cwd=tmp_path).stdout.splitlines()[1] == "state    done"
+
+
+def test_every_argument_of_tune_has_a_flag_or_a_reason() -> None:
+    by_file = {"initial_configs", "objective", "space"}
+    quiet = {"progress"}
+    flags = {parameter.name for parameter in run.params}
+    assert set(inspect.signature(library.tune).parameters) - by_file - quiet <= flags
+
+
+def test_flags_of_schedulers_checkpoints_and_constraints(tmp_path: Path) -> None:
+    (tmp_path / "job.py").write_text(
+        "import rung\n"
+        "space = {'x': rung.Float(0, 1)}\n"
+        "def objective(config, trial):\n"
+        "    for epoch in trial.epochs():\n"
+        "        with trial.checkpoint() as path:\n"
+        "            (path / 'model').write_bytes(bytes(1000))\n"
+        "        trial.report(epoch=epoch, loss=config['x'] / epoch, mb=2.0, test=0.5)\n"
+    )
+    flags = ("--scheduler", "asha", "--max-resource", "9", "--keep-checkpoints", "all", "--metric", "loss",
+             "--constraint", "mb <= 3", "--constraint", "loss>=-1", "--report-only", "test", "--retries", "0",
+             "--max-failures", "3", "--n-trials", "9", "--seed", "1")  # fmt: skip
+    done = rung("run", "job.py", "--quiet", *flags, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    study = library.Study.load("job", storage=str(tmp_path / "rung_studies"))
+    assert study.state.plan["scheduler"]["name"] == "asha"
+    assert [str(bound) for bound in study.goals.constraints] == ["mb <= 3", "loss >= -1"]
+    assert study.goals.report_only == ("test",)
+    status = rung("status", cwd=tmp_path).stdout
+    assert "on disk  9 kB of checkpoints" in status
+    assert "stopped" in status
+    assert json.loads(rung("status", "--json", cwd=tmp_path).stdout)["checkpoint_bytes"] == 9000
+    more = rung("resume", "job", "--quiet", "--n-trials", "12", cwd=tmp_path)
+    assert more.returncode == 0, more.stderr
+    assert "on disk  12 kB of checkpoints" in rung("status", cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize("bound", ["mb", "<= 3", "mb = 3", "mb <= much"])
+def test_a_constraint_that_is_none_is_code_2(tmp_path: Path, bound: str) -> None:
+    write_file(tmp_path)
+    done = rung("run", "softmax.py", "--constraint", bound, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "such as" in done.stderr

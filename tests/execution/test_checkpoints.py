@@ -225,3 +225,24 @@ def test_a_lost_worker_goes_on_from_the_checkpoint(tmp_path):
     for trial in study.trials:
         assert [a.outcome for a in trial.attempts] == ["lost", "completed"]
         assert [(r.resource, r.attempt) for r in trial.reports] == [(1, 1), (2, 1), (3, 2), (4, 2)]
+
+
+def test_the_resource_may_have_another_name():
+    def objective(config, trial):
+        for step in trial.epochs():
+            trial.report(step=step, value=config["x"], epoch=7)
+
+    study = tune(objective, scheduler=Asha("stopping"), resource="step")
+    assert {t.resource for t in study.trials} <= {1, 3, 9}
+    assert study.trials[0].reports[0].metrics == {"value": study.trials[0].config["x"], "epoch": 7.0}
+    assert study.state.resource == "step"
+    assert study.plot_learning_curves().axes[0].get_xlabel() == "step"
+
+    def backwards(config, trial):
+        trial.report(step=2, value=1.0)
+        trial.report(step=1, value=1.0)
+
+    with pytest.raises(MetricError, match="step=1 reported after step 2; steps must grow"):
+        tune(backwards, resource="step")
+    with pytest.raises(BudgetError, match="resource='a step'"):
+        tune(objective, resource="a step")

@@ -16,7 +16,8 @@ from rung.errors import Error, ObjectiveError, SpaceError
 
 OPTIONS = (
     "metric", "mode", "n_trials", "timeout", "n_workers", "searcher", "scheduler", "max_resource",
-    "initial_configs", "constraints", "report_only", "seed", "retries", "max_failures", "name", "storage",
+    "initial_configs", "constraints", "report_only", "seed", "keep_checkpoints", "retries", "max_failures",
+    "name", "storage", "durability",
 )  # fmt: skip
 """Arguments of `rung.tune` that a file may set as names of its own."""
 

@@ -9,6 +9,7 @@ import click
 from rung import __version__
 from rung.cli.running import resume, run
 from rung.cli.showing import best, report, status, studies, trials
+from rung.cli.trying import check, simulate
 from rung.errors import (
     Error,
     MetricError,
@@ -34,7 +35,7 @@ _INTERRUPTED = 130
 _EPILOG = """\b
 Exit codes:
   0    fine
-  1    there is no best trial, or the objective failed
+  1    there is no best trial, the objective failed, or `check` found what is to be mended
   2    wrong arguments or file, no such study
   3    another process runs the study
   74   the study can't be written or read
@@ -65,7 +66,7 @@ def commands() -> None:
     """Find good hyperparameters, lose nothing, and look at what was found."""
 
 
-for command in (run, resume, status, best, trials, studies, report):
+for command in (run, resume, check, simulate, status, best, trials, studies, report):
     commands.add_command(command)
 
 

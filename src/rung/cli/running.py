@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -16,53 +16,20 @@ from rung._opening import DEFAULT_STORAGE
 from rung._study import Study
 from rung._tune import made_by, tune
 from rung.cli.experiment import Experiment, load
+from rung.cli.options import budget_options, given, plan_options, quiet_option, with_options
 from rung.cli.output import json_option, storage_option, write_best
 from rung.errors import Interrupted, StudyError
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 _NOT_KEPT = ("name", "storage")
 """Flags that say which study it is, rather than how it runs."""
 
 
-def _seconds(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | float | None:
-    try:
-        return None if value is None else float(value)
-    except ValueError:
-        return value
-
-
-_budget_options = (
-    click.option("--n-trials", type=int, help="Trials in all."),
-    click.option("--timeout", metavar="TIME", callback=_seconds, help="Running time in all: 90, 2h, 1h 30m."),
-    click.option("--n-workers", type=int, help="Trials at once."),
-)
-_plan_options = (
-    click.option("--searcher", help="random, grid, sobol, local."),
-    click.option("--metric", help="The tuned metric."),
-    click.option("--mode", type=click.Choice(["min", "max"]), help="Which values of it are good."),
-    click.option("--max-resource", type=int, help="Epochs of a trial."),
-    click.option("--seed", type=int, help="Of all random choices."),
-    click.option("--durability", type=click.Choice(["machine", "process"]), help="What a report survives."),
-)
-_quiet_option = click.option("--quiet", is_flag=True, help="Show no progress.")
-
-
-def _with(*options: Callable[[Any], Any]) -> Callable[[F], F]:
-    def add(function: F) -> F:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return add
-
-
 @click.command()
 @click.argument("target", metavar="FILE.py[:OBJECTIVE]")
-@_with(*_budget_options, *_plan_options)
+@with_options(*budget_options, *plan_options)
 @click.option("--name", help="Of the study; without it, the file's.")
 @click.option("--storage", metavar="FOLDER", help="Where the study is kept.")
-@_with(_quiet_option, json_option)
+@with_options(quiet_option, json_option)
 def run(target: str, quiet: bool, as_json: bool, **flags: Any) -> None:
     """Tune the objective of a Python file.
 
@@ -71,14 +38,14 @@ def run(target: str, quiet: bool, as_json: bool, **flags: Any) -> None:
     flags go before them.
     """
     experiment = load(target)
-    given = _given(flags)
-    options = {"name": experiment.path.stem, **experiment.options, **given}
-    _tune(experiment, options, given, quiet, as_json)
+    typed = given(flags)
+    options = {"name": experiment.path.stem, **experiment.options, **typed}
+    _tune(experiment, options, typed, quiet, as_json)
 
 
 @click.command()
 @click.argument("name")
-@_with(*_budget_options, storage_option, _quiet_option, json_option)
+@with_options(*budget_options, storage_option, quiet_option, json_option)
 def resume(name: str, storage: str, quiet: bool, as_json: bool, **flags: Any) -> None:
     """Go on with a study that `rung run` made.
 
@@ -92,32 +59,28 @@ def resume(name: str, storage: str, quiet: bool, as_json: bool, **flags: Any) ->
         )
         raise StudyError(f"study {name!r} was not made by `rung run`; {how}")
     experiment = load(f"{plan['file']}:{plan['objective']}")
-    given = {**plan["flags"], **_given(flags)}
+    typed = {**plan["flags"], **given(flags)}
     budget = {key: plan[key] for key in ("n_trials", "timeout", "n_workers", "max_resource")}
-    options = {**experiment.options, **budget, **given, "name": name, "storage": storage}
-    _tune(experiment, options, given, quiet, as_json)
-
-
-def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in flags.items() if value is not None}
+    options = {**experiment.options, **budget, **typed, "name": name, "storage": storage}
+    _tune(experiment, options, typed, quiet, as_json)
 
 
 def _tune(
-    experiment: Experiment, options: Mapping[str, Any], given: Mapping[str, Any], quiet: bool, as_json: bool
+    experiment: Experiment, options: Mapping[str, Any], typed: Mapping[str, Any], quiet: bool, as_json: bool
 ) -> None:
     command = _resume_command(options["name"], options.get("storage"))
     token = made_by.set(
         {
             "file": str(experiment.path),
             "objective": experiment.function,
-            "flags": {name: value for name, value in given.items() if name not in _NOT_KEPT},
+            "flags": {name: value for name, value in typed.items() if name not in _NOT_KEPT},
             "command": command,
         }
     )
     # The objective of a single worker prints on this very stdout, which is to hold JSON alone.
     stdout = redirect_stdout(sys.stderr) if as_json else nullcontext()
     try:
-        with stdout, nullcontext() if quiet else _messages():
+        with stdout, nullcontext() if quiet else messages():
             study = tune(experiment.objective, experiment.space, progress=False if quiet else None, **options)
     except KeyboardInterrupt as stop:
         raise (
@@ -134,8 +97,8 @@ def _resume_command(name: str, storage: Any) -> str:
 
 
 @contextmanager
-def _messages() -> Iterator[None]:
-    """Show what rung logs, such as where the study is stored, unless the file has set up logging itself."""
+def messages() -> Iterator[None]:
+    """Show what rung logs, such as where the study is, on stderr, unless the file has set up logging."""
     logger, handler = logging.getLogger("rung"), logging.StreamHandler(sys.stderr)
     if logging.getLogger().handlers or logger.handlers:
         yield

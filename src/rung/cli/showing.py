@@ -10,6 +10,7 @@ import click
 
 from rung._study import Study
 from rung.analysis.frame import rows as flat_rows
+from rung.analysis.usage import folder_bytes, size_text
 from rung.cli.output import (
     json_option,
     storage_option,
@@ -38,16 +39,20 @@ def status(name: str | None, storage: str, as_json: bool) -> None:
     owner = _owner(study)
     summary = _summary(study, owner)
     folder = study._storage.folder(study.name)
+    saved = folder_bytes(folder / "trials") if folder else 0
     if as_json:
         extra = {
             "state": _state(study, owner),
             "owner": asdict(owner) if owner else None,
             "folder": str(folder),
+            "checkpoint_bytes": saved,
         }
         write_json({**extra, **asdict(summary), "finished": summary.finished})
         return
     lines = [("study", study.name), ("state", _state_text(study, owner))]
     lines += [(row.label, row.text) for row in rows(summary)]
+    if saved:
+        lines.append(("on disk", f"{size_text(saved)} of checkpoints"))
     for label, text in [*lines, ("stored", str(folder))]:
         click.echo(f"{label:<9}{visible(text)}")
 

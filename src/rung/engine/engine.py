@@ -89,6 +89,8 @@ class Plan:
     budget: Budget = field(default_factory=Budget)
     initial_configs: Sequence[Config] = ()
     max_resource: int | None = None
+    resource: str = "epoch"
+    """What the resource is called: the keyword of `report`."""
     retries: int = 1
     """How often a trial whose worker died is run again."""
     max_failures: int = 10
@@ -363,8 +365,9 @@ class Engine:
         attempt = AttemptId(number, len(trial.attempts) + 1)
         self._emit(AttemptStarted(id=str(attempt), t=self._now, trial=number, attempt=attempt.attempt,
                                   target=target))  # fmt: skip
-        job = Job(attempt, trial.config, derived_seed(self.state.seed, "trial", number),
-                  self.plan.max_resource, trial.resource, target, trial.parent)  # fmt: skip
+        seed = derived_seed(self.state.seed, "trial", number)
+        job = Job(attempt, trial.config, seed, self.plan.max_resource, trial.resource, target, trial.parent,
+                  self.plan.resource)  # fmt: skip
         self._step.commands.append(Submit(job))
 
 

@@ -33,6 +33,8 @@ class Job:
     """The resource at which the trial is looked at again; None is `max_resource`."""
     parent: int | None = None
     """The trial whose checkpoint this one begins from."""
+    resource: str = "epoch"
+    """What the resource is called: the keyword of `report`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,6 +161,8 @@ class RunningTrial:
     def report(self, *, epoch: int | None = None, **metrics: Any) -> None:
         """Record metrics at an epoch (1, 2, ...; without `epoch` the next one).
 
+        With `tune(resource="step")` the keyword is `step`.
+
         Returns when they are durable. Raises TrialStopped, TrialPaused or TrialInterrupted, which
         ``except Exception`` does not catch, when the trial is to end here; MetricError when no tuned
         metric is among them, one is no number, or the epoch does not grow.
@@ -169,13 +171,14 @@ class RunningTrial:
         if diverged:
             raise TrialDiverged(diverged)
         if verdict is not Verdict.CONTINUE and self._epoch is None:
-            raise _RAISES[verdict](f"{verdict.value} after epoch {self._resource}")
+            raise _RAISES[verdict](f"{verdict.value} after {self._job.resource} {self._resource}")
 
     def record(self, epoch: int | None, metrics: Mapping[str, Any]) -> tuple[Verdict, str]:
         """Record like `report`, but return the verdict, and why the trial has failed ("" if it has not)."""
         with self._lock:
             if self._over:
                 raise TrialInterrupted(f"{self.id} is over")
+            epoch, metrics = self._split(epoch, metrics)
             values = self._check(epoch, metrics)
             self._resource = self._next(epoch)
             self._reports += 1
@@ -183,7 +186,14 @@ class RunningTrial:
             verdict = self._send(Report(self._job.id, self._reports, self._resource, values, saved))
             self.verdict = verdict
         bad = next((name for name in self._tuned if not math.isfinite(values.get(name, 0.0))), None)
-        return verdict, f"{bad} is {values[bad]} at epoch {self._resource}" if bad else ""
+        return verdict, f"{bad} is {values[bad]} at {self._job.resource} {self._resource}" if bad else ""
+
+    def _split(self, epoch: int | None, metrics: Mapping[str, Any]) -> tuple[int | None, Mapping[str, Any]]:
+        name = self._job.resource
+        if name == "epoch":
+            return epoch, metrics
+        others = {k: v for k, v in metrics.items() if k != name}
+        return metrics.get(name), others if epoch is None else {**others, "epoch": epoch}
 
     def close(self) -> None:
         """Take no more reports: a thread that lives on must not speak for the next attempt."""
@@ -207,13 +217,14 @@ class RunningTrial:
     def _check(self, epoch: int | None, metrics: Mapping[str, Any]) -> dict[str, float]:
         if os.getpid() != self._pid:
             raise MetricError("trial.report() was called in a child process; report from the objective's own")
+        what = self._job.resource
         if epoch is not None and (not _is_whole(epoch) or epoch < 1):
-            raise MetricError(f"epoch={epoch!r}; epochs are whole numbers that count from 1")
+            raise MetricError(f"{what}={epoch!r}; {what}s are whole numbers that count from 1")
         if epoch is not None and epoch <= self._resource:
-            raise MetricError(f"epoch={epoch!r} reported after epoch {self._resource}; epochs must grow")
+            raise MetricError(f"{what}={epoch!r} reported after {what} {self._resource}; {what}s must grow")
         if self.max_resource is not None and self._next(epoch) > self.max_resource:
             raise MetricError(
-                f"epoch {self._next(epoch)} reported, but max_resource={self.max_resource}; "
+                f"{what} {self._next(epoch)} reported, but max_resource={self.max_resource}; "
                 "train `for epoch in trial.epochs()`, or up to trial.max_resource"
             )
         values = as_metrics(metrics)

@@ -55,8 +55,9 @@ class Simulator:
 
     def submit(self, job: Job) -> None:
         """See `Executor`."""
-        if job.parent is not None and job.id.trial not in self._epochs:
-            job = replace(job, start_resource=self._epochs.get(job.parent, 0))
+        if job.parent is not None:  # its checkpoint is a copy of its parent's until it saves one
+            begun = self._epochs.get(job.id.trial, self._epochs.get(job.parent, 0))
+            job = replace(job, start_resource=max(job.start_resource, begun))
         self._epochs[job.id.trial] = job.start_resource
         self._running[job.id] = _Run(self._curve(job), job.start_resource)
         self._advance(job.id)

@@ -9,12 +9,22 @@ from collections.abc import Callable
 
 from rung.errors import Error
 from rung.schedulers.asha import Asha
+from rung.schedulers.auto import Auto
 from rung.schedulers.base import Action, Drop, Finish, Resume, Scheduler, Start, Wait
 from rung.schedulers.fifo import Fifo
+from rung.schedulers.hyperband import Hyperband
+from rung.schedulers.median import Median
+from rung.schedulers.pbt import Pbt
+from rung.schedulers.successive_halving import SuccessiveHalving
 
 SCHEDULERS: dict[str, Callable[[], Scheduler]] = {
     "fifo": Fifo,
     "asha": Asha,
+    "auto": Auto,
+    "successive-halving": SuccessiveHalving,
+    "hyperband": Hyperband,
+    "median": Median,
+    "pbt": Pbt,
 }
 
 
@@ -31,12 +41,17 @@ __all__ = [
     "SCHEDULERS",
     "Action",
     "Asha",
+    "Auto",
     "Drop",
     "Fifo",
     "Finish",
+    "Hyperband",
+    "Median",
+    "Pbt",
     "Resume",
     "Scheduler",
     "Start",
+    "SuccessiveHalving",
     "Wait",
     "get",
 ]

@@ -51,6 +51,11 @@ class History:
         return self._state.plan.get("max_resource")
 
     @property
+    def n_trials(self) -> int | None:
+        """How many trials the study may have in all; None if only time or the space bounds them."""
+        return self._state.plan.get("n_trials")
+
+    @property
     def curve(self) -> Sequence[tuple[int, int, int, Metrics]]:
         """Every report in order of arrival: trial, attempt, resource, metrics. It only ever grows."""
         return self._state.curve

@@ -97,6 +97,11 @@ class StudyState:
         """What the latest session was asked for."""
         return self.sessions[-1].plan if self.sessions else {}
 
+    @property
+    def resource(self) -> str:
+        """What the resource is called."""
+        return str(self.plan.get("resource", "epoch"))
+
     def seen(self, config: Config) -> bool:
         """Whether a trial with this configuration exists."""
         return self.space.key(config) in self._keys

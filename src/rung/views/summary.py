@@ -50,6 +50,8 @@ class Running:
     resource: int
     value: float | None
     seconds: float
+    unit: str = "epoch"
+    """What the resource is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,9 @@ def summarise(name: str, state: StudyState, now: float, budget: Budget) -> Summa
         elapsed=now,
         timeout=budget.timeout,
         best=_best(state, best) if best else None,
-        running=tuple(_running(trials[i], attempt, metric, now) for i, attempt in running.items()),
+        running=tuple(
+            _running(trials[i], attempt, metric, now, state.resource) for i, attempt in running.items()
+        ),
         failure=_last_failure(trials) if counts.get("failed") else None,
         ended=state.ended,
     )
@@ -132,10 +136,10 @@ def varied(space: Space, config: Mapping[str, Any]) -> Mapping[str, Any]:
     return {name: value for name, value in config.items() if space[name].size != 1}
 
 
-def _running(trial: Trial, attempt: Attempt, metric: str, now: float) -> Running:
+def _running(trial: Trial, attempt: Attempt, metric: str, now: float, unit: str) -> Running:
     last = trial.reports[-1:]
     resource, value = (last[0].resource, last[0].metrics.get(metric)) if last else (0, None)
-    return Running(trial.number, attempt.number, resource, value, max(0.0, now - attempt.started))
+    return Running(trial.number, attempt.number, resource, value, max(0.0, now - attempt.started), unit)
 
 
 def _last_failure(trials: list[Trial]) -> Failure | None:
@@ -190,7 +194,7 @@ def _running_text(metric: str, running: Running) -> str:
     if running.attempt > 1:
         parts.append(f"attempt {running.attempt}")
     if running.resource:
-        parts.append(f"epoch {running.resource}")
+        parts.append(f"{running.unit} {running.resource}")
     if running.value is not None:
         parts.append(f"{one_line(metric)}={number(running.value)}")
     return "  ".join([*parts, duration(running.seconds)])

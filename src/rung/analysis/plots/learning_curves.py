@@ -42,7 +42,9 @@ def figure(state: StudyState) -> Figure:
         )
     for outcome, marker in _ENDS.items():
         _mark(axes, [c[-1] for n, c in curves.items() if state.trials[n].status == outcome], marker, outcome)
-    axes.set(xlabel="epoch", ylabel=metric.name, title=f"{metric.name} of {counted(len(curves), 'trial')}")
+    axes.set(
+        xlabel=state.resource, ylabel=metric.name, title=f"{metric.name} of {counted(len(curves), 'trial')}"
+    )
     axes.set_yscale(scale([y for curve in curves.values() for _, y in curve]))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     legend(axes)

@@ -1,4 +1,4 @@
-"""Section 19.2: searcher, scheduler and tuner. None of this needs PyTorch."""
+"""Sections 19.2 and 19.4: searcher, schedulers and tuner. None of this needs PyTorch."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import inspect
 import math
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from rung.errors import ObjectiveError
+from rung.errors import Error, ObjectiveError
 
 Config = dict[str, Any]
 T = TypeVar("T")
@@ -113,6 +114,85 @@ class BasicScheduler(HPOScheduler):
     def update(self, config: Config, error: float, info: Any = None) -> None:
         """Hand the result to the searcher."""
         self.searcher.update(config, error, additional_info=info)
+
+
+class SuccessiveHalvingScheduler(HPOScheduler):
+    """Runs many configurations for `r_min` epochs, the best 1/eta of them for eta times as many, and so on.
+
+    The rungs are r_min, r_min * eta, r_min * eta^2, ... and `r_max`; on the last but k of them,
+    prefact * eta^k configurations run. Each call of the objective begins anew and gets its epochs as
+    `max_epochs`. When a round is over the next one begins with new configurations. `rung.schedulers` has
+    relatives that go on from checkpoints and keep all workers busy.
+
+    `all_observed_error_at_rungs` holds the pairs (config, error) of all rounds by rung,
+    `observed_error_at_rungs` those that wait for the rest of their rung.
+    """
+
+    def __init__(self, searcher: HPOSearcher, eta: int, r_min: int, r_max: int, prefact: float = 1) -> None:
+        _check_rungs(eta, r_min, r_max, prefact)
+        self.searcher = searcher
+        self.eta, self.r_min, self.r_max, self.prefact = eta, r_min, r_max, prefact
+        self.rung_levels = _rung_levels(eta, r_min, r_max)
+        self.K = len(self.rung_levels) - 1
+        self.observed_error_at_rungs: dict[int, list[tuple[Config, float]]] = defaultdict(list)
+        self.all_observed_error_at_rungs: dict[int, list[tuple[Config, float]]] = defaultdict(list)
+        self.queue: list[Config] = []
+
+    def suggest(self) -> Config:
+        """Return the next configuration with its `max_epochs`; new ones once the queue is empty."""
+        if not self.queue:
+            self.queue = [self._new() for _ in range(self._size(0))]
+        return self.queue.pop()
+
+    def update(self, config: Config, error: float, info: Any = None) -> None:
+        """Take the error in; the last one of a rung sends the rung's best on to the next."""
+        epochs = int(config["max_epochs"])
+        if epochs not in self.rung_levels:
+            raise Error(
+                f"max_epochs={epochs} is no rung; suggest() gives configurations for {self.rung_levels}"
+            )
+        self.searcher.update(config, error, additional_info=info)
+        self.all_observed_error_at_rungs[epochs].append((config, error))
+        if epochs == self.r_max:
+            return
+        self.observed_error_at_rungs[epochs].append((config, error))
+        rung = self.rung_levels.index(epochs)
+        if len(self.observed_error_at_rungs[epochs]) >= self._size(rung):
+            self._promote(rung)
+
+    def get_top_n_configurations(self, rung_level: int, n: int) -> list[Config]:
+        """Return the n best configurations that wait at a rung; those without a number (NaN) come last."""
+        waiting = self.observed_error_at_rungs[rung_level]
+        ranked = sorted(waiting, key=lambda pair: (math.isnan(pair[1]), pair[1]))
+        return [config for config, _ in ranked[:n]]
+
+    def _promote(self, rung: int) -> None:
+        level, higher = self.rung_levels[rung], self.rung_levels[rung + 1]
+        best = self.get_top_n_configurations(level, self._size(rung + 1))
+        self.queue = [{**config, "max_epochs": higher} for config in best] + self.queue
+        self.observed_error_at_rungs[level] = []
+
+    def _new(self) -> Config:
+        return {**self.searcher.sample_configuration(), "max_epochs": self.r_min}
+
+    def _size(self, rung: int) -> int:
+        return int(self.prefact * self.eta ** (self.K - rung))
+
+
+def _rung_levels(eta: int, r_min: int, r_max: int) -> list[int]:
+    below = [r_min]
+    while below[-1] * eta < r_max:
+        below.append(below[-1] * eta)
+    return [level for level in below if level < r_max] + [r_max]
+
+
+def _check_rungs(eta: int, r_min: int, r_max: int, prefact: float) -> None:
+    if eta < 2:
+        raise Error(f"SuccessiveHalvingScheduler: eta={eta!r}; give at least 2: one of eta goes on")
+    if not 1 <= r_min <= r_max:
+        raise Error(f"SuccessiveHalvingScheduler: r_min={r_min!r}; use a number from 1 to r_max={r_max!r}")
+    if prefact < 1:
+        raise Error(f"SuccessiveHalvingScheduler: prefact={prefact!r}; give at least 1: one must reach r_max")
 
 
 class HPOTuner(HyperParameters):

@@ -1,0 +1,82 @@
+"""rung's part of multifidelity.py, run by the interpreter in .peers-bench; `--scale N`: 1,000 workers."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import rung
+from rung.schedulers import SCHEDULERS, Asha, Scheduler
+
+# "auto" is asha where objectives report, as here.
+METHODS: dict[str, Callable[[], Scheduler]] = {
+    "random, fifo": SCHEDULERS["fifo"],
+    "random, asha": Asha,
+    "random, asha stopping": partial(Asha, "stopping"),
+    "random, asha brackets=3": partial(Asha, brackets=3),
+    **{f"random, {name}": new for name, new in SCHEDULERS.items() if name not in {"fifo", "asha", "auto"}},
+}
+
+
+def stamp(new: Callable[[], Scheduler]) -> str:
+    """rung's version, and a digest of the files of the scheduler."""
+    own = Path(inspect.getsourcefile(type(new())))
+    files = [own, *(file for file in sorted(own.parent.glob("_[!_]*.py")) if file.stem in own.read_text())]
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files))
+    return f"{version('rung')}+{digest.hexdigest()[:8]}"
+
+
+def space_of(domains: list[dict]) -> dict[str, object]:
+    kinds = {"int": rung.Int, "float": rung.Float}
+    return {d["name"]: kinds[d["type"]](d["low"], d["high"], log=d["log"]) for d in domains}
+
+
+def run(method: str, curves, workers: int, seed: int) -> tuple[list[tuple[float, float]], int]:
+    def epoch_of(config: dict, epoch: int) -> tuple[dict[str, float], float]:
+        loss, seconds = curves.curve(config).at(epoch)
+        return {"loss": loss}, seconds
+
+    study = rung.simulate(
+        space_of(curves.space), epoch_of, metric="loss", n_workers=workers, max_resource=curves.epochs,
+        scheduler=METHODS[method](), timeout=curves.budget, seed=seed,
+    )  # fmt: skip
+    reported = sorted((r.t, r.metrics["loss"]) for trial in study.trials for r in trial.reports)
+    return [entry for entry in reported if entry[0] <= curves.budget], len(study.trials)
+
+
+def scale(reports: int) -> dict[str, float]:
+    """Seconds for about so many reports: 1,000 workers, 81 epochs of about 1 s, a loss that costs nothing."""
+
+    def epoch_of(config: dict, epoch: int) -> tuple[dict[str, float], float]:
+        return {"loss": config["x"] + config["y"] / epoch}, 0.5 + config["z"]
+
+    space = {name: rung.Float(0, 1) for name in "xyz"}
+    start, cpu = time.perf_counter(), time.process_time()
+    study = rung.simulate(
+        space, epoch_of, metric="loss", n_workers=1000, max_resource=81, scheduler="asha",
+        timeout=reports / 1000, seed=0,
+    )  # fmt: skip
+    took = {"seconds": time.perf_counter() - start, "cpu": time.process_time() - cpu}
+    return {
+        **took,
+        "reports": sum(len(trial.reports) for trial in study.trials),
+        "trials": len(study.trials),
+    }
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--methods":
+        print(json.dumps({method: stamp(new) for method, new in METHODS.items()}))
+    elif sys.argv[1] == "--scale":
+        print(json.dumps(scale(int(sys.argv[2]))))
+    else:
+        from multifidelity_tasks import main
+
+        main(run)

@@ -1,0 +1,188 @@
+"""Methods beside each other: any-time performance, ranks and final values over repeated seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rung.errors import Error, NoTrialError
+from rung.study.events import Outcome
+from rung.study.metrics import Metric
+from rung.study.state import StudyState
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+Floats = npt.NDArray[np.float64]
+
+_POINTS = 200  # of the common time grid
+_RESAMPLES = 10_000
+
+
+@dataclass(frozen=True)
+class Incumbents:
+    """The best value so far of one study, as steps: from `times[i]` on it is `values[i]`."""
+
+    metric: Metric
+    times: tuple[float, ...]
+    values: tuple[float, ...]
+    end: float
+    """When the study ended."""
+
+    @classmethod
+    def of(cls, state: StudyState) -> Incumbents:
+        """The best of all values reported so far, also by trials that were stopped later or still run.
+
+        So methods are measured alike whether they complete many trials or few. Reports that break a
+        constraint do not count; with several objectives it is the first one.
+        """
+        metric, steps = state.goals.metrics[0], list[tuple[float, float]]()
+        for t, value in sorted(_values(state, metric.name)):
+            if np.isfinite(value) and (not steps or metric.better(value, steps[-1][1])):
+                steps.append((t, value))
+        if not steps:
+            raise NoTrialError(f"none of {len(state.trials)} trials gave a feasible {metric.name!r}")
+        times, values = zip(*steps, strict=True)
+        return cls(metric, times, values, state.t)
+
+    def at(self, times: Floats) -> Floats:
+        """The best value at each of `times`, none before the first."""
+        return np.array(self.values)[np.searchsorted(self.times, times, side="right") - 1]
+
+
+def _values(state: StudyState, name: str) -> Iterator[tuple[float, float]]:
+    """When (seconds of the study's clock) which feasible values came in."""
+    for trial in state.trials:
+        for report in trial.reports:
+            if name in report.metrics and state.goals.feasible(report.metrics):
+                yield report.t, report.metrics[name]
+        # What was returned, not reported, and what became feasible by what was returned.
+        if trial.status == Outcome.COMPLETED and trial.feasible and trial.value is not None:
+            assert trial.ended is not None
+            yield trial.ended, trial.value
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison:
+    """How fast each method got how good, over the same seeds. Print it, plot it, or take its table.
+
+    Times are seconds of the studies' clock (virtual ones if simulated), from when every study had a value to
+    the end of the longest; they lie closer early on. A study that ended before keeps its value.
+    """
+
+    metric: Metric
+    seeds: tuple[int, ...]
+    times: Floats
+    values: Mapping[str, Floats]
+    """The best value so far by method: a row for each seed, a column for each of `times`."""
+
+    @classmethod
+    def of(cls, runs: Mapping[str, Sequence[Incumbents]], seeds: Sequence[int]) -> Comparison:
+        """Of the studies of each method, one for each seed, on a common time grid."""
+        every = [run for method in runs.values() for run in method]
+        metrics = {run.metric for run in every}
+        if len(metrics) > 1:
+            told = ", ".join(sorted(f"{m.name} ({m.mode})" for m in metrics))
+            raise Error(f"compare: the studies tune different metrics: {told}; give all the same")
+        start, end = max(run.times[0] for run in every), max(run.end for run in every)
+        times = np.geomspace(start, end, _POINTS) if start > 0 else np.linspace(start, end, _POINTS)
+        values = {name: np.array([run.at(times) for run in method]) for name, method in runs.items()}
+        return cls(metrics.pop(), tuple(seeds), times, values)
+
+    def final(self, name: str) -> Floats:
+        """The last value of each seed."""
+        return self.values[name][:, -1]
+
+    def quartiles(self, name: str) -> Floats:
+        """The lower quartile, median and upper quartile over the seeds: three rows of any-time values."""
+        found: Floats = np.quantile(self.values[name], [0.25, 0.5, 0.75], axis=0)
+        return found
+
+    def mean_interval(self, name: str, level: float = 0.95) -> tuple[float, float]:
+        """A bootstrap confidence interval of the mean final value; the same each time."""
+        final, rng = self.final(name), np.random.default_rng(0)
+        means = final[rng.integers(len(final), size=(_RESAMPLES, len(final)))].mean(axis=1)
+        low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+        return float(low), float(high)
+
+    def ranks(self) -> dict[str, Floats]:
+        """The rank of each method by seed and time: 1 is the best, equal values share the mean of theirs."""
+        from scipy.stats import rankdata
+
+        losses = np.array([[self.metric.loss(1.0)]]) * np.array(list(self.values.values()))
+        return dict(zip(self.values, rankdata(losses, axis=0), strict=True))
+
+    def time_to_worst(self, name: str) -> float:
+        """When the method's median first was as good as the worst method's median at the end."""
+        medians = {n: self.metric.loss(1.0) * self.quartiles(n)[1] for n in self.values}
+        worst = max(median[-1] for median in medians.values())
+        return float(self.times[np.argmax(medians[name] <= worst)])
+
+    def rows(self) -> list[dict[str, Any]]:
+        """What the printed table says, a dict for each method."""
+        ranks = self.ranks()
+        return [self._row(name, float(ranks[name][:, -1].mean())) for name in self.values]
+
+    def _row(self, name: str, rank: float) -> dict[str, Any]:
+        lower, median, upper = np.quantile(self.final(name), [0.25, 0.5, 0.75])
+        low, high = self.mean_interval(name)
+        return {
+            "method": name, "median": float(median), "lower_quartile": float(lower),
+            "upper_quartile": float(upper), "mean": float(self.final(name).mean()), "mean_low": low,
+            "mean_high": high, "final_rank": rank, "seconds_to_worst": self.time_to_worst(name),
+        }  # fmt: skip
+
+    def __str__(self) -> str:
+        head = (
+            "method", f"final {self.metric.name}: median [quartiles]", "mean [95 % interval]",
+            "mean rank at the end", "time to the worst's final",
+        )  # fmt: skip
+        cells = [head, *map(_cells, self.rows())]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in cells
+        ]
+        return "\n".join([f"{len(self.seeds)} seeds, {_seconds(self.times[-1])}", *lines])
+
+    __repr__ = __str__
+
+    def plot(self) -> Figure:
+        """Any-time performance with bands of quartiles, and the average rank over time. Needs matplotlib."""
+        from rung.analysis.plots import comparison
+
+        return comparison.figure(self)
+
+    def to_dataframe(self) -> DataFrame:
+        """A row for each method, seed and time, with value and rank. Needs pandas (``rung[pandas]``)."""
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise Error("to_dataframe() needs pandas: pip install 'rung[pandas]'") from error
+        methods, seeds, points = len(self.values), len(self.seeds), len(self.times)
+        return pd.DataFrame({
+            "method": np.repeat(list(self.values), seeds * points),
+            "seed": np.tile(np.repeat(self.seeds, points), methods),
+            "time": np.tile(self.times, methods * seeds),
+            "value": np.concatenate([values.ravel() for values in self.values.values()]),
+            "rank": np.concatenate([ranks.ravel() for ranks in self.ranks().values()]),
+        })  # fmt: skip
+
+
+def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        "{method}".format(**row),
+        "{median:.4g} [{lower_quartile:.4g}, {upper_quartile:.4g}]".format(**row),
+        "{mean:.4g} [{mean_low:.4g}, {mean_high:.4g}]".format(**row),
+        "{final_rank:.2f}".format(**row),
+        _seconds(row["seconds_to_worst"]),
+    )
+
+
+def _seconds(t: float) -> str:
+    return f"{t:,.0f} s" if t >= 100 else f"{t:.3g} s"

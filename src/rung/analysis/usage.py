@@ -1,0 +1,49 @@
+"""What a study used: how busy its workers were, how far its trials got, what lies on disk."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+from collections import Counter
+from pathlib import Path
+
+from rung.study.state import StudyState
+
+_UNITS = ("kB", "MB", "GB", "TB")
+
+
+def busy_share(state: StudyState, n_workers: int) -> float:
+    """The part of the workers' time in which attempts ran, from the first start to the last end.
+
+    An attempt that still runs counts up to the last event; without any attempt the share is 0.
+    """
+    attempts = [attempt for trial in state.trials for attempt in trial.attempts]
+    spans = [(a.started, state.t if a.ended is None else a.ended) for a in attempts]
+    if not spans:
+        return 0.0
+    whole = max(end for _, end in spans) - min(start for start, _ in spans)
+    return sum(end - start for start, end in spans) / (n_workers * whole) if whole else 0.0
+
+
+def trials_per_level(state: StudyState) -> dict[int, int]:
+    """How many trials got up to each epoch and no further; 0 is for those that reported nothing."""
+    return dict(sorted(Counter(trial.resource for trial in state.trials).items()))
+
+
+def folder_bytes(folder: Path) -> int:
+    """Bytes of all files under a folder, which others may be changing; 0 if there is none."""
+    total = 0
+    for path, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += (Path(path) / name).lstat().st_size
+    return total
+
+
+def size_text(size: int) -> str:
+    """Such as `512 B`, `4.2 MB` (of 10**6 bytes)."""
+    if size < 1000:
+        return f"{size} B"
+    power = min(len(_UNITS), int(math.log10(size * 1.0005) // 3))  # 999.6 kB is 1 MB
+    return f"{size / 1000**power:.3g} {_UNITS[power - 1]}"

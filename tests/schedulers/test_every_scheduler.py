@@ -1,0 +1,200 @@
+"""What every scheduler must do, whichever it is, whatever happens."""
+
+import copy
+import functools
+import json
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import rung
+from rung.engine.engine import Plan
+from rung.errors import Error
+from rung.schedulers import SCHEDULERS, Asha, Hyperband, Median, Pbt, SuccessiveHalving, get
+from rung.study.budget import Budget
+from rung.study.events import AttemptStarted
+from rung.testing import check_log
+
+FORMS = {
+    **SCHEDULERS,
+    "asha-stopping": lambda: Asha("stopping"),
+    "asha-brackets": lambda: Asha(brackets=3),
+    "successive-halving-2": lambda: SuccessiveHalving(min_resource=2, eta=2),
+    "hyperband-2": lambda: Hyperband(min_resource=2, eta=2),
+    "median-2": lambda: Median(min_resource=2, min_trials=2),
+    "pbt-4": lambda: Pbt(population=4, perturb_every=2),
+}
+EVERY = pytest.mark.parametrize("make", FORMS.values(), ids=FORMS)
+SEEDS = st.integers(0, 2**31)
+
+
+@EVERY
+@settings(max_examples=25)
+@given(seed=SEEDS, capacity=st.integers(1, 5), n_trials=st.integers(1, 30), timeout=st.floats(0.1, 40.0))
+def test_whatever_happens(lab, make, seed, capacity, n_trials, timeout):
+    """Losses, failures, an interruption and a second session; a fresh instance agrees at each decision."""
+    curve = lab.chaos(seed)
+    simulation = lab.simulation(
+        lab.Doubled(make), curve, n_trials=n_trials, capacity=capacity, timeout=timeout, seed=seed
+    )
+    simulation.run()
+    check_log(simulation.log, n_trials=n_trials, capacity=capacity)
+    simulation.plan = Plan(Budget(n_trials), max_resource=lab.R, max_failures=10**6)
+    simulation.scheduler = lab.Doubled(make)
+    state = simulation.run()
+    assert check_log(simulation.log, n_trials=n_trials, capacity=capacity).digest() == state.digest()
+    assert all(t.is_finished for t in state.trials)
+    assert len(state.trials) == n_trials
+    assert state.ended == "done"
+    assert max((t.resource for t in state.trials), default=0) <= lab.R
+    for event in simulation.log:
+        if isinstance(event, AttemptStarted) and event.target is not None:
+            assert 1 <= event.target <= lab.R
+
+
+@EVERY
+@settings(max_examples=15)
+@given(seed=SEEDS, capacity=st.integers(1, 4))
+def test_no_worker_is_idle_while_trials_may_be_created(lab, make, seed, capacity):
+    """Workers are fewer than a population of PBT."""
+    simulation = lab.simulation(make(), lab.chaos(seed, faults=0.02), n_trials=25, capacity=capacity)
+    simulation.run()
+    assert {created for _, created in lab.idle(simulation.log, capacity)} <= {25}
+
+
+@EVERY
+@settings(max_examples=15)
+@given(seed=SEEDS, capacity=st.integers(1, 4))
+def test_max_mirrors_min(lab, make, seed, capacity):
+    states = [
+        lab.simulation(make(), lab.chaos(seed, sign=sign), capacity=capacity, mode=mode).run()
+        for sign, mode in ((1.0, "min"), (-1.0, "max"))
+    ]
+    a, b = ([(t.status, t.parent, t.config, len(t.reports)) for t in state.trials] for state in states)
+    assert a == b
+
+
+@EVERY
+def test_one_instance_can_serve_two_studies_in_turn(lab, make):
+    shared = make()
+    for seed in (1, 2, 1):
+        state = lab.simulation(shared, lab.chaos(seed), seed=seed).run()
+        assert state.digest() == lab.simulation(make(), lab.chaos(seed), seed=seed).run().digest()
+
+
+@EVERY
+def test_a_copy_goes_on_like_the_original(lab, make):
+    class Copied(lab.Doubled):
+        def next(self, history, propose):
+            self.running = copy.copy(self.running)
+            return super().next(history, propose)
+
+    lab.simulation(Copied(make), lab.chaos(3), seed=3).run()
+
+
+@EVERY
+def test_a_finite_space_is_used_up_and_the_study_ends(lab, make):
+    space = rung.Space({"x": rung.Int(1, 7)})
+    state = lab.simulation(make(), lab.chaos(0), n_trials=None, space=space).run()
+    assert {t.config["x"] for t in state.trials} == set(range(1, 8))
+    assert all(t.is_finished for t in state.trials)
+    assert state.ended == "exhausted"
+
+
+@EVERY
+def test_trials_of_the_users_own_are_counted_and_end(make):
+    space = {"x": rung.Float(0, 1)}
+    with rung.Study(
+        space, metric="y", scheduler=make(), max_resource=9, n_trials=12, storage=":memory:", seed=0
+    ) as study:
+        mine = study.ask({"x": 0.5})
+        while trial := study.ask() if mine is None else mine:
+            mine = None
+            known = study.trials[trial.number].resource
+            for epoch in range(known + 1, 10):
+                if study.report(trial, epoch=epoch, y=trial.config["x"]) != "continue":
+                    break
+            study.tell(trial)
+        assert len(study.trials) == 12
+        assert all(t.is_finished for t in study.trials)
+
+
+@EVERY
+def test_more_trials_can_be_asked_for_later(lab, make):
+    simulation = lab.simulation(lab.Doubled(make), lab.chaos(5), n_trials=7)
+    simulation.run()
+    simulation.plan = Plan(Budget(31), max_resource=lab.R, max_failures=10**6)
+    state = simulation.run()
+    assert len(check_log(simulation.log, n_trials=31).trials) == 31
+    assert all(t.is_finished for t in state.trials)
+
+
+@EVERY
+def test_an_objective_that_only_returns_runs_all_the_same(make):
+    study = rung.tune(
+        lambda config: config["x"], {"x": rung.Float(0, 1)}, n_trials=6, max_resource=9,
+        scheduler=make(), storage=":memory:", progress=False,
+    )  # fmt: skip
+    assert [t.status for t in study.trials] == ["completed"] * 6
+
+
+@EVERY
+def test_it_says_what_it_is(make):
+    scheduler = make()
+    said = scheduler.to_json()
+    assert json.loads(json.dumps(said)) == said
+    assert type(get(said["name"])) is type(scheduler)
+    assert get(scheduler) is scheduler
+
+
+@pytest.mark.parametrize("name", ["asha", "successive-halving", "hyperband", "pbt"])
+def test_epochs_must_be_known(name):
+    with pytest.raises(Error, match=f'scheduler="{name}" needs max_resource='):
+        rung.Study({"x": rung.Float(0, 1)}, scheduler=name, n_trials=3, storage=":memory:")
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "message"),
+    [
+        (SuccessiveHalving(min_resource=10), "successive-halving: min_resource=10; .* 1 to max_resource=9"),
+        (SuccessiveHalving(eta=1), "successive-halving: eta=1; give a whole number of at least 2"),
+        (Hyperband(min_resource=0), "hyperband: min_resource=0; .* 1 to max_resource=9"),
+        (Hyperband(eta=2.5), "hyperband: eta=2.5; give a whole number"),
+        (Median(min_resource=10), "median: min_resource=10; use a whole number from 1 to max_resource=9"),
+        (Median(min_trials=0), "median: min_trials=0; use a whole number of at least 1"),
+        (Pbt(population=1), "pbt: population=1; give a whole number of at least 2"),
+        (Pbt(perturb_every=9), "pbt: perturb_every=9; use a whole number from 1, below max_resource=9"),
+        (Pbt(quantile=0.6), r"pbt: quantile=0.6; .* \(0, 0.5\]"),
+        (Pbt(resample=-1), r"pbt: resample=-1; a probability lies in \[0, 1\]"),
+    ],
+)
+def test_errors_name_the_argument_and_the_mend(scheduler, message):
+    with pytest.raises(Error, match=message):
+        scheduler.check(9)
+
+
+@pytest.mark.parametrize("name", sorted(set(SCHEDULERS) - {"fifo"}))
+@pytest.mark.parametrize("n_workers", [1, 8])
+def test_good_configurations_are_found_faster_than_by_training_all_to_the_end(name, n_workers):
+    """Virtual time until a whole training comes below 0.12, geometric mean over fixed seeds."""
+    assert times(name, n_workers) < 0.8 * times("fifo", n_workers)
+
+
+@functools.cache
+def times(name, n_workers, target=0.12, budget=3000):
+    found = []
+    for seed in range(6):
+        study = rung.simulate(
+            {"x": rung.Float(0, 1), "z": rung.Float(0, 1)}, toy, metric="y", n_workers=n_workers,
+            max_resource=27, scheduler=name, timeout=budget / n_workers, seed=seed,
+        )  # fmt: skip
+        ends = [r.t for t in study.trials for r in t.reports if r.resource == 27 and r.metrics["y"] < target]
+        found.append(min(ends, default=budget / n_workers))
+    return math.exp(sum(map(math.log, found)) / len(found))
+
+
+def toy(config, epoch):
+    """Curves that do not cross, above how far (x, z) is from the best; an epoch takes a second."""
+    return {"y": math.hypot(config["x"] - 0.7, config["z"] - 0.3) + 0.5 / epoch - 0.5 / 27}, 1.0
