@@ -117,9 +117,16 @@ def cached() -> Runs:
 
 
 def remember(key: Key, run: Run) -> None:
-    CACHE.parent.mkdir(parents=True, exist_ok=True)
     with CACHE.open("a") as file:
         file.write(json.dumps(key._asdict() | asdict(run)) + "\n")
+
+
+def share_configs(task: str, seed: int) -> None:
+    """Leave what rung's random search proposes where the others' random methods read it."""
+    path = CACHE.parent / f"configs-{seed}.json"
+    if not path.exists():
+        CACHE.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(ask("rung", "--configs", task, str(seed))))
 
 
 def execute(missing: list[Key]) -> Iterator[tuple[Key, Run]]:
@@ -157,6 +164,8 @@ def complete(groups: dict[Key, int], jobs: int) -> Runs:
                 left -= 1
                 print(f"\r{left} runs to go ", end="", file=sys.stderr)
 
+    for seed in {key.seed for lacking in missing for key in lacking}:
+        share_configs(next(iter(groups)).task, seed)
     with ThreadPoolExecutor(jobs) as pool:
         list(pool.map(run, missing))
     print(file=sys.stderr)

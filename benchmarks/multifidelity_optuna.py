@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 
 import optuna
-from multifidelity_tasks import ETA, Config, Curves, Reported, drive, main
+from multifidelity_tasks import ETA, Config, Curves, Reported, drive, main, random_configs
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -45,8 +45,11 @@ class Tuner:
         )  # Hyperband draws brackets from the study's name
         self.space, self.epochs = curves.space, curves.epochs
         self.trials = 0
+        self.configs = random_configs(seed) if sampler is random else []
 
     def ask(self) -> tuple[optuna.Trial, Config]:
+        if self.configs:
+            self.study.enqueue_trial(self.configs[self.trials])
         self.trials += 1
         trial = self.study.ask()
         return trial, {d["name"]: self._suggest(trial, d) for d in self.space}

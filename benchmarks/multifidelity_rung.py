@@ -14,6 +14,7 @@ from pathlib import Path
 
 import rung
 from rung.schedulers import SCHEDULERS, Asha, Scheduler
+from rung.study.streams import stream
 
 # "auto" is asha where objectives report, as here.
 METHODS: dict[str, Callable[[], Scheduler]] = {
@@ -51,6 +52,14 @@ def run(method: str, curves, workers: int, seed: int) -> tuple[list[tuple[float,
     return [entry for entry in reported if entry[0] <= curves.budget], len(study.trials)
 
 
+def configs(task: str, seed: int) -> list[dict]:
+    """The first 20,000 configurations of random search; the same for every task, whose space is one."""
+    from multifidelity_tasks import Curves
+
+    space = rung.space.Space.of(space_of(Curves(task, untrained=False).space))
+    return [dict(space.sample(stream(seed, "suggest", n))) for n in range(20_000)]
+
+
 def scale(reports: int) -> dict[str, float]:
     """Seconds for about so many reports: 1,000 workers, 81 epochs of about 1 s, a loss that costs nothing."""
 
@@ -74,6 +83,8 @@ def scale(reports: int) -> dict[str, float]:
 if __name__ == "__main__":
     if sys.argv[1] == "--methods":
         print(json.dumps({method: stamp(new) for method, new in METHODS.items()}))
+    elif sys.argv[1] == "--configs":
+        print(json.dumps(configs(sys.argv[2], int(sys.argv[3]))))
     elif sys.argv[1] == "--scale":
         print(json.dumps(scale(int(sys.argv[2]))))
     else:

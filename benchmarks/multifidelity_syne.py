@@ -10,9 +10,8 @@ import json
 import sys
 from datetime import datetime
 
-import numpy as np
 import syne_tune
-from multifidelity_tasks import ETA, Config, Curves, Reported, drive, main
+from multifidelity_tasks import ETA, Config, Curves, Reported, drive, main, random_configs
 from syne_tune import config_space
 from syne_tune.backend.trial_status import Trial
 from syne_tune.optimizer.baselines import ASHA
@@ -31,11 +30,10 @@ class Tuner:
     """Syne Tune's ASHA (it stops, it does not promote) behind ask and report."""
 
     def __init__(self, curves: Curves, seed: int) -> None:
-        np.random.seed(seed)  # noqa: NPY002, TID251 - its random searcher draws from the global generator
         domains = {d["name"]: MADE[d["type"], d["log"]](d["low"], d["high"]) for d in curves.space}
         self.scheduler = ASHA(
             domains, metric="loss", time_attr="epoch", max_t=curves.epochs, grace_period=1,
-            reduction_factor=ETA, random_seed=seed,
+            reduction_factor=ETA, random_seed=seed, points_to_evaluate=random_configs(seed),
         )  # fmt: skip
         self.trials = 0
 

@@ -21,6 +21,7 @@ REPORTS = 52
 ETA = 3
 TRAININGS = 25
 """Full trainings per worker, on average, that the budget pays for."""
+CONFIGS = Path(__file__).resolve().parent / "results" / "cache"
 BENCH = Path(__file__).resolve().parent.parent / "shared" / "bench"
 BENCH = BENCH if BENCH.exists() else Path("../shared/bench")
 
@@ -89,6 +90,11 @@ class Curves:
         return Curve(
             lambda reports: self.task.evaluate_many([config] * len(reports), reports), REPORTS - self.epochs
         )
+
+
+def random_configs(seed: int) -> list[Config]:
+    """What rung's random search proposes with that seed: the random methods of all libraries try the same."""
+    return json.loads((CONFIGS / f"configs-{seed}.json").read_text())
 
 
 class Tuner(Protocol):

@@ -13,6 +13,7 @@ from textwrap import indent, wrap
 from typing import Any, Literal
 
 from rung._bench import Bench, Run
+from rung._opening import identifier
 from rung.analysis.usage import size_text
 from rung.errors import ObjectiveError, WorkerError
 from rung.execution.base import AttemptId, Job
@@ -88,6 +89,7 @@ def check_objective(
     *,
     metric: str | Mapping[str, str] = "value",
     max_resource: int = 4,
+    resource: str = "epoch",
     config: Mapping[str, Any] | None = None,
     seed: int = 0,
     timeout: str | float | timedelta = "10min",
@@ -102,6 +104,7 @@ def check_objective(
     Args:
         objective: As in `tune`; `space` and `metric` likewise.
         max_resource: Epochs of a run, handed to the objective as `trial.max_resource`; at least 2.
+        resource: As in `tune`: the keyword of `trial.report`, if it is not `epoch`.
         config: The configuration to run; without one it is drawn by `seed`.
         timeout: Of each of the three runs: an objective that hangs is killed then.
         rtol: How far two values may differ, relative to their size, and still be the same. Where the two
@@ -117,7 +120,8 @@ def check_objective(
     max_resource, limit = whole("max_resource", max_resource, 2), seconds(timeout)
     seed = whole("seed", seed, 0)
     chosen = space.sample(stream(seed, "suggest", 0)) if config is None else space.validate(config)
-    job = Job(AttemptId(0, 1), chosen, derived_seed(seed, "trial", 0), max_resource)
+    job = Job(AttemptId(0, 1), chosen, derived_seed(seed, "trial", 0), max_resource,
+              resource=identifier(resource))  # fmt: skip
     try:
         bound = Objective.bind(objective, space.names, tuple(m.name for m in goals.metrics))
     except ObjectiveError as error:

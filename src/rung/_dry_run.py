@@ -135,6 +135,7 @@ def dry_run(
     searcher: str | Searcher = "random",
     scheduler: str | Scheduler = "fifo",
     max_resource: int | None = None,
+    resource: str = "epoch",
     initial_configs: Sequence[Mapping[str, Any]] = (),
     constraints: Mapping[str, str] | None = None,
     seed: int | None = None,
@@ -169,7 +170,9 @@ def dry_run(
         "metric": metric, "mode": mode, "constraints": constraints, "searcher": searcher,
         "scheduler": scheduler, "n_trials": n_trials, "timeout": timeout, "initial_configs": initial_configs,
     }  # fmt: skip
-    checked = Study(space, **plan, max_resource=max_resource, seed=seed, storage=":memory:")
+    checked = Study(
+        space, **plan, max_resource=max_resource, resource=resource, seed=seed, storage=":memory:"
+    )
     bound = Objective.bind(objective, space.names, tuple(m.name for m in goals.metrics))
     flown = _fly(bound, checked, pilots, min(max(1, pilots - 1), n_workers))
     plan["scheduler"] = scheduler if flown.reporting else "fifo"
@@ -213,7 +216,8 @@ def _fly(objective: Objective, model: Study, n: int, n_workers: int) -> _Pilots:
     logger.info("dry run: %d pilot trials of %s epochs", n, model.max_resource or "all")
     goals = model.goals.to_json()
     study = Study(model.space, metric=goals["metric"], constraints=goals["constraints"], n_trials=n,
-                  max_resource=model.max_resource, seed=model.seed, storage=":memory:")  # fmt: skip
+                  max_resource=model.max_resource, resource=model._plan.resource, seed=model.seed,
+                  storage=":memory:")  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="rung-dry-run-", ignore_cleanup_errors=True) as folder:
         trials = Path(folder) / "trials"
         executor = Processes(objective, n_workers, Path(folder) / "output", trials)

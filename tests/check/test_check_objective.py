@@ -117,6 +117,14 @@ def test_wrong_arguments_raise_at_once(wrong: dict[str, Any], said: str) -> None
         check_objective(objectives.good, SPACE, **wrong)
 
 
+def test_epochs_may_have_another_name() -> None:
+    def objective(config: dict[str, Any], trial: rung.RunningTrial) -> None:
+        for step in trial.epochs():
+            trial.report(step=step, value=config["x"])
+
+    assert list(check_objective(objective, SPACE, resource="step").straight) == [1, 2, 3, 4]
+
+
 def test_several_metrics_and_a_given_configuration() -> None:
     def objective(config: dict[str, Any], trial: rung.RunningTrial) -> None:
         for epoch in trial.epochs():

@@ -210,9 +210,10 @@ def test_checkpoints_are_copied_by_real_workers(tmp_path, n_workers):
         scheduler=Pbt(population=4, perturb_every=2), storage=str(tmp_path), name="s", seed=1,
         keep_checkpoints="all", progress=False,
     )  # fmt: skip
-    clones = [t for t in study.trials if t.parent is not None]
+    # Epochs of no length: a parent can be through its last ones before it is copied; that copy has none to train.
+    clones = [t for t in study.trials if t.parent is not None and t.reports]
     assert clones
-    assert all(t.status in {"completed", "stopped"} for t in study.trials)
+    assert all(t.status in {"completed", "stopped"} for t in study.trials if t.reports)
     files = {p.parent.parent.name: p for p in tmp_path.rglob("checkpoint/told")}
     for clone in clones:
         told = files[str(clone.number)].read_text().split()

@@ -15,7 +15,7 @@ from typing import Any
 from rung.errors import Error, ObjectiveError, SpaceError
 
 OPTIONS = (
-    "metric", "mode", "n_trials", "timeout", "n_workers", "searcher", "scheduler", "max_resource",
+    "metric", "mode", "n_trials", "timeout", "n_workers", "searcher", "scheduler", "max_resource", "resource",
     "initial_configs", "constraints", "report_only", "seed", "keep_checkpoints", "retries", "max_failures",
     "name", "storage", "durability",
 )  # fmt: skip

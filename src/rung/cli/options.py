@@ -70,6 +70,7 @@ scheduler_option = click.option("--scheduler", metavar="NAME", help=f"{', '.join
 metric_option = click.option("--metric", help="The tuned metric.")
 mode_option = click.option("--mode", type=click.Choice(["min", "max"]), help="Which values of it are good.")
 max_resource_option = click.option("--max-resource", type=int, help="Epochs of a trial.")
+resource_option = click.option("--resource", metavar="NAME", help="What an epoch is called, such as step.")
 seed_option = click.option("--seed", type=int, help="Of all random choices.")
 keep_checkpoints_option = click.option(
     "--keep-checkpoints", type=click.Choice(["best", "all", "none"]), help="Whose stay when trials are over."
@@ -90,6 +91,7 @@ plan_options = (
         "--report-only", multiple=True, metavar="METRIC", help="Kept for the final report; may be repeated."
     ),
     max_resource_option,
+    resource_option,
     keep_checkpoints_option,
     click.option("--retries", type=int, help="How often a trial whose worker died runs again."),
     click.option("--max-failures", type=int, help="Failed trials in a row that stop the study."),

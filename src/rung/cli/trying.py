@@ -21,6 +21,7 @@ from rung.cli.options import (
     metric_option,
     mode_option,
     quiet_option,
+    resource_option,
     scheduler_option,
     searcher_option,
     seed_option,
@@ -31,9 +32,9 @@ from rung.cli.output import json_option, write_json
 from rung.cli.running import messages
 from rung.views.text import visible
 
-_CHECKED = ("metric", "seed")
+_CHECKED = ("metric", "resource", "seed")
 _SIMULATED = (
-    "metric", "mode", "n_trials", "timeout", "n_workers", "searcher", "scheduler", "max_resource",
+    "metric", "mode", "n_trials", "timeout", "n_workers", "searcher", "scheduler", "max_resource", "resource",
     "initial_configs", "constraints", "seed", "keep_checkpoints",
 )  # fmt: skip
 """What a file may set for these commands; the rest of it is for `rung run`."""
@@ -44,13 +45,13 @@ _target = click.argument("target", metavar="FILE.py[:OBJECTIVE]")
 @_target
 @click.option("--max-resource", type=click.IntRange(min=2), help="Epochs of each run (4).")
 @click.option("--timeout", metavar="TIME", callback=time_or_number, help="Of each of three runs (10min).")
-@with_options(metric_option, seed_option, quiet_option, json_option)
+@with_options(metric_option, resource_option, seed_option, quiet_option, json_option)
 def check(target: str, quiet: bool, as_json: bool, **flags: Any) -> None:
     """Try an objective out: does it report, is it seeded, does it go on after a kill?
 
     It runs for 4 epochs straight, and for 2 + 2 with its process killed in between; the two curves must
-    agree. Of the file's settings `metric` and `seed` count. Nothing is stored. The exit code is 1 if
-    something is to be mended.
+    agree. Of the file's settings `metric`, `resource` and `seed` count. Nothing is stored. The exit code is
+    1 if something is to be mended.
     """
     experiment = load(target)
     options = {**_of(experiment.options, _CHECKED), **given(flags)}
@@ -65,7 +66,7 @@ def check(target: str, quiet: bool, as_json: bool, **flags: Any) -> None:
 @with_options(
     *budget_options, searcher_option, scheduler_option, metric_option, mode_option, constraint_option
 )
-@with_options(max_resource_option, keep_checkpoints_option, seed_option)
+@with_options(max_resource_option, resource_option, keep_checkpoints_option, seed_option)
 @click.option("--pilots", type=int, help="Real trials to learn from (3).")
 @click.option(
     "--stragglers", type=float, help="Spread of the attempts' speed: 0.5 makes one in 40 2.7 times slower."
