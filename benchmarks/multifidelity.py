@@ -149,7 +149,10 @@ def execute(missing: list[Key]) -> Iterator[tuple[Key, Run]]:
 
 
 def complete(groups: dict[Key, int], jobs: int) -> Runs:
-    """All runs of these groups (keys without a seed) that there are, after running the seeds that lack."""
+    """Run the seeds that lack of these groups (keys without a seed); returns all runs of them that there are.
+
+    Without those of a method that lacks a task: tasks differ more than methods do.
+    """
     runs, lock = cached(), Lock()
     keys = {group: [group._replace(seed=seed) for seed in range(n)] for group, n in groups.items()}
     missing = [lacking for some in keys.values() if (lacking := [key for key in some if key not in runs])]
@@ -169,8 +172,17 @@ def complete(groups: dict[Key, int], jobs: int) -> Runs:
     with ThreadPoolExecutor(jobs) as pool:
         list(pool.map(run, missing))
     print(file=sys.stderr)
-    found = sorted(runs, key=lambda key: key.seed)
-    return {key: runs[key] for group in groups for key in found if key._replace(seed=-1) == group}
+    found = {
+        group: [key for key in sorted(runs, key=lambda key: key.seed) if key._replace(seed=-1) == group]
+        for group in groups
+    }
+    partial = {(*group[:2], group.workers) for group, some in found.items() if not some}
+    return {
+        key: runs[key]
+        for group, some in found.items()
+        if (*group[:2], group.workers) not in partial
+        for key in some
+    }
 
 
 # ---------------------------------------------------------------- the table

@@ -34,6 +34,8 @@ logger = logging.getLogger("rung")
 
 made_by: ContextVar[Mapping[str, Any]] = ContextVar("made_by")
 """What the log tells of the caller beside the plan; the command line sets it, to find its file again."""
+importing: ContextVar[bool] = ContextVar("importing", default=False)
+"""Whether the command line reads a file, which is then not to tune by itself."""
 
 
 def tune(
@@ -99,6 +101,8 @@ def tune(
             trial gives no `metric`; TooManyFailures; StudyInUse; StudyMismatch.
         Interrupted: After Ctrl-C, when the study has stopped cleanly.
     """
+    if importing.get():
+        raise ObjectiveError("the file calls rung.tune itself: run it with python, not with rung")
     space, goals = Space.of(space), Goals.of(metric, mode, constraints, report_only)
     searcher = searchers.get(searcher)
     bound = Objective.bind(objective, space.names, tuple(m.name for m in goals.metrics))

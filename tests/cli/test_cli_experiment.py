@@ -71,3 +71,32 @@ def test_the_traceback_begins_in_the_users_file(tmp_path: Path) -> None:
     lines = str(caught.value).splitlines()
     assert lines[1] == "Traceback (most recent call last):"
     assert lines[2].strip().startswith(f'File "{path}", line 3')
+
+
+def test_a_script_that_tunes_by_itself_is_not_run_twice(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import rung\ndef objective(config): return config['x']\nspace = {'x': rung.Float(0, 1)}\n"
+        "rung.tune(objective, space, n_trials=2, name='inner', storage='there')\n"
+    )
+    with pytest.raises(Error, match=r"the file calls rung.tune itself: run it with python, not with rung"):
+        load(str(script))
+    assert not (tmp_path / "there").exists()
+
+
+def test_a_file_without_its_ending(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("")
+    with pytest.raises(Error, match=r"train: there is no such file; did you mean .*train\.py\?"):
+        load(str(tmp_path / "train"))
+
+
+def test_misspelt_settings_are_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "def objective(config): return 1\nspace = {'x': 1}\nn_trails = 5\nn_worker = 2\nname = 's'\n"
+    )
+    load(str(script))
+    said = capsys.readouterr().err
+    assert "note: n_trails is not a setting; did you mean n_trials?" in said
+    assert "note: n_worker is not a setting; did you mean n_workers?" in said
+    assert said.count("note:") == 2

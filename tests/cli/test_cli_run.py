@@ -75,7 +75,7 @@ def test_flags_go_before_the_file_and_hold_on_when_resumed(tmp_path: Path) -> No
         ("softmax.py:failing", 1, "TooManyFailures|10 trials in a row failed"),
         ("softmax.py:wrong", 1, "the objective gave no 'loss'; it gave: accuracy"),
         ("softmax.py:nothing", 2, "name one of its functions after a colon: objective, failing, wrong"),
-        ("absent.py", 2, "absent.py is no Python file"),
+        ("absent.py", 2, "absent.py: there is no such file"),
     ],
 )
 def test_what_goes_wrong_is_one_message_and_a_code(

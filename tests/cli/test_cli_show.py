@@ -164,3 +164,21 @@ def test_help_tells_the_exit_codes() -> None:
     done = call("--help")
     assert "130  interrupted by Ctrl-C" in done.stdout
     assert all(command in done.stdout for command in commands.commands)
+
+
+def test_studies_tells_how_each_stands(storage: str) -> None:
+    lines = call("studies", "--storage", storage).stdout.splitlines()
+    assert lines[0].split() == ["study", "state", "trials", "best", "changed"]
+    assert lines[1].split()[:4] == ["s", "closed", "3", "0.3"]
+
+
+def test_delete_asks_first(storage: str) -> None:
+    asked = call("delete", "s", "--storage", storage)
+    assert asked.exit_code == 1
+    assert "Delete study s with 3 trials?" in asked.output
+    assert len(rung.Study.load("s", storage=storage).trials) == 3
+    assert call("delete", "s", "--storage", storage, "--yes").exit_code == 0
+    assert not list(Path(storage).iterdir())
+    gone = call("delete", "s", "--storage", storage, "--yes")
+    assert gone.exit_code == 2
+    assert "no study 's'" in gone.output

@@ -69,7 +69,7 @@ def test_check_as_json(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("check", "absent.py"), "absent.py is no Python file"),
+        (("check", "absent.py"), "absent.py: there is no such file"),
         (("check", "job.py", "--max-resource", "1"), "1 is not in the range x>=2"),
         (("check", "job.py", "--timeout", "soon"), "timeout='soon'"),
         (("simulate", "job.py", "--pilots", "0"), "pilots=0"),

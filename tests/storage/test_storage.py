@@ -280,3 +280,26 @@ def test_every_kind_has_its_name():
     assert all(issubclass(cls, Event) for cls in KINDS.values())
     created = TrialCreated(id="t0", t=0.0, trial=0, config={"a": [1, 2]}, origin="user")
     assert decode("TrialCreated", "t0", 0.0, created.body()) == created
+
+
+def test_delete(storage):
+    for name in ("a", "b"):
+        storage.create(name, CREATED)
+    lease = storage.acquire("a", owner())
+    with pytest.raises(StudyInUse, match="'a' is run by"):
+        storage.delete("a", owner())
+    storage.release(lease)
+    storage.delete("a", owner())
+    assert [info.name for info in storage.studies()] == ["b"]
+    with pytest.raises(StudyNotFound, match="no study 'a'"):
+        storage.delete("a", owner())
+    storage.create("a", CREATED)
+    assert list(storage.read("a")) == [CREATED]
+
+
+def test_delete_leaves_nothing(tmp_path):
+    storage = SqliteStorage(tmp_path)
+    storage.create("a", CREATED)
+    (storage.folder("a") / "trials" / "0").mkdir(parents=True)
+    storage.delete("a", owner())
+    assert not list(tmp_path.iterdir())

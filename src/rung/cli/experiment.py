@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib.util
 import inspect
 import sys
@@ -12,7 +13,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import click
+
+from rung._tune import importing
 from rung.errors import Error, ObjectiveError, SpaceError
+from rung.views.text import visible
 
 OPTIONS = (
     "metric", "mode", "n_trials", "timeout", "n_workers", "searcher", "scheduler", "max_resource", "resource",
@@ -36,9 +41,14 @@ class Experiment:
 def load(target: str) -> Experiment:
     """Import `FILE.py[:objective]`; raises Error with what is missing in it."""
     path, function = _split(target)
-    if path.suffix != ".py" or not path.is_file():
-        raise Error(f"{path} is no Python file; give one that defines `objective` and `space`")
+    if not path.is_file():
+        also = path.with_suffix(".py")
+        hint = f"; did you mean {also}?" if also.is_file() else ""
+        raise Error(f"{path}: there is no such file{hint}")
+    if path.suffix != ".py":
+        raise Error(f"{path} is not a Python file; give one that defines `objective` and `space`")
     module = _import(path.resolve())
+    _hint_at_typos(module)
     objective = getattr(module, function, None)
     if objective is None:
         raise ObjectiveError(f"{path} has no {function!r}; {_functions(module)}")
@@ -46,6 +56,13 @@ def load(target: str) -> Experiment:
         raise SpaceError(f'{path} has no `space`; add one, such as space = {{"x": rung.Float(0, 1)}}')
     options = {name: getattr(module, name) for name in OPTIONS if hasattr(module, name)}
     return Experiment(path.resolve(), function, objective, module.space, options)
+
+
+def _hint_at_typos(module: ModuleType) -> None:
+    for name in vars(module):
+        close = difflib.get_close_matches(name, OPTIONS, n=1, cutoff=0.8)
+        if close and name not in OPTIONS:
+            click.echo(f"note: {visible(name)} is not a setting; did you mean {close[0]}?", err=True)
 
 
 def _split(target: str) -> tuple[Path, str]:
@@ -62,10 +79,15 @@ def _import(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     sys.path.insert(0, str(path.parent))
+    token = importing.set(True)
     try:
         spec.loader.exec_module(module)
+    except Error:
+        raise
     except (Exception, SystemExit) as error:
         raise Error(f"{path} can't be imported:\n{_traceback(error, path)}") from error
+    finally:
+        importing.reset(token)
     # Workers can't import a module of this name: they get its functions and classes themselves.
     cloudpickle.register_pickle_by_value(module)
     return module

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import asdict, replace
 from typing import Any
@@ -20,7 +21,7 @@ from rung.cli.output import (
     write_json,
     write_table,
 )
-from rung.storage import Owner, open_storage
+from rung.storage import Owner, StudyInfo, open_storage
 from rung.study.budget import Budget
 from rung.study.trial import Trial
 from rung.views.summary import Summary, ending, rows, summarise
@@ -140,7 +141,27 @@ def studies(storage: str, as_json: bool) -> None:
     if as_json:
         write_json([asdict(info) for info in infos])
         return
-    write_table(["study", "changed", "run by"], [[i.name, _clock(i.changed), i.owner] for i in infos])
+    table = [[info.name, *_standing(info, storage), _clock(info.changed)] for info in infos]
+    write_table(["study", "state", "trials", "best", "changed"], table)
+
+
+def _standing(info: StudyInfo, storage: str) -> list[Any]:
+    study = Study.load(info.name, storage=storage)
+    summary = _summary(study, info.owner)
+    trials = f"{summary.finished} of {summary.n_trials}" if summary.n_trials else str(summary.finished)
+    return [_state(study, info.owner), trials, summary.best.value if summary.best else None]
+
+
+@click.command()
+@click.argument("name")
+@storage_option
+@click.option("--yes", is_flag=True, help="Don't ask.")
+def delete(name: str, storage: str, yes: bool) -> None:
+    """Delete a study: its log, checkpoints and logs of workers."""
+    study = Study.load(name, storage=storage)
+    if not yes:
+        click.confirm(f"Delete study {visible(name)} with {len(study.trials)} trials?", abort=True)
+    study._storage.delete(name, Owner(os.uname().nodename, os.getpid(), time.time()))
 
 
 def _clock(wall: float) -> str:

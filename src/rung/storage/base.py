@@ -71,6 +71,10 @@ class Storage(Protocol):
         """Give the study back; a lease that was lost is released silently."""
         ...
 
+    def delete(self, study: str, owner: Owner) -> None:
+        """Remove the study and all its files; raises StudyNotFound, StudyInUse."""
+        ...
+
     def read(self, study: str, after: int = 0) -> Iterator[Event]:
         """The events beyond the first `after`; raises StudyNotFound, StudyCorrupt."""
         ...

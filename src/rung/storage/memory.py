@@ -69,6 +69,11 @@ class MemoryStorage:
         if log.epoch == lease.epoch:
             log.owner = None
 
+    def delete(self, study: str, owner: Owner) -> None:
+        """See `Storage`."""
+        self.acquire(study, owner)
+        del self._logs[study]
+
     def read(self, study: str, after: int = 0) -> Iterator[Event]:
         """See `Storage`."""
         return islice(iter(list(self._log(study).events)), after, None)

@@ -143,6 +143,19 @@ class SqliteStorage:
             lease.lock.truncate(0)
         lease.lock.close()
 
+    def delete(self, study: str, owner: Owner) -> None:
+        """See `Storage`. First renamed, so that no half of a study is left under its name."""
+        lease = self.acquire(study, owner)
+        folder = self._folder(study)
+        aside = folder.with_name(f".deleted-{folder.name}-{owner.pid}")
+        try:
+            folder.rename(aside)
+        except OSError as error:
+            raise StorageError(f"study {study!r} can't be deleted: {error.strerror}") from error
+        finally:
+            self.release(lease)
+        shutil.rmtree(aside, ignore_errors=True)
+
     def read(self, study: str, after: int = 0) -> Iterator[Event]:
         """See `Storage`."""
         path = self._existing(study) / "study.db"
