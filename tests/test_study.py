@@ -307,6 +307,30 @@ def test_ask_report_tell_in_any_order():
         study.tell(a, 1.0)
 
 
+@pytest.mark.parametrize("form", ["promotion", "stopping"])
+def test_ask_and_report_under_asha(form):
+    study = rung.Study(SPACE, metric="y", storage=":memory:", n_trials=9, max_resource=9, seed=0,
+                       scheduler=rung.schedulers.Asha(form))  # fmt: skip
+    while trial := study.ask():
+        assert trial.resumes is (trial.attempt > 1)
+        for epoch in range(trial.start_resource + 1, 10):
+            verdict = study.report(trial, epoch=epoch, y=trial.config["x"] + 1 / epoch)
+            if verdict != rung.Verdict.CONTINUE:
+                break
+        else:
+            study.tell(trial)
+    assert all(t.is_finished for t in study.trials)
+    assert {1, 9} <= {t.resource for t in study.trials} <= {1, 3, 9}
+    with pytest.raises(StudyError, match="is not running"):
+        study.tell(rung.RunningTrial(trial_job(study), ("y",), study._send), 1.0)
+
+
+def trial_job(study):
+    from rung.execution.base import AttemptId, Job
+
+    return Job(AttemptId(0, 1), study.trials[0].config, 0)
+
+
 def test_ask_for_a_config_of_ones_own():
     study = rung.Study(SPACE, storage=":memory:")
     trial = study.ask({"x": 0.125})

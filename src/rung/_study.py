@@ -29,7 +29,7 @@ from rung.searchers.base import Searcher
 from rung.space import Config, Domain, Space
 from rung.storage import Durability, Owner, Storage, open_storage
 from rung.study.budget import Budget
-from rung.study.events import FinalReportShown, Outcome, Verdict
+from rung.study.events import FinalReportShown, Outcome, Verdict, after_verdict
 from rung.study.history import History
 from rung.study.metrics import Goals
 from rung.study.state import StudyState
@@ -252,7 +252,9 @@ class Study:
     def report(self, trial: RunningTrial, *, epoch: int | None = None, **metrics: Any) -> Verdict:
         """Record metrics of a running trial and return whether it should go on.
 
-        On a NaN or infinite tuned metric the trial has failed, and the answer is STOP.
+        After STOP or PAUSE the trial is over for now: don't tell it. A paused one may be asked for again, to
+        go on after `trial.start_resource`; keep its model. On a NaN or infinite tuned metric the trial has
+        failed, and the answer is STOP.
         """
         verdict, diverged = trial.record(epoch, metrics)
         if diverged:
@@ -349,7 +351,10 @@ class Study:
             session = self._manual()
             session.coordinator.step((report,), capacity=0)
             assert isinstance(session.executor, Manual)
-            return session.executor.verdict
+            verdict = session.executor.verdict
+            if verdict in {Verdict.PAUSE, Verdict.STOP}:  # the caller hears it and stops; ask gives it again
+                self._step(session, (End(report.id, after_verdict(verdict)),), capacity=0)
+            return verdict
 
     def _step(self, session: Session, messages: Sequence[Message], capacity: int) -> None:
         if session.coordinator.step(messages, capacity=capacity).finished:

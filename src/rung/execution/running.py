@@ -97,15 +97,18 @@ class RunningTrial:
 
     @property
     def resumes(self) -> bool:
-        """Whether there is a checkpoint to go on from."""
-        return self._saved is not None and self._saved.exists
+        """Whether there is a checkpoint to go on from (of a trial of `ask`: whether it reported before)."""
+        return self._saved.exists if self._saved else self._job.start_resource > 0
 
     @property
     def start_resource(self) -> int:
-        """The epoch at which the checkpoint was saved, 0 without one: train from the next one on."""
-        if self._saved is None or not self._saved.exists:
-            return 0
-        return self._saved.epoch or self._job.start_resource
+        """The epoch at which the checkpoint was saved, 0 without one: train from the next one on.
+
+        Of a trial of `ask`, whose files are the caller's: the last epoch it reported.
+        """
+        if self._saved is None:
+            return self._job.start_resource
+        return (self._saved.epoch or self._job.start_resource) if self._saved.exists else 0
 
     @property
     def checkpoint_dir(self) -> Path:
