@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from math import inf
 from pathlib import Path
@@ -193,7 +193,7 @@ class Row:
     """What the runs of a method say."""
 
     name: str
-    ratios: dict[str, list[float]]
+    ratios: dict[str, dict[int, float]]
     """Of each task and seed, the share of the budget until random fifo's final loss is reached."""
     regrets: list[float]
     trials: float
@@ -201,14 +201,22 @@ class Row:
 
     @property
     def by_task(self) -> dict[str, float]:
-        return {task: median_low(ratios) for task, ratios in self.ratios.items()}
+        return {task: median_low(ratios.values()) for task, ratios in self.ratios.items()}
 
     @property
     def median_task(self) -> float:
         return median(self.by_task.values())
 
+    def on_seeds_of(self, peer: Row) -> Row:
+        """The same of the seeds that both have: the random methods try the same configurations there."""
+        both = {
+            task: {seed: ratio for seed, ratio in ratios.items() if seed in peer.ratios[task]}
+            for task, ratios in self.ratios.items()
+        }
+        return replace(self, ratios=both)
+
     def __str__(self) -> str:
-        ratios = [ratio for some in self.ratios.values() for ratio in some]
+        ratios = [ratio for some in self.ratios.values() for ratio in some.values()]
         low, middle, high = np.quantile(ratios, [0.25, 0.5, 0.75], method="inverted_cdf")
         worst = max(self.by_task.values())
         return (
@@ -255,9 +263,9 @@ def rows(runs: Runs, workers: int) -> dict[tuple[str, str], Row]:
 
 
 def row(name: str, runs: Runs, goals: dict[str, float]) -> Row:
-    ratios: dict[str, list[float]] = {}
+    ratios: dict[str, dict[int, float]] = {}
     for key, run in runs.items():
-        ratios.setdefault(key.task, []).append(run.reaches(goals[key.task]))
+        ratios.setdefault(key.task, {})[key.seed] = run.reaches(goals[key.task])
     regrets = [regret(key.task, run.final) for key, run in runs.items()]
     trials, wall = (mean(getattr(run, name) for run in runs.values()) for name in ("trials", "wall"))
     return Row(name, ratios, regrets, trials, wall)
@@ -275,10 +283,13 @@ def targets(table: dict[tuple[str, str], Row]) -> Iterator[str]:
     )
     for (library, _), peer in table.items():
         if library != "rung":
-            ahead = sum(ours.by_task[task] <= ratio for task, ratio in peer.by_task.items())
+            same = ours.on_seeds_of(peer)
+            ahead = sum(same.by_task[task] <= ratio for task, ratio in peer.by_task.items())
+            runs = sum(map(len, same.ratios.values()))
             yield (
-                f"not slower than {peer.name}: {verdict(ours.median_task <= peer.median_task)}"
-                f" (ahead on {ahead} of {len(peer.by_task)} tasks)"
+                f"not slower than {peer.name}: {verdict(same.median_task <= peer.median_task)}:"
+                f" {same.median_task:.3f} to {peer.median_task:.3f} on the same {runs} runs,"
+                f" ahead on {ahead} of {len(peer.by_task)} tasks"
             )
 
 
@@ -325,7 +336,7 @@ def plot(runs: Runs, workers: list[int], path: Path) -> None:
                 draw(panel, " ".join(method), some, f"C{index % 10}", "-" if method[0] == "rung" else "--")
         panel.set(title=f"{number} workers", xlabel="share of the budget", xscale="log", yscale="log")
     panels[0][0].set_ylabel("normalised regret: median, quartiles")
-    panels[0][-1].legend(fontsize=7)
+    panels[0][0].legend(fontsize=6)
     figure.tight_layout()
     figure.savefig(path, dpi=90)
 

@@ -22,6 +22,7 @@ METHODS: dict[str, Callable[[], Scheduler]] = {
     "random, asha": Asha,
     "random, asha stopping": partial(Asha, "stopping"),
     "random, asha brackets=3": partial(Asha, brackets=3),
+    "random, asha min_resource=2": partial(Asha, min_resource=2),
     **{f"random, {name}": new for name, new in SCHEDULERS.items() if name not in {"fifo", "asha", "auto"}},
 }
 
