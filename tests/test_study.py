@@ -325,6 +325,14 @@ def test_ask_and_report_under_asha(form):
         study.tell(rung.RunningTrial(trial_job(study), ("y",), study._send), 1.0)
 
 
+def test_a_nan_at_a_rung_fails_the_trial():
+    study = rung.Study(
+        SPACE, metric="y", storage=":memory:", n_trials=2, max_resource=9, scheduler="asha", seed=0
+    )
+    assert study.report(study.ask(), epoch=1, y=math.nan) == rung.Verdict.STOP
+    assert [(t.status, t.reason) for t in study.trials] == [("failed", "y is nan at epoch 1")]
+
+
 def trial_job(study):
     from rung.execution.base import AttemptId, Job
 

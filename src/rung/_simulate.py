@@ -16,6 +16,7 @@ from rung.space import Config, Space
 from rung.study.budget import whole
 from rung.study.events import Outcome
 from rung.study.streams import stream
+from rung.study.trial import Trial
 
 Metrics = Mapping[str, float]
 CurveFunction = Callable[[Config, int], tuple[Metrics, float]]
@@ -66,8 +67,10 @@ def simulate(
     space = Space.of(space)
     if not callable(curve):
         rows = rows_of(curve) if isinstance(curve, Study) else list(curve)
-        initial_configs, n_trials = [config for config, _ in rows], min(n_trials or len(rows), len(rows))
-        curve = _lookup(space, rows)
+        curves = _curves(space, rows, max_resource)
+        initial_configs = [config for config, _ in curves.values()]
+        n_trials = min(n_trials or len(curves), len(curves))
+        curve = _lookup(space, curves)
     if n_trials is None and timeout is None and space.size is None:
         raise BudgetError('no budget: give n_trials=50 or timeout="8h" (virtual time)')
     study = Study(
@@ -84,21 +87,34 @@ def rows_of(study: Study) -> list[Row]:
     return [(t.config, list(_curve_of(t))) for t in study.trials if t.reports]
 
 
-def _curve_of(trial: Any) -> Iterator[tuple[Metrics, float]]:
+def _curve_of(trial: Trial) -> Iterator[tuple[Metrics, float]]:
     began = {attempt.number: attempt.started for attempt in trial.attempts}
-    for report in trial.reports:
+    for epoch, report in enumerate(trial.reports, 1):
+        if report.resource != epoch:
+            raise Error(f"trial {trial.number} has no report of epoch {epoch}: a table needs each of them")
         yield report.metrics, max(0.0, report.t - began[report.attempt])
         began[report.attempt] = report.t
 
 
-def _lookup(space: Space, rows: Sequence[Row]) -> CurveFunction:
-    curves = {space.key(space.validate(config)): curve for config, curve in rows}
+def _curves(space: Space, rows: Sequence[Row], max_resource: int) -> dict[str, Row]:
+    curves = {space.key(space.validate(config)): (config, curve) for config, curve in rows}
+    short = sum(len(curve) < max_resource for _, curve in curves.values())
+    if short or not curves:
+        raise Error(
+            f"{short} of {len(curves)} configurations of the table have fewer epochs than "
+            f"max_resource={max_resource}; give whole trials (a study run with fifo), or a smaller one"
+        )
+    return curves
 
+
+def _lookup(space: Space, curves: Mapping[str, Row]) -> CurveFunction:
     def look_up(config: Config, epoch: int) -> tuple[Metrics, float]:
-        curve = curves[space.key(config)]
-        if epoch > len(curve):
-            raise Error(f"the table has {len(curve)} epochs of {config!r}; give max_resource={len(curve)}")
-        return curve[epoch - 1]
+        row = curves.get(space.key(config))
+        if row is None:
+            raise Error(
+                f"a table knows its own configurations only, not {config!r}; simulate a function instead"
+            )
+        return row[1][epoch - 1]
 
     return look_up
 

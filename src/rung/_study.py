@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import threading
 import time
@@ -142,7 +143,7 @@ class Study:
     @property
     def max_resource(self) -> int | None:
         """Epochs of a whole trial."""
-        return self._plan.max_resource
+        return self._plan.max_resource or self._state.plan.get("max_resource")
 
     @property
     def state(self) -> StudyState:
@@ -198,7 +199,7 @@ class Study:
         plan = self._state.plan or self._described(self._plan, {})
         scheduler = plan["scheduler"]
         told = scheduler["name"]
-        if told == "auto":
+        if told == "auto" and self._state.sessions:
             auto = schedulers.Auto(min_resource=scheduler["min_resource"], eta=scheduler["eta"])
             told = auto.explain(History(self._state))
         return f"searcher: {plan['searcher']['name']}\nscheduler: {told}"
@@ -236,6 +237,8 @@ class Study:
 
     def ask(self, config: Mapping[str, Any] | None = None) -> RunningTrial | None:
         """The next trial to run (or one of `config`); None when budget or space are used up.
+
+        (Or when a scheduler that promotes waits for the reports of trials that run.)
 
         A trial that was asked for in a process that died is asked for again first.
         """
@@ -352,7 +355,8 @@ class Study:
             session.coordinator.step((report,), capacity=0)
             assert isinstance(session.executor, Manual)
             verdict = session.executor.verdict
-            if verdict in {Verdict.PAUSE, Verdict.STOP}:  # the caller hears it and stops; ask gives it again
+            finite = all(math.isfinite(report.metrics.get(name, 0.0)) for name in self._tuned)
+            if finite and verdict in {Verdict.PAUSE, Verdict.STOP}:  # the caller hears it and stops
                 self._step(session, (End(report.id, after_verdict(verdict)),), capacity=0)
             return verdict
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import threading
+import time
 from pathlib import Path
 
 import jobs
@@ -13,6 +16,7 @@ import rung
 from rung.errors import BudgetError, MetricError, ObjectiveError
 from rung.execution._checkpoints import Checkpoints
 from rung.schedulers import Asha
+from rung.storage import MemoryStorage
 from rung.testing import check_log
 
 SPACE = {"x": rung.Float(0, 1)}
@@ -41,9 +45,47 @@ def test_replaced_in_one_step(tmp_path):
     with pytest.raises(ZeroDivisionError), saved.replace(3):
         raise ZeroDivisionError
     assert (saved.epoch, (saved.path(0) / "model").read_text()) == (2, "2")
-    assert len(list((tmp_path / "3").iterdir())) == 2  # the link and what it points to
+    assert len(list((tmp_path / "3").iterdir())) == 3  # the link, what it points to, and the one before
+    with saved.replace(3) as path:
+        (path / "model").write_text("3")
+    assert len(list((tmp_path / "3").iterdir())) == 3
     saved.discard()
     assert not (tmp_path / "3").exists()
+
+
+def test_rolled_back_to_what_was_reported(tmp_path):
+    saved = Checkpoints(tmp_path, 3)
+    for epoch in (1, 2, 3):
+        with saved.replace(epoch) as path:
+            (path / "model").write_text(str(epoch))
+    saved.roll_back(3)
+    assert saved.epoch == 3
+    saved.roll_back(2)
+    assert (saved.epoch, (saved.path(0) / "model").read_text()) == (2, "2")
+    saved.roll_back(0)
+    assert not saved.exists
+
+
+def test_leftovers_of_killed_saves_are_cleared_and_never_count(tmp_path):
+    saved = Checkpoints(tmp_path, 3)
+    with saved.replace(1) as path:
+        (path / "model").write_text("1")
+    for name in (".epoch-2-killed", ".epoch-3-killed"):
+        (tmp_path / "3" / name).mkdir()
+    (tmp_path / "3" / ".epoch-4.link").symlink_to("nowhere")
+    saved.roll_back(0)
+    assert not saved.exists
+    with saved.replace(1) as path:
+        (path / "model").write_text("1")
+    (tmp_path / "3" / ".epoch-2-killed").mkdir()
+    (tmp_path / "3" / ".epoch-4.link").symlink_to("nowhere")
+    with saved.replace(2) as path:
+        (path / "model").write_text("2")
+    assert sorted(p.name.split("-")[0] for p in (tmp_path / "3").iterdir()) == [
+        "checkpoint",
+        "epoch",
+        "epoch",
+    ]
 
 
 def test_a_copy_of_the_parents(tmp_path):
@@ -80,13 +122,13 @@ def test_a_copy_while_the_parent_saves(tmp_path):
         pass
     for number in range(1, 40):
         child = Checkpoints(tmp_path, number)
-        child.copy_from(0)
-        if child.exists:
+        with contextlib.suppress(FileNotFoundError):  # it saves so fast that no copy is ever whole
+            child.copy_from(0)
             copies.append((child.epoch, {p.read_text() for p in child.path(0).iterdir()}))
     done.set()
     thread.join()
     assert copies
-    assert all(len(texts) == 1 for _, texts in copies)  # never half of one and half of another
+    assert all(texts == {str(epoch)} for epoch, texts in copies)  # never half of one and half of another
 
 
 def counting(config, trial):
@@ -246,3 +288,106 @@ def test_the_resource_may_have_another_name():
         tune(backwards, resource="step")
     with pytest.raises(BudgetError, match="resource='a step'"):
         tune(objective, resource="a step")
+
+
+def killed_once(where: str, returns: bool):
+    """An objective that dies once, at one moment of its last epoch."""
+
+    def objective(config, trial):
+        state = int((trial.checkpoint_dir / "state").read_text()) if trial.resumes else 0
+        for epoch in trial.epochs():
+            state += 1
+            error = config["x"] + 1 / epoch
+            with trial.checkpoint() as path:
+                (path / "state").write_text(str(state))
+            if (where, epoch, trial.attempt) == ("saved", trial.max_resource, 1):
+                os.kill(os.getpid(), signal.SIGKILL)
+            trial.report(epoch=epoch, value=error, state=state)
+        if (where, trial.attempt) == ("after", 1):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return {"value": error} if returns else None
+
+    return objective
+
+
+@pytest.mark.parametrize("where", ["saved", "after"])
+@pytest.mark.parametrize("returns", [True, False])
+@pytest.mark.parametrize("max_resource", [1, 3])
+def test_killed_around_the_last_epoch(where, returns, max_resource):
+    study = tune(killed_once(where, returns), max_resource=max_resource, n_trials=2, n_workers=2)
+    for trial in study.trials:
+        assert [a.outcome for a in trial.attempts] == ["lost", "completed"]
+        assert trial.value == trial.config["x"] + 1 / max_resource
+        assert [(r.resource, r.metrics["state"]) for r in trial.reports] == [
+            (e, e) for e in range(1, max_resource + 1)
+        ]
+
+
+def test_labels_outside_epochs():
+    """A loop of one's own, from start_resource on, without naming epochs: state, label and report agree."""
+
+    def own_loop(config, trial):
+        state = int((trial.checkpoint_dir / "state").read_text()) if trial.resumes else 0
+        assert state == trial.start_resource
+        for _ in range(trial.start_resource, trial.max_resource):
+            state += 1
+            with trial.checkpoint() as path:
+                (path / "state").write_text(str(state))
+            trial.report(value=config["x"], state=state)
+
+    study = tune(own_loop, scheduler="asha")
+    assert any(len(t.attempts) > 1 for t in study.trials)
+    assert all(r.metrics["state"] == r.resource for t in study.trials for r in t.reports)
+
+
+def test_direct_writes_every_second_epoch():
+    def objective(config, trial):
+        file = trial.checkpoint_dir / "state"
+        start = int(file.read_text()) if trial.resumes else 0
+        for epoch in range(start + 1, trial.max_resource + 1):
+            if epoch % 2 == 0:
+                file.write_text(str(epoch))
+            trial.report(epoch=epoch, value=config["x"], state=epoch)
+
+    study = tune(objective, scheduler=Asha(min_resource=2, eta=2), max_resource=8)
+    assert all(r.metrics["state"] == r.resource for t in study.trials for r in t.reports)
+
+
+@pytest.mark.parametrize(("keep", "left"), [("best", 1), ("none", 0)])
+def test_checkpoints_of_objectives_that_never_report_go_too(tmp_path, keep, left):
+    def objective(config, trial):
+        with trial.checkpoint(epoch=1) as path:
+            (path / "state").write_text("x")
+        return config["x"]
+
+    study = tune(objective, storage=str(tmp_path), name="s", keep_checkpoints=keep)
+    folder = study._storage.folder("s") / "trials"
+    assert [int(p.name) for p in folder.iterdir()] == [study.best_trial.number] * left
+
+
+def test_failures_between_pauses_are_not_in_a_row():
+    def objective(config, trial):
+        for epoch in trial.epochs():
+            trial.report(epoch=epoch, value=float("nan") if trial.number % 3 == 0 else config["x"])
+
+    study = tune(objective, scheduler="asha", n_trials=45)
+    assert [t.status for t in study.trials].count("failed") == 15
+    assert all(t.value is None for t in study.trials if t.status == "failed")
+
+
+def test_fifo_goes_on_with_what_asha_paused():
+    def slow(config, trial):
+        for epoch in trial.epochs():
+            time.sleep(0.01)
+            with trial.checkpoint() as path:
+                (path / "state").write_text(str(epoch))
+            trial.report(epoch=epoch, value=config["x"])
+
+    storage = MemoryStorage()
+    study = tune(slow, scheduler="asha", timeout=0.15, n_trials=30, storage=storage, name="s")
+    assert [t.status for t in study.trials].count("paused") > 3
+    begun = len(study.trials)
+    study = tune(slow, scheduler="fifo", n_trials=begun, storage=storage, name="s")
+    assert [(t.status, t.resource) for t in study.trials] == [("completed", 9)] * begun
+    whole = study.trials[0]
+    assert whole.metrics["train_seconds"] > 0.09  # of all attempts together

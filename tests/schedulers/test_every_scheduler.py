@@ -116,7 +116,8 @@ def test_trials_of_the_users_own_are_counted_and_end(make):
             for epoch in range(known + 1, 10):
                 if study.report(trial, epoch=epoch, y=trial.config["x"]) != "continue":
                     break
-            study.tell(trial)
+            else:
+                study.tell(trial)
         assert len(study.trials) == 12
         assert all(t.is_finished for t in study.trials)
 

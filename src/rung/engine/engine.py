@@ -250,7 +250,7 @@ class Engine:
             outcome, reason = self._after_loss(end)
         elif end.broken and not self.state.counts["completed"]:
             # The trial did not fail, the objective's code is wrong: it runs again once that is mended.
-            outcome = Outcome.INTERRUPTED
+            outcome = after_verdict(judged) if judged else Outcome.INTERRUPTED
             self.stop("broken objective", _broken(end))
         self._emit(AttemptEnded(id=f"{end.id}/end", t=self._now, trial=end.id.trial, attempt=end.id.attempt,
                                 outcome=outcome, metrics=end.metrics, reason=reason,
@@ -326,10 +326,11 @@ class Engine:
         return self.state.best is not None and self.state.best.number == number
 
     def _discard(self) -> None:
-        if not self._over or not self.state.checkpoints:
+        if not self._over:
             return
         # A child that has not reported yet may still have to copy its parent's checkpoint.
-        needed = {self.state.trials[n].parent for n in self.state.open if not self.state.trials[n].reports}
+        alive = (*self.state.open, *self.state.waiting)
+        needed = {self.state.trials[n].parent for n in alive if not self.state.trials[n].reports}
         for number in sorted(self._over - needed):
             self._step.commands.append(Discard(number))
             self._over.discard(number)
@@ -366,7 +367,10 @@ class Engine:
         self._emit(AttemptStarted(id=str(attempt), t=self._now, trial=number, attempt=attempt.attempt,
                                   target=target))  # fmt: skip
         seed = derived_seed(self.state.seed, "trial", number)
-        job = Job(attempt, trial.config, seed, self.plan.max_resource, trial.resource, target, trial.parent,
+        begun = trial.resource
+        if not begun and trial.parent is not None:
+            begun = self.state.trials[trial.parent].resource
+        job = Job(attempt, trial.config, seed, self.plan.max_resource, begun, target, trial.parent,
                   self.plan.resource)  # fmt: skip
         self._step.commands.append(Submit(job))
 

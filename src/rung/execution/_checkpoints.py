@@ -29,7 +29,7 @@ class Checkpoints:
     def path(self, epoch: int) -> Path:
         """Where the checkpoint is; an empty folder that says `epoch` is made if there is none."""
         if not self._link.exists():
-            self._point_to(self._new(epoch))
+            self._point_to(self._new(f"epoch-{epoch}-"))
         return self._link
 
     @property
@@ -43,45 +43,72 @@ class Checkpoints:
     def epoch(self) -> int | None:
         """The epoch at which the checkpoint was saved, None if there is none."""
         with contextlib.suppress(OSError):
-            match = re.match(r"epoch-(\d+)-", self._link.readlink().name)
-            return int(match[1]) if match else None
+            return _epoch(self._link.readlink())
         return None
 
     @contextmanager
     def replace(self, epoch: int) -> Iterator[Path]:
-        """An empty folder that becomes the checkpoint when the block ends well; the old one then goes."""
-        old = self._link.resolve() if self._link.exists() else None
-        new = self._new(epoch)
+        """An empty folder that becomes the checkpoint when the block ends well.
+
+        The one before stays until the next: the report of this epoch may never get through.
+        """
+        old = self._link.resolve()
+        new = self._new(f".epoch-{epoch}-")
         try:
             yield new
         except BaseException:
             shutil.rmtree(new, ignore_errors=True)
             raise
+        new = new.rename(new.with_name(new.name[1:]))  # whole from here on
         self._point_to(new)
-        if old is not None:
-            shutil.rmtree(old, ignore_errors=True)
+        for other in self._home.iterdir():  # older ones, and what killed attempts left
+            if other not in {self._link, new, old}:
+                other.unlink() if other.is_symlink() else shutil.rmtree(other, ignore_errors=True)
+
+    def roll_back(self, epoch: int) -> None:
+        """Let the newest checkpoint that was saved at `epoch` or before count; without one there is none."""
+        if (self.epoch or 0) <= epoch:
+            return
+        older = [path for path in self._home.glob("epoch-*") if (_epoch(path) or 0) <= epoch]
+        if older:
+            self._point_to(max(older, key=lambda path: (_epoch(path) or 0, path.stat().st_mtime)))
+        else:
+            self.discard()
 
     def copy_from(self, parent: int) -> None:
-        """Begin with a copy of another trial's checkpoint, if that has one and this has none."""
+        """Begin with a copy of another trial's checkpoint, if that has one and this has none.
+
+        Raises OSError if it can't be copied.
+        """
         other = Checkpoints(self._folder, parent)
-        for _ in range(_TRIES):
+        for left in reversed(range(_TRIES)):
             if self._link.exists() or not other.exists:
                 return
-            with contextlib.suppress(OSError, shutil.Error), self.replace(other.epoch or 0) as path:
-                source = other._link.resolve()
-                shutil.copytree(source, path, dirs_exist_ok=True)
-                if other._link.resolve() != source:  # replaced meanwhile: some of it may have been deleted
-                    raise FileNotFoundError(source)
+            source = other._link.resolve()
+            try:
+                with self.replace(_epoch(source) or 0) as path:
+                    shutil.copytree(source, path, symlinks=True, dirs_exist_ok=True)
+                    if other._link.resolve() != source:  # replaced meanwhile: some of it may be gone
+                        raise FileNotFoundError(source)
+            except (FileNotFoundError, shutil.Error):
+                if not left:
+                    raise
 
     def discard(self) -> None:
         """Delete it all."""
         shutil.rmtree(self._home, ignore_errors=True)
 
-    def _new(self, epoch: int) -> Path:
+    def _new(self, prefix: str) -> Path:
         self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=f"epoch-{epoch}-", dir=self._home))
+        return Path(tempfile.mkdtemp(prefix=prefix, dir=self._home))
 
     def _point_to(self, target: Path) -> None:
         aside = self._home / f".{target.name}.link"
+        aside.unlink(missing_ok=True)
         aside.symlink_to(target.name, target_is_directory=True)
         aside.replace(self._link)
+
+
+def _epoch(folder: Path) -> int | None:
+    match = re.match(r"epoch-(\d+)-", folder.name)
+    return int(match[1]) if match else None

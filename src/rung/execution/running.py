@@ -78,8 +78,7 @@ class RunningTrial:
         """The epoch at which the scheduler will look at this trial: training past it may be in vain."""
         self._job, self._tuned, self._send = job, tuned, send
         self._saved = Checkpoints(folder, self.number) if folder else None
-        if self._saved and job.parent is not None:
-            self._saved.copy_from(job.parent)
+        self._begun_at = self._begin()
         self._reports = 0
         self._resource = 0
         self._epoch: int | None = None
@@ -95,6 +94,23 @@ class RunningTrial:
 
     # ---- checkpoints
 
+    def _begin(self) -> int:
+        job = self._job
+        if self._saved is None:
+            return job.start_resource
+        if job.parent is not None:
+            self._saved.copy_from(job.parent)
+        if job.id.attempt > 1:
+            # What was saved and not reported is trained again; so is the last epoch, of whose end nothing is
+            # known: the objective expects to train one.
+            last = (
+                job.start_resource
+                if job.max_resource is None
+                else min(job.start_resource, job.max_resource - 1)
+            )
+            self._saved.roll_back(last)
+        return (self._saved.epoch or job.start_resource) if self._saved.exists else 0
+
     @property
     def resumes(self) -> bool:
         """Whether there is a checkpoint to go on from (of a trial of `ask`: whether it reported before)."""
@@ -106,9 +122,7 @@ class RunningTrial:
 
         Of a trial of `ask`, whose files are the caller's: the last epoch it reported.
         """
-        if self._saved is None:
-            return self._job.start_resource
-        return (self._saved.epoch or self._job.start_resource) if self._saved.exists else 0
+        return self._begun_at
 
     @property
     def checkpoint_dir(self) -> Path:
@@ -116,7 +130,7 @@ class RunningTrial:
 
         Prefer `checkpoint` to writing into it: a crash in the middle of a write then costs nothing.
         """
-        return self._checkpoints().path(self._resource)
+        return self._checkpoints().path(0)
 
     @contextmanager
     def checkpoint(self, epoch: int | None = None) -> Iterator[Path]:
@@ -128,8 +142,7 @@ class RunningTrial:
         Save before you report: a trial may be paused at its report. `epoch` is the one whose end this is;
         inside `trial.epochs()` it is known.
         """
-        at = epoch if epoch is not None else self._resource + 1 if self._epoch is None else self._epoch
-        with self._checkpoints().replace(at) as path:
+        with self._checkpoints().replace(self._next(epoch)) as path:
             yield path
 
     def _checkpoints(self) -> Checkpoints:

@@ -10,7 +10,7 @@ import numpy as np
 
 from rung.errors import Error
 from rung.schedulers._rungs import Ladders, check_levels, levels
-from rung.schedulers.base import Action, Finish, Resume, Start, Wait
+from rung.schedulers.base import Action, Finish, Resume, Start, Wait, resume_first
 from rung.space import Config
 from rung.study.events import Outcome, Verdict
 from rung.study.history import History
@@ -48,6 +48,8 @@ class Asha:
         ladders.update()
         if self.form == "promotion" and (promotion := self._promotion(history, ladders)):
             return promotion
+        if self.form == "stopping" and (paused := resume_first(history)):
+            return paused
         config = propose()
         if config is not None:
             ladder = ladders.levels[ladders.bracket(len(history.trials))]

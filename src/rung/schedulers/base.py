@@ -50,6 +50,12 @@ class Finish:
 Action = Start | Resume | Drop | Wait | Finish
 
 
+def resume_first(history: History) -> Resume | None:
+    """Go on with the first paused trial: for schedulers that never pause, after one that did."""
+    number = history.first_paused
+    return None if number is None else Resume(number)
+
+
 class Scheduler(Protocol):
     """Decides which trials run, and for how long. A function of history, without state.
 

@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import Any
 
 from rung.errors import Error
-from rung.schedulers.base import Action, Finish, Start
+from rung.schedulers.base import Action, Finish, Start, resume_first
 from rung.space import Config
 from rung.study.events import Outcome, Verdict
 from rung.study.history import History
@@ -33,7 +33,9 @@ class Median:
         self._cache: _Completed | None = None
 
     def next(self, history: History, propose: Callable[[], Config | None]) -> Action:
-        """Start what the searcher proposes."""
+        """Start what the searcher proposes, after what another scheduler paused."""
+        if (paused := resume_first(history)) is not None:
+            return paused
         config = propose()
         return Finish() if config is None else Start(config)
 

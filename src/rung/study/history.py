@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from numpy.random import Generator
 
 from rung.space import Config, Space
+from rung.study.events import Outcome
 from rung.study.metrics import Goals, Metrics
 from rung.study.state import StudyState
 from rung.study.streams import stream
@@ -69,6 +70,13 @@ class History:
     def running(self) -> Collection[int]:
         """Numbers of the trials that run now."""
         return self._state.open.keys()
+
+    @property
+    def first_paused(self) -> int | None:
+        """The paused trial of the lowest number, None if there is none."""
+        if not self._state.counts[Outcome.PAUSED]:
+            return None
+        return next(t.number for t in self._state.trials if t.status == Outcome.PAUSED)
 
     def loss(self, metrics: Metrics) -> float:
         """The first tuned metric in a sign where less is better; infinite where it is missing or NaN."""

@@ -15,7 +15,10 @@ Mode = Literal["min", "max"]
 Metrics = Mapping[str, float]
 
 MEASURED = ("train_seconds", "cpu_seconds", "peak_memory_mb")
-"""Metrics that every attempt has without being asked (seconds, seconds, megabytes of 10**6 bytes)."""
+"""Metrics that every attempt has without being asked (seconds, seconds, megabytes of 10**6 bytes).
+
+A trial's are those of all its attempts together: the sums of the seconds, the highest peak.
+"""
 
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt,

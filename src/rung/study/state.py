@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import operator
 from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
 from typing import Any
@@ -187,11 +189,13 @@ class StudyState:
     def _conclude(self, trial: Trial, metrics: Mapping[str, float]) -> None:
         last = trial.reports[-1] if trial.reports else None
         shown, held_back = self._split(metrics)
+        _add_up(shown, trial.metrics)
         trial.metrics = {**last.metrics, **shown} if last else shown
         trial.held_back = {**last.held_back, **held_back} if last else held_back
         if trial.status == Outcome.FAILED:
             self.failed_in_a_row += 1
-        elif trial.status in {Outcome.COMPLETED, Outcome.STOPPED}:
+            trial.value = None
+        elif trial.status in {Outcome.COMPLETED, Outcome.STOPPED, Outcome.PAUSED}:
             self.failed_in_a_row = 0
         if trial.status in {Outcome.COMPLETED, Outcome.STOPPED, Outcome.PAUSED}:
             trial.value = trial.metrics.get(self.goals.metrics[0].name)
@@ -201,7 +205,7 @@ class StudyState:
 
     def _beats(self, trial: Trial, best: Trial | None) -> bool:
         if best is None or best.value is None or trial.value is None:
-            return trial.value is not None
+            return trial.value is not None and not math.isnan(trial.value)
         return self.goals.metrics[0].better(trial.value, best.value)
 
     @property
@@ -225,6 +229,22 @@ class StudyState:
             return dict(metrics), {}
         held_back = {k: v for k, v in metrics.items() if k in self._held_back}
         return {k: v for k, v in metrics.items() if k not in self._held_back}, held_back
+
+
+_TOTALS: dict[str, Callable[[float, float], float]] = {
+    "train_seconds": operator.add, "cpu_seconds": operator.add, "peak_memory_mb": max,
+}  # fmt: skip
+
+
+def _add_up(usage: dict[str, float], before: Mapping[str, float]) -> None:
+    # What a trial used is what all its attempts used.
+    for name, combine in (
+        ("train_seconds", operator.add),
+        ("cpu_seconds", operator.add),
+        ("peak_memory_mb", max),
+    ):
+        if name in before:
+            usage[name] = combine(usage.get(name, 0.0), before[name])
 
 
 _APPLY: dict[type[Event], Callable[[StudyState, Any], None]] = {
