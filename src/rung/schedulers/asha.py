@@ -30,8 +30,8 @@ class Asha:
     `brackets` > 1 is asynchronous Hyperband (section 3.2 there): bracket s has its first rung at
     min_resource * eta^s, and gets new trials in the proportions of Hyperband's brackets.
 
-    Good with many workers and where early epochs tell something. Where curves cross late, use more brackets
-    or a larger `min_resource`.
+    Good with many workers and where early epochs tell something. Where curves cross late, or the first report
+    comes before training and tells nothing, use more brackets or a larger `min_resource`.
     """
 
     def __init__(
