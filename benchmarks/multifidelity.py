@@ -28,8 +28,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 RESULTS = HERE / "results"
 CACHE = RESULTS / "cache" / "multifidelity.jsonl"
-BENCH = ROOT / "shared" / "bench"
-BENCH = BENCH if BENCH.exists() else Path("../shared/bench")
+BENCH = ROOT.parent / "shared" / "bench"
 PYTHONS = {
     "rung": ROOT / ".peers-bench" / "bin" / "python",
     "optuna": ROOT / ".peers" / "bin" / "python",

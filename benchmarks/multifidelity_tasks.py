@@ -22,8 +22,7 @@ ETA = 3
 TRAININGS = 25
 """Full trainings per worker, on average, that the budget pays for."""
 CONFIGS = Path(__file__).resolve().parent / "results" / "cache"
-BENCH = Path(__file__).resolve().parent.parent / "shared" / "bench"
-BENCH = BENCH if BENCH.exists() else Path("../shared/bench")
+BENCH = Path(__file__).resolve().parents[2] / "shared" / "bench"
 
 Config = dict[str, Any]
 Reported = tuple[float, float]
