@@ -53,6 +53,20 @@ def test_replaced_in_one_step(tmp_path):
     assert not (tmp_path / "3").exists()
 
 
+def test_settled_when_the_report_is_through(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "linked").symlink_to(tmp_path / "real")  # as /tmp is on some systems
+    saved = Checkpoints(tmp_path / "linked", 3)
+    saved.settle()
+    for epoch in (1, 2):
+        with saved.replace(epoch) as path:
+            (path / "model").write_text(str(epoch))
+    assert len(list((tmp_path / "real" / "3").iterdir())) == 3
+    saved.settle()
+    assert len(list((tmp_path / "real" / "3").iterdir())) == 2
+    assert (saved.epoch, (saved.path(0) / "model").read_text()) == (2, "2")
+
+
 def test_rolled_back_to_what_was_reported(tmp_path):
     saved = Checkpoints(tmp_path, 3)
     for epoch in (1, 2, 3):

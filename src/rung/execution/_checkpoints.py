@@ -50,9 +50,9 @@ class Checkpoints:
     def replace(self, epoch: int) -> Iterator[Path]:
         """An empty folder that becomes the checkpoint when the block ends well.
 
-        The one before stays until the next: the report of this epoch may never get through.
+        The one before stays until `settle`: the report of this epoch may never get through.
         """
-        old = self._link.resolve()
+        old = self._current()
         new = self._new(f".epoch-{epoch}-")
         try:
             yield new
@@ -61,8 +61,22 @@ class Checkpoints:
             raise
         new = new.rename(new.with_name(new.name[1:]))  # whole from here on
         self._point_to(new)
+        self._clear(new.name, old)
+
+    def settle(self) -> None:
+        """Keep the one that counts: what it was saved for is durable."""
+        if current := self._current():
+            self._clear(current)
+
+    def _current(self) -> str:
+        # By name, since the folder may be reached through symbolic links.
+        with contextlib.suppress(OSError):
+            return self._link.readlink().name
+        return ""
+
+    def _clear(self, *keep: str) -> None:
         for other in self._home.iterdir():  # older ones, and what killed attempts left
-            if other not in {self._link, new, old}:
+            if other.name not in {self._link.name, *keep}:
                 other.unlink() if other.is_symlink() else shutil.rmtree(other, ignore_errors=True)
 
     def roll_back(self, epoch: int) -> None:

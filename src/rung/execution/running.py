@@ -201,6 +201,8 @@ class RunningTrial:
             saved = self._saved is not None and self._saved.exists
             verdict = self._send(Report(self._job.id, self._reports, self._resource, values, saved))
             self.verdict = verdict
+            if self._saved is not None and self._resource != self.max_resource:
+                self._saved.settle()
         bad = next((name for name in self._tuned if not math.isfinite(values.get(name, 0.0))), None)
         return verdict, f"{bad} is {values[bad]} at {self._job.resource} {self._resource}" if bad else ""
 
@@ -210,6 +212,11 @@ class RunningTrial:
             return epoch, metrics
         others = {k: v for k, v in metrics.items() if k != name}
         return metrics.get(name), others if epoch is None else {**others, "epoch": epoch}
+
+    def settle(self) -> None:
+        """The objective has done its work: of its checkpoints the last one counts."""
+        if self._saved is not None:
+            self._saved.settle()
 
     def close(self) -> None:
         """Take no more reports: a thread that lives on must not speak for the next attempt."""
@@ -271,6 +278,7 @@ def run_attempt(objective: Objective, job: Job, send: Send, folder: Path | None 
             if os.getpid() != process:  # a forked child that should have ended by itself
                 os._exit(0)
             trial.close()
+        trial.settle()
         if trial.verdict is not Verdict.CONTINUE:  # it heard, and ended by returning
             raise _RAISES[trial.verdict](trial.verdict.value)
     except TrialEnded as ended:
