@@ -2,6 +2,7 @@
 
 <folder>/<trial>/checkpoint          a symbolic link to the one that counts
 <folder>/<trial>/epoch-<n>-<random>  its content, saved at epoch n
+<folder>/<trial>/.epoch-<n>-<random> one that is being written
 """
 
 from __future__ import annotations
