@@ -30,6 +30,7 @@ from rung.study.events import (
 from rung.study.history import History
 from rung.study.state import StudyState
 from rung.study.streams import derived_seed, stream
+from rung.study.trial import Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,12 +368,16 @@ class Engine:
         self._emit(AttemptStarted(id=str(attempt), t=self._now, trial=number, attempt=attempt.attempt,
                                   target=target))  # fmt: skip
         seed = derived_seed(self.state.seed, "trial", number)
-        begun = trial.resource
-        if not begun and trial.parent is not None:
-            begun = self.state.trials[trial.parent].resource
-        job = Job(attempt, trial.config, seed, self.plan.max_resource, begun, target, trial.parent,
-                  self.plan.resource)  # fmt: skip
+        job = Job(attempt, trial.config, seed, self.plan.max_resource, self._begun(trial), target,
+                  trial.parent, self.plan.resource)  # fmt: skip
         self._step.commands.append(Submit(job))
+
+    def _begun(self, trial: Trial) -> int:
+        if trial.reports or trial.parent is None:
+            return trial.resource
+        # A clone that has not reported yet stands where its parent stood when it was made.
+        parent = self.state.trials[trial.parent]
+        return max((r.resource for r in parent.reports if r.t <= trial.created), default=0)
 
 
 def _broken(end: End) -> Error:
