@@ -154,6 +154,7 @@ def test_to_dataframe():
         ({"initial_configs": [{"y": 7}]}, ConfigError, "y"),
         ({"name": ""}, StudyError, "name=''"),
         ({"durability": "disk"}, rung.Error, "durability='disk'"),
+        ({"keep_checkpoints": "some"}, BudgetError, "keep_checkpoints='some'"),
     ],
 )
 def test_bad_arguments_are_errors_before_anything_exists(tmp_path, options, error, message):

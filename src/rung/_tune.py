@@ -108,6 +108,8 @@ def tune(
     bound = Objective.bind(objective, space.names, tuple(m.name for m in goals.metrics))
     n_workers, retries = whole("n_workers", n_workers, 1), whole("retries", retries, 0)
     max_failures = whole("max_failures", max_failures, 1)
+    if keep_checkpoints not in {"best", "all", "none"}:
+        raise BudgetError(f'keep_checkpoints={keep_checkpoints!r}; use "best", "all" or "none"')
     _check_budget(Budget.of(n_trials, timeout), space, searcher)
     study = Study(
         space, metric=metric, mode=mode, constraints=constraints, report_only=report_only, searcher=searcher,
@@ -115,8 +117,6 @@ def tune(
         max_resource=max_resource, resource=resource, seed=seed, name=name, storage=storage,
         durability=durability,
     )  # fmt: skip
-    if keep_checkpoints not in {"best", "all", "none"}:
-        raise BudgetError(f'keep_checkpoints={keep_checkpoints!r}; use "best", "all" or "none"')
     _warn_of_changes(study, bound)
     plan = replace(study._plan, retries=retries, max_failures=max_failures, keep_checkpoints=keep_checkpoints)
     if _nothing_left(study.state, plan):

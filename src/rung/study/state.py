@@ -197,7 +197,6 @@ class StudyState:
             trial.value = None
         elif trial.status in {Outcome.COMPLETED, Outcome.STOPPED, Outcome.PAUSED}:
             self.failed_in_a_row = 0
-        if trial.status in {Outcome.COMPLETED, Outcome.STOPPED, Outcome.PAUSED}:
             trial.value = trial.metrics.get(self.goals.metrics[0].name)
             trial.feasible = self.goals.feasible(trial.metrics)
         if trial.status == Outcome.COMPLETED and trial.feasible and self._beats(trial, self._best):
@@ -238,11 +237,7 @@ _TOTALS: dict[str, Callable[[float, float], float]] = {
 
 def _add_up(usage: dict[str, float], before: Mapping[str, float]) -> None:
     # What a trial used is what all its attempts used.
-    for name, combine in (
-        ("train_seconds", operator.add),
-        ("cpu_seconds", operator.add),
-        ("peak_memory_mb", max),
-    ):
+    for name, combine in _TOTALS.items():
         if name in before:
             usage[name] = combine(usage.get(name, 0.0), before[name])
 
