@@ -37,6 +37,8 @@ PYTHONS = {
 FIFO, ASHA = ("rung", "random, fifo"), ("rung", "random, asha")
 PROTOCOL = 1
 """Raised when what a run means changes: the cache then counts for nothing."""
+BRIEF = {("optuna", "TPE, successive halving", 16): 1 / 3, ("optuna", "TPE, hyperband", 16): 1 / 3}
+"""Runs that are broken off at a share of the budget, as they take minutes; later counts as never."""
 
 
 class Key(NamedTuple):
@@ -50,6 +52,8 @@ class Key(NamedTuple):
     seed: int
     untrained: bool
     protocol: int = PROTOCOL
+    until: float = 1.0
+    """The share of the budget at which the run is broken off."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,7 @@ def cached() -> Runs:
     if CACHE.exists():
         for line in CACHE.read_text().splitlines():
             record = json.loads(line)
-            key = Key(*(record.pop(name) for name in Key._fields))
+            key = Key(**{name: record.pop(name) for name in Key._fields if name in record})
             runs[key] = Run(**record)
     return runs
 
@@ -134,7 +138,7 @@ def execute(missing: list[Key]) -> Iterator[tuple[Key, Run]]:
     seeds = [str(key.seed) for key in missing]
     script = HERE / f"multifidelity_{first.library}.py"
     command = [PYTHONS[first.library], script, first.method, first.task, str(first.workers), *seeds]
-    command += ["--untrained"] * first.untrained
+    command += ["--untrained"] * first.untrained + ["--until", str(first.until)]
     threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     with subprocess.Popen(
         command, cwd=ROOT, env=os.environ | threads, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -195,6 +199,7 @@ class Row:
     ratios: dict[str, dict[int, float]]
     """Of each task and seed, the share of the budget until random fifo's final loss is reached."""
     regrets: list[float]
+    """At the end of the budget, of the runs that got there."""
     trials: float
     wall: float
 
@@ -221,7 +226,7 @@ class Row:
         return (
             f"{self.name:36}{len(ratios):5}{share(self.median_task):>9}{1 / self.median_task:>8.1f}x"
             f"{share(worst):>9}  {share(low):>7}{share(middle):>7}{share(high):>7}"
-            f"{mean(self.regrets):>9.4f}{self.trials:>9.0f}{self.wall:>8.1f}"
+            f"{f'{mean(self.regrets):.4f}' if self.regrets else '-':>9}{self.trials:>9.0f}{self.wall:>8.1f}"
         )
 
 
@@ -248,12 +253,14 @@ def regret(task: str, loss: Any) -> Any:
 
 
 def rows(runs: Runs, workers: int) -> dict[tuple[str, str], Row]:
-    """A row for each method with that many workers."""
+    """A row for each method with that many workers; none if random search with fifo lacks."""
     here = {key: run for key, run in runs.items() if key.workers == workers}
     finals: dict[str, list[float]] = {}
     for key, run in here.items():
         if key[:2] == FIFO:
             finals.setdefault(key.task, []).append(run.final)
+    if not finals:
+        return {}
     goals = {task: median_high(losses) for task, losses in finals.items()}
     grouped: dict[tuple[str, str], Runs] = {}
     for key, run in here.items():
@@ -265,7 +272,7 @@ def row(name: str, runs: Runs, goals: dict[str, float]) -> Row:
     ratios: dict[str, dict[int, float]] = {}
     for key, run in runs.items():
         ratios.setdefault(key.task, {})[key.seed] = run.reaches(goals[key.task])
-    regrets = [regret(key.task, run.final) for key, run in runs.items()]
+    regrets = [regret(key.task, run.final) for key, run in runs.items() if key.until == 1]
     trials, wall = (mean(getattr(run, name) for run in runs.values()) for name in ("trials", "wall"))
     return Row(name, ratios, regrets, trials, wall)
 
@@ -310,6 +317,9 @@ def report(runs: Runs, workers: list[int], tasks: list[str], epochs: int) -> str
     lines += [f"LCBench, {epochs} epochs, tasks {', '.join(tasks)}; times are shares of the budget"]
     for number in workers:
         table = rows(runs, number)
+        if FIFO not in table:
+            lines += ["", f"{number} workers: no runs of {' '.join(FIFO)}, which the others are measured by"]
+            continue
         lines += ["", f"{number} workers", HEADER + "\n".join(map(str, table.values()))]
         lines += [f"rung random, asha {line}" for line in targets(table)]
     return "\n".join(lines) + "\n"
@@ -342,6 +352,7 @@ def plot(runs: Runs, workers: list[int], path: Path) -> None:
 
 def draw(panel: Any, name: str, runs: Runs, colour: str, style: str) -> None:
     shares = np.geomspace(0.01, 1, 200)
+    shares = shares[shares <= min(key.until for key in runs)]
     curves = np.array([regret(key.task, run.at(shares)) for key, run in runs.items()])
     low, middle, high = np.quantile(curves, [0.25, 0.5, 0.75], axis=0, method="inverted_cdf")
     panel.plot(shares, middle, style, color=colour, label=name, linewidth=1.2)
@@ -392,10 +403,13 @@ def options() -> argparse.Namespace:
 def groups_of(chosen: argparse.Namespace) -> dict[Key, int]:
     """What to run, as keys without a seed, and how many seeds of each."""
     peers = chosen.seeds if chosen.peer_seeds is None else chosen.peer_seeds
+
+    def key(library: str, method: str, stamp: str, task: str, workers: int) -> Key:
+        until = BRIEF.get((library, method, workers), 1.0)
+        return Key(library, method, stamp, task, workers, -1, chosen.untrained, until=until)
+
     return {
-        Key(library, method, stamp, task, workers, -1, chosen.untrained): chosen.seeds
-        if library == "rung"
-        else peers
+        key(library, method, stamp, task, workers): chosen.seeds if library == "rung" else peers
         for workers in chosen.workers
         for (library, method), stamp in methods(chosen.methods).items()
         for task in chosen.tasks

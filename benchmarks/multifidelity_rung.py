@@ -47,10 +47,10 @@ def run(method: str, curves, workers: int, seed: int) -> tuple[list[tuple[float,
 
     study = rung.simulate(
         space_of(curves.space), epoch_of, metric="loss", n_workers=workers, max_resource=curves.epochs,
-        scheduler=METHODS[method](), timeout=curves.budget, seed=seed,
+        scheduler=METHODS[method](), timeout=curves.end, seed=seed,
     )  # fmt: skip
     reported = sorted((r.t, r.metrics["loss"]) for trial in study.trials for r in trial.reports)
-    return [entry for entry in reported if entry[0] <= curves.budget], len(study.trials)
+    return [entry for entry in reported if entry[0] <= curves.end], len(study.trials)
 
 
 def configs(task: str, seed: int) -> list[dict]:

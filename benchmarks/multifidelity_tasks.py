@@ -58,16 +58,17 @@ class Curves:
     """A task: its space, and the curve of any configuration in it.
 
     The first of LCBench's 52 reports is made before training. `untrained` counts it as an epoch; else there
-    are 51, and its seconds belong to the first.
+    are 51, and its seconds belong to the first. A run is over at `until`, a share of its budget.
     """
 
-    def __init__(self, name: str, untrained: bool) -> None:
+    def __init__(self, name: str, untrained: bool, until: float = 1.0) -> None:
         sys.path.insert(0, str(BENCH))
         from surrogates import Task
 
         self.task = Task("lcbench", name)
         self.space = self.task.space
         self.epochs = REPORTS if untrained else REPORTS - 1
+        self.until = until
         self._cached = functools.lru_cache(maxsize=100_000)(self._curve)
 
     def curve(self, config: Config) -> Curve:
@@ -83,6 +84,11 @@ class Curves:
             np.tile(np.arange(1, REPORTS + 1), len(configs)),
         )
         return TRAININGS * float(np.mean(seconds.reshape(-1, REPORTS).max(axis=1)))
+
+    @property
+    def end(self) -> float:
+        """Virtual seconds at which a run is over."""
+        return self.budget * self.until
 
     def _curve(self, values: tuple[Any, ...]) -> Curve:
         config = {domain["name"]: value for domain, value in zip(self.space, values, strict=True)}
@@ -107,7 +113,7 @@ class Tuner(Protocol):
 
 
 def drive(tuner: Tuner, curves: Curves, workers: int) -> list[Reported]:
-    """Run asynchronous workers on a virtual clock until the budget is spent; returns what they reported.
+    """Run asynchronous workers on a virtual clock until the curves' end; returns what they reported.
 
     The same queue as `rung.execution.Simulator`: equal moments come in the order in which they were planned.
     """
@@ -127,7 +133,7 @@ def drive(tuner: Tuner, curves: Curves, workers: int) -> list[Reported]:
 
     for _ in range(workers):
         start(0.0)
-    while queue[0][0] <= curves.budget:
+    while queue[0][0] <= curves.end:
         now, _, epoch, loss, trial, curve = heapq.heappop(queue)
         reported.append((now, loss))
         if tuner.report(trial, epoch, loss):
@@ -158,8 +164,9 @@ def main(run: Run) -> None:
     parser.add_argument("workers", type=int)
     parser.add_argument("seeds", type=int, nargs="+")
     parser.add_argument("--untrained", action="store_true")
+    parser.add_argument("--until", type=float, default=1.0)
     options = parser.parse_args()
-    curves = Curves(options.task, options.untrained)
+    curves = Curves(options.task, options.untrained, options.until)
     budget = curves.budget
     for seed in options.seeds:
         start = time.perf_counter()
