@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,16 +20,14 @@ from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
+import runs as shared
+from runs import BENCH, HERE, RESULTS, interpreter, keep, kept, machine, save, verdict
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
-RESULTS = HERE / "results"
-CACHE = RESULTS / "cache" / "multifidelity.jsonl"
-BENCH = ROOT.parent / "shared" / "bench"
+CACHE = shared.CACHE / "multifidelity.jsonl"
 PYTHONS = {
-    "rung": ROOT / ".peers-bench" / "bin" / "python",
-    "optuna": ROOT / ".peers" / "bin" / "python",
-    "syne": ROOT / ".peers-syne" / "bin" / "python",
+    "rung": interpreter(".peers-bench"),
+    "optuna": interpreter(".peers"),
+    "syne": interpreter(".peers-syne"),
 }
 FIFO, ASHA = ("rung", "random, fifo"), ("rung", "random, asha")
 PROTOCOL = 1
@@ -89,14 +84,11 @@ Runs = dict[Key, Run]
 
 def ask(library: str, *arguments: str) -> Any:
     """What a library's script prints, from JSON."""
-    command = [PYTHONS[library], HERE / f"multifidelity_{library}.py", *arguments]
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=ROOT).stdout)
+    return shared.ask([PYTHONS[library], HERE / f"multifidelity_{library}.py", *arguments])
 
 
 def version(library: str, package: str) -> str:
-    code = f"from importlib.metadata import version; print(version({package!r}))"
-    command = [PYTHONS[library], "-c", code]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    return shared.version(PYTHONS[library], package)
 
 
 def methods(pattern: str) -> dict[tuple[str, str], str]:
@@ -111,17 +103,10 @@ def methods(pattern: str) -> dict[tuple[str, str], str]:
 
 def cached() -> Runs:
     runs: Runs = {}
-    if CACHE.exists():
-        for line in CACHE.read_text().splitlines():
-            record = json.loads(line)
-            key = Key(**{name: record.pop(name) for name in Key._fields if name in record})
-            runs[key] = Run(**record)
+    for record in kept(CACHE):
+        key = Key(**{name: record.pop(name) for name in Key._fields if name in record})
+        runs[key] = Run(**record)
     return runs
-
-
-def remember(key: Key, run: Run) -> None:
-    with CACHE.open("a") as file:
-        file.write(json.dumps(key._asdict() | asdict(run)) + "\n")
 
 
 def share_configs(task: str, seed: int) -> None:
@@ -139,16 +124,11 @@ def execute(missing: list[Key]) -> Iterator[tuple[Key, Run]]:
     script = HERE / f"multifidelity_{first.library}.py"
     command = [PYTHONS[first.library], script, first.method, first.task, str(first.workers), *seeds]
     command += ["--untrained"] * first.untrained + ["--until", str(first.until)]
-    threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    with subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | threads, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        for line in process.stdout:
-            record = json.loads(line)
+    try:
+        for record in shared.lines(command):
             yield first._replace(seed=record.pop("seed")), Run(**record)
-        error = process.stderr.read()
-    if process.returncode:
-        raise SystemExit(f"{first.library} {first.method}, task {first.task}, failed:\n{error}")
+    except RuntimeError as error:
+        raise SystemExit(f"{first.library} {first.method}, task {first.task}, failed:\n{error}") from error
 
 
 def complete(groups: dict[Key, int], jobs: int) -> Runs:
@@ -166,7 +146,7 @@ def complete(groups: dict[Key, int], jobs: int) -> Runs:
         for key, result in execute(lacking):
             with lock:
                 runs[key] = result
-                remember(key, result)
+                keep(CACHE, key._asdict() | asdict(result))
                 left -= 1
                 print(f"\r{left} runs to go ", end="", file=sys.stderr)
 
@@ -299,16 +279,11 @@ def targets(table: dict[tuple[str, str], Row]) -> Iterator[str]:
             )
 
 
-def verdict(met: bool) -> str:
-    return "met" if met else "MISSED"
-
-
 def versions() -> dict[str, str]:
     packages = (("rung", "rung"), ("optuna", "optuna"), ("syne", "syne-tune"), ("rung", "numpy"))
     return {
         **{package: version(library, package) for library, package in packages},
-        "python": platform.python_version(),
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
+        **machine(),
     }
 
 
@@ -414,12 +389,6 @@ def groups_of(chosen: argparse.Namespace) -> dict[Key, int]:
         for (library, method), stamp in methods(chosen.methods).items()
         for task in chosen.tasks
     }
-
-
-def save(name: str, text: str) -> None:
-    print(text, end="")
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / name).write_text(text)
 
 
 def main() -> None:

@@ -19,6 +19,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 
+from runs import version
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 PEERS = ROOT / ".peers" / "bin" / "python"
@@ -118,11 +120,6 @@ def all_results(quick: bool) -> list[list[Result]]:
         if peers and measure.optuna:
             rows[-1].append(measured(measure, "optuna", PEERS, quick))
     return rows
-
-
-def version(python: Path, package: str) -> str:
-    code = f"from importlib.metadata import version; print(version({package!r}))"
-    return subprocess.run([python, "-c", code], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 def versions() -> dict[str, str]:

@@ -1,9 +1,16 @@
 #!/bin/sh
-# Install what the benchmarks compare rung with, each into an environment of its own that git ignores: .peers (Optuna)
-# for overhead.py, and for multifidelity.py also .peers-syne (Syne Tune) and .peers-bench (rung, from this checkout).
-# onnxruntime evaluates the tuning tasks; it is in all three.
+# Install what the benchmarks compare rung with, each into an environment of its own that git ignores:
+#   benchmarks/setup_peers.sh            .peers (Optuna) for overhead.py; for multifidelity.py also .peers-syne
+#                                        (Syne Tune) and .peers-bench (rung, from this checkout)
+#   benchmarks/setup_peers.sh blackbox   after that, what blackbox.py has beside these: .peers-smac, .peers-hyperopt,
+#                                        .peers-ax, .peers-hebo, and more for the first three; 4 GB
+# onnxruntime evaluates the tuning tasks; it is in all of them.
 set -eu
 cd "$(dirname "$0")/.."
+
+environment() { # its folder
+    python3 -m venv "$1" && echo '*' > "$1"/.gitignore
+}
 
 install() { # environment, pip's arguments
     environment=$1
@@ -11,9 +18,42 @@ install() { # environment, pip's arguments
     "$environment"/bin/pip install --quiet --disable-pip-version-check "$@"
 }
 
+show() { # environment, packages
+    environment=$1
+    shift
+    for package; do
+        "$environment"/bin/python -c "from importlib.metadata import version; print('$package', version('$package'), 'in $environment')"
+    done
+}
+
+further() { # environment, package to show, pip's arguments; a peer that does not install does not stop the others
+    environment=$1 package=$2
+    shift 2
+    if environment "$environment" && install "$environment" "$@"; then
+        show "$environment" "$package"
+    else
+        echo "$package did not install: blackbox.py leaves out what needs it" >&2
+    fi
+}
+
+if [ "${1:-}" = blackbox ]; then
+    # 2.13 of PyTorch is the last that PyPI has for CPUs alone
+    torch=torch==2.13.0
+    further .peers-bench cmaes --editable '.[cmaes]'
+    further .peers torch "$torch" scipy # for Optuna's GPSampler
+    # CQR imports huggingface_hub; xgboost-cpu is xgboost without the gigabytes of CUDA, for BORE
+    further .peers-syne xgboost-cpu xgboost-cpu huggingface_hub
+    further .peers-hyperopt hyperopt hyperopt onnxruntime
+    further .peers-smac smac 'smac==2.*' onnxruntime
+    further .peers-ax ax-platform 'ax-platform==1.*' "$torch" onnxruntime
+    # The bounds spare pip a search of half an hour for what goes with the old numpy that HEBO wants.
+    further .peers-hebo HEBO HEBO==0.3.6 "$torch" onnxruntime 'numpy==1.24.*' 'pandas<2.3' 'scipy<1.13' \
+        'scikit-learn<1.6' 'matplotlib<3.10' 'paramz==0.9.6' 'GPy==1.13.2' 'setuptools<81'
+    exit
+fi
+
 for environment in .peers .peers-syne .peers-bench; do
-    python3 -m venv "$environment"
-    echo '*' > "$environment"/.gitignore
+    environment "$environment"
 done
 install .peers 'optuna>=5a0,<6' onnxruntime
 # Syne Tune's own requirements name xgboost, whose CUDA libraries are gigabytes; ASHA needs none of it.
@@ -21,7 +61,6 @@ install .peers-syne --no-deps 'syne-tune==0.16.*'
 install .peers-syne dill numpy onnxruntime pandas psutil scikit-learn scipy sortedcontainers statsmodels tqdm \
     typing_extensions
 install .peers-bench --editable . onnxruntime
-
-.peers/bin/python -c 'import optuna; print("optuna", optuna.__version__, "in .peers")'
-.peers-syne/bin/python -c 'import syne_tune; print("syne-tune", syne_tune.__version__, "in .peers-syne")'
-.peers-bench/bin/python -c 'import rung; print("rung", rung.__version__, "in .peers-bench")'
+show .peers optuna
+show .peers-syne syne-tune
+show .peers-bench rung

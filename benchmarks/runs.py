@@ -1,0 +1,79 @@
+"""What multifidelity.py and blackbox.py share: the libraries' interpreters, and runs kept as JSON lines."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+RESULTS = HERE / "results"
+CACHE = RESULTS / "cache"
+BENCH = ROOT.parent / "shared" / "bench"
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
+def interpreter(environment: str) -> Path:
+    """Return the interpreter of an environment that setup_peers.sh makes."""
+    return ROOT / environment / "bin" / "python"
+
+
+def ask(command: Sequence[str | Path]) -> Any:
+    """Return what a library's script prints, from JSON."""
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=ROOT).stdout)
+
+
+def lines(command: Sequence[str | Path]) -> Iterator[dict[str, Any]]:
+    """Yield each JSON line that a library's script prints, on one thread; RuntimeError if it fails."""
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(
+            command, cwd=ROOT, env=os.environ | ONE_THREAD, stdout=subprocess.PIPE, stderr=errors, text=True
+        ) as process,
+    ):
+        yield from map(json.loads, process.stdout)
+        if process.wait():
+            errors.seek(0)
+            raise RuntimeError(errors.read())
+
+
+def kept(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the records of a file of JSON lines; none if there is no file."""
+    if path.exists():
+        yield from map(json.loads, path.read_text().splitlines())
+
+
+def keep(path: Path, record: Mapping[str, Any]) -> None:
+    """Append a record to a file of JSON lines."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        file.write(json.dumps(record) + "\n")
+
+
+def save(name: str, text: str) -> None:
+    """Print a table, and leave it in results/."""
+    print(text, end="")
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / name).write_text(text)
+
+
+def version(python: str | Path, package: str) -> str:
+    code = f"from importlib.metadata import version; print(version({package!r}))"
+    return subprocess.run([python, "-c", code], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+def machine() -> dict[str, str]:
+    return {
+        "python": platform.python_version(),
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
+    }
+
+
+def verdict(met: bool) -> str:
+    return "met" if met else "MISSED"
