@@ -6,6 +6,7 @@ Imported by the interpreters of all libraries, so it needs only numpy and onnxru
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 import time
@@ -106,10 +107,11 @@ def main(methods: Mapping[str, str], search: Search) -> None:
     task.evaluate(task.sample(_rng())[0])  # loads the model
     for seed in options.seeds:
         objective = Objective(task)
-        search(options.method, objective, task.space, seed, options.trials)
+        with contextlib.redirect_stdout(sys.stderr):
+            search(options.method, objective, task.space, seed, options.trials)
         assert len(objective.losses) == options.trials
         line = {"seed": seed, "stamp": methods[options.method], **objective.run}
-        print(json.dumps(line), file=sys.__stdout__, flush=True)
+        print(json.dumps(line), flush=True)
 
 
 def _rng() -> Any:

@@ -16,7 +16,11 @@ ROOT = HERE.parent
 RESULTS = HERE / "results"
 CACHE = RESULTS / "cache"
 BENCH = ROOT.parent / "shared" / "bench"
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+SETTINGS = {
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    "PYTHONHASHSEED": "0",  # SMAC depends on the order of sets
+}
+"""The environment variables of every run: one thread, and the same run again for the same seed."""
 
 
 def interpreter(environment: str) -> Path:
@@ -30,11 +34,11 @@ def ask(command: Sequence[str | Path]) -> Any:
 
 
 def lines(command: Sequence[str | Path]) -> Iterator[dict[str, Any]]:
-    """Yield each JSON line that a library's script prints, on one thread; RuntimeError if it fails."""
+    """Yield each JSON line that a library's script prints; RuntimeError if it fails."""
     with (
         tempfile.TemporaryFile("w+") as errors,
         subprocess.Popen(
-            command, cwd=ROOT, env=os.environ | ONE_THREAD, stdout=subprocess.PIPE, stderr=errors, text=True
+            command, cwd=ROOT, env=os.environ | SETTINGS, stdout=subprocess.PIPE, stderr=errors, text=True
         ) as process,
     ):
         yield from map(json.loads, process.stdout)

@@ -22,7 +22,9 @@ show() { # environment, packages
     environment=$1
     shift
     for package; do
-        "$environment"/bin/python -c "from importlib.metadata import version; print('$package', version('$package'), 'in $environment')"
+        "$environment"/bin/python -c "
+from importlib.metadata import version
+print('$package', version('$package'), 'in $environment')"
     done
 }
 
@@ -37,17 +39,16 @@ further() { # environment, package to show, pip's arguments; a peer that does no
 }
 
 if [ "${1:-}" = blackbox ]; then
-    # 2.13 of PyTorch is the last that PyPI has for CPUs alone
-    torch=torch==2.13.0
+    torch='torch --constraint constraints.txt' # the build for CPUs; another is gigabytes of CUDA
     further .peers-bench cmaes --editable '.[cmaes]'
-    further .peers torch "$torch" scipy # for Optuna's GPSampler
-    # CQR imports huggingface_hub; xgboost-cpu is xgboost without the gigabytes of CUDA, for BORE
+    further .peers torch $torch scipy # for Optuna's GPSampler
+    # CQR imports huggingface_hub; BORE needs xgboost, which as xgboost-cpu comes without CUDA.
     further .peers-syne xgboost-cpu xgboost-cpu huggingface_hub
     further .peers-hyperopt hyperopt hyperopt onnxruntime
     further .peers-smac smac 'smac==2.*' onnxruntime
-    further .peers-ax ax-platform 'ax-platform==1.*' "$torch" onnxruntime
-    # The bounds spare pip a search of half an hour for what goes with the old numpy that HEBO wants.
-    further .peers-hebo HEBO HEBO==0.3.6 "$torch" onnxruntime 'numpy==1.24.*' 'pandas<2.3' 'scipy<1.13' \
+    further .peers-ax ax-platform 'ax-platform==1.*' onnxruntime $torch
+    # The bounds are what goes with the old numpy that HEBO wants; pip would search for that for half an hour.
+    further .peers-hebo HEBO HEBO==0.3.6 onnxruntime $torch 'numpy==1.24.*' 'pandas<2.3' 'scipy<1.13' \
         'scikit-learn<1.6' 'matplotlib<3.10' 'paramz==0.9.6' 'GPy==1.13.2' 'setuptools<81'
     exit
 fi
