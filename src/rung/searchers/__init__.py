@@ -6,10 +6,13 @@ from collections.abc import Callable
 
 from rung.errors import Error
 from rung.searchers.base import Searcher
+from rung.searchers.cmaes import CMAES
+from rung.searchers.evolution import Evolution
 from rung.searchers.grid import Grid
 from rung.searchers.local import Local
 from rung.searchers.random import Random
 from rung.searchers.sobol import Sobol
+from rung.searchers.tpe import TPE
 from rung.space.values import did_you_mean
 
 SEARCHERS: dict[str, Callable[[], Searcher]] = {
@@ -17,6 +20,9 @@ SEARCHERS: dict[str, Callable[[], Searcher]] = {
     "grid": Grid,
     "sobol": Sobol,
     "local": Local,
+    "tpe": TPE,
+    "cmaes": CMAES,
+    "evolution": Evolution,
 }
 
 
@@ -33,4 +39,15 @@ def get(searcher: str | Searcher) -> Searcher:
     return searcher
 
 
-__all__ = ["SEARCHERS", "Grid", "Local", "Random", "Searcher", "Sobol", "get"]
+__all__ = [
+    "CMAES",
+    "SEARCHERS",
+    "TPE",
+    "Evolution",
+    "Grid",
+    "Local",
+    "Random",
+    "Searcher",
+    "Sobol",
+    "get",
+]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 
+import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from rung.space import Config, Space
 from rung.study.events import Outcome
@@ -21,10 +23,12 @@ class History:
     An answer of theirs is a function of (space, history, generator): equal logs give equal answers.
     """
 
-    __slots__ = ("_state",)
+    __slots__ = ("_encoded", "_points", "_state")
 
     def __init__(self, state: StudyState) -> None:
         self._state = state
+        self._points = np.empty((0, len(state.space)))
+        self._encoded = 0
 
     @property
     def space(self) -> Space:
@@ -40,6 +44,18 @@ class History:
     def trials(self) -> Sequence[Trial]:
         """All trials in order of creation; `len` of it is the number of decisions so far."""
         return self._state.trials
+
+    @property
+    def points(self) -> NDArray[np.float64]:
+        """`space.encode` of all trials' configurations, shape (n, d)."""
+        n, known = len(self.trials), self._encoded
+        if n > len(self._points):
+            room = np.empty((n + n // 2, len(self.space)))
+            self._points = np.concatenate([self._points[:known], room])
+        if n > known:
+            self._points[known:n] = self.space.encode([trial.config for trial in self.trials[known:n]])
+            self._encoded = n
+        return self._points[:n]
 
     @property
     def best(self) -> Trial | None:
@@ -60,6 +76,16 @@ class History:
     def curve(self) -> Sequence[tuple[int, int, int, Metrics]]:
         """Every report in order of arrival: trial, attempt, resource, metrics. It only ever grows."""
         return self._state.curve
+
+    @property
+    def ends(self) -> Sequence[tuple[int, int]]:
+        """Every end of an attempt in order: trial, attempt. It only ever grows."""
+        return self._state.ends
+
+    def known(self, trial: int) -> tuple[int, int]:
+        """How long `curve` and `ends` were when that trial was decided, or are now if it is the next."""
+        told = self._state.known
+        return told[trial] if trial < len(told) else (len(self.curve), len(self.ends))
 
     @property
     def checkpoints(self) -> bool:

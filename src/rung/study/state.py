@@ -66,6 +66,10 @@ class StudyState:
         self.failed_in_a_row = 0
         self.curve: list[tuple[int, int, int, Mapping[str, float]]] = []
         """Every report in order: trial, attempt, resource, metrics."""
+        self.ends: list[tuple[int, int]] = []
+        """Every end of an attempt in order: trial, attempt."""
+        self.known: list[tuple[int, int]] = []
+        """How long `curve` and `ends` were when each trial was created."""
         self.checkpoints = False
         """Whether any trial has saved a checkpoint."""
         self._best: Trial | None = None
@@ -154,6 +158,7 @@ class StudyState:
     def _trial_created(self, event: TrialCreated) -> None:
         config = self.space.config_from_json(event.config)
         self._keys.add(self.space.key(config))
+        self.known.append((len(self.curve), len(self.ends)))
         self.trials.append(Trial(event.trial, config, event.origin, event.t, event.parent))
 
     def _attempt_started(self, event: AttemptStarted) -> None:
@@ -181,6 +186,7 @@ class StudyState:
         attempt.ended, attempt.outcome = event.t, event.outcome
         attempt.reason, attempt.traceback = event.reason, event.traceback
         trial.status = event.outcome
+        self.ends.append((trial.number, attempt.number))
         self.counts[trial.status] += 1
         if trial.is_waiting:
             self.waiting.add(trial.number)

@@ -1,0 +1,75 @@
+"""What a model learns from: one row for each trial that has told something, and the trials that have not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rung.study.events import Outcome
+from rung.study.history import History
+from rung.study.trial import Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Points in the unit cube (NaN where inactive) and what is known of them."""
+
+    points: NDArray[np.float64]
+    """Shape (n, d), as `Space.encode` gives them."""
+    losses: NDArray[np.float64]
+    """Shape (n,), less is better; infinite where a trial failed, gave no number or broke a constraint."""
+    resources: NDArray[np.int64]
+    """Shape (n,): at which resource each loss was measured; 0 at the end of a trial that reported nothing."""
+    pending: NDArray[np.float64]
+    """Shape (m, d): trials that run or wait and have told nothing yet."""
+
+    @classmethod
+    def of(cls, history: History) -> Observed:
+        """Everything that is known now: of each trial what it told last."""
+        told = [standing(history, trial) for trial in history.trials]
+        return cls._from(history, told)
+
+    @classmethod
+    def before(cls, history: History, trial: int) -> Observed:
+        """What was known when `trial` was decided, without what was pending; a constant of the study."""
+        if trial >= len(history.trials):
+            return cls.of(history)
+        reports, ends = history.known(trial)
+        told: list[tuple[float, int] | None] = [None] * trial
+        for number, _, resource, metrics in history.curve[:reports]:
+            told[number] = history.loss(metrics), resource
+        for number, attempt in history.ends[:ends]:
+            ended = history.trials[number]
+            if ended.attempts[attempt - 1].outcome in _LAST:
+                told[number] = standing(history, ended)
+        return cls._from(history, told)
+
+    @classmethod
+    def _from(cls, history: History, told: list[tuple[float, int] | None]) -> Observed:
+        points = history.points[: len(told)]
+        rows = np.array([entry is not None for entry in told], dtype=bool)
+        losses, resources = _columns(entry for entry in told if entry is not None)
+        return cls(points[rows], losses, resources, points[~rows])
+
+
+_LAST = {Outcome.COMPLETED, Outcome.FAILED}
+
+
+def _columns(told: Iterator[tuple[float, int]]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    pairs = list(told)
+    return np.array([loss for loss, _ in pairs], dtype=np.float64), np.array(
+        [r for _, r in pairs], dtype=np.int64
+    )
+
+
+def standing(history: History, trial: Trial) -> tuple[float, int] | None:
+    """The last loss of a trial and its resource; None before it has told anything."""
+    if trial.status == Outcome.FAILED:
+        return math.inf, trial.resource
+    if trial.status == Outcome.COMPLETED:
+        return (history.loss(trial.metrics) if trial.feasible else math.inf), trial.resource
+    return (history.loss(trial.reports[-1].metrics), trial.resource) if trial.reports else None
