@@ -39,10 +39,10 @@ class TPE:
     hyperparameters interact closely and trials are few and dear.
 
     Kernels are products over the hyperparameters and the good ones weigh what they improve: Watanabe (2023),
-    arXiv:2304.11127, section 3, with the values recommended there but for the widths, Scott's rule for both.
+    arXiv:2304.11127, section 3. Their widths are Scott's, of the good ones, for both densities.
     A failed trial is one of the bad ones, and so is a running one (a constant liar), so that workers spread.
     Where trials stop at several resources, the model is of the highest that enough of them reached: BOHB,
-    Falkner et al. (2018), ICML, section 3.2.
+    Falkner et al. (2018), ICML, section 4.
     """
 
     name: ClassVar[str] = "tpe"
