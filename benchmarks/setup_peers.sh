@@ -31,16 +31,13 @@ print('$package', version('$package'), 'in $environment')"
 further() { # environment, package to show, pip's arguments; a peer that does not install does not stop the others
     environment=$1 package=$2
     shift 2
-    if environment "$environment" && install "$environment" "$@"; then
-        show "$environment" "$package"
-    else
+    environment "$environment" && install "$environment" "$@" && show "$environment" "$package" ||
         echo "$package did not install: blackbox.py leaves out what needs it" >&2
-    fi
 }
 
 if [ "${1:-}" = blackbox ]; then
     torch='torch --constraint constraints.txt' # the build for CPUs; another is gigabytes of CUDA
-    further .peers-bench cmaes --editable '.[cmaes]'
+    further .peers-bench rung --editable '.[cmaes]'
     further .peers torch $torch scipy # for Optuna's GPSampler
     # CQR imports huggingface_hub; BORE needs xgboost, which as xgboost-cpu comes without CUDA.
     further .peers-syne xgboost-cpu xgboost-cpu huggingface_hub
