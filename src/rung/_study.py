@@ -197,12 +197,14 @@ class Study:
     def explain(self) -> str:
         """Which searcher and which scheduler are at work, and what "auto" chose and why."""
         plan = self._state.plan or self._described(self._plan, {})
-        scheduler = plan["scheduler"]
-        told = scheduler["name"]
-        if told == "auto" and self._state.sessions:
-            auto = schedulers.Auto(min_resource=scheduler["min_resource"], eta=scheduler["eta"])
-            told = auto.explain(History(self._state))
-        return f"searcher: {plan['searcher']['name']}\nscheduler: {told}"
+        history = History(self._state)
+        searcher, scheduler = plan["searcher"]["name"], plan["scheduler"]["name"]
+        if searcher == "auto":
+            searcher = searchers.Auto().explain(history)
+        if scheduler == "auto" and self._state.sessions:
+            told = plan["scheduler"]
+            scheduler = schedulers.Auto(min_resource=told["min_resource"], eta=told["eta"]).explain(history)
+        return f"searcher: {searcher}\nscheduler: {scheduler}"
 
     def plot_learning_curves(self) -> Figure:
         """Every trial's reported metric over epochs. Needs matplotlib (``rung[plot]``)."""

@@ -2,8 +2,10 @@ import math
 
 import numpy as np
 
+import rung
 from rung.searchers._observed import Observed
 from rung.space import Categorical, Float, Space, param
+from rung.study.history import History
 
 SPACE = Space({"a": Categorical(["x", "y"]), "b": Float(0, 1).when(param("a") == "y")})
 X, Y = {"a": "x"}, {"a": "y", "b": 0.4}
@@ -63,3 +65,15 @@ def test_what_was_known_before_a_trial_never_changes(lab):
         np.testing.assert_array_equal(now.losses, then.losses)
         np.testing.assert_array_equal(now.resources, then.resources)
     assert len(Observed.before(study.history, 12).losses) == 12
+
+
+def test_what_breaks_a_constraint_counts_as_failed():
+    study = rung.Study({"mb": Float(0, 10)}, metric="loss", constraints={"mb": "<= 5"}, storage=":memory:")
+    for mb in (2.0, 8.0):
+        study.tell(study.ask(config={"mb": mb}), {"loss": 1 / mb, "mb": mb})
+    running = study.ask(config={"mb": 9.0})
+    study.report(running, epoch=1, loss=0.1, mb=9.0)
+    unmeasured = study.ask(config={"mb": 3.0})
+    study.report(unmeasured, epoch=1, loss=0.3)
+    losses = Observed.of(History(study._state)).losses
+    assert losses.tolist() == [0.5, math.inf, math.inf, 0.3]

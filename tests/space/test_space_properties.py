@@ -175,3 +175,16 @@ def test_size_is_what_going_through_the_product_counts(space):
     assume(math.prod(map(len, places)) <= 500)
     points = np.array(list(itertools.product(*places)))
     assert len({space.key(config) for config in space.decode(points) if space.allows(config)}) == space.size
+
+
+@SETTINGS
+@given(MIXED, SEEDS)
+def test_snap_is_encode_of_decode(space, seed):
+    points = np.random.default_rng(seed).random((8, len(space)))
+    np.testing.assert_allclose(space.snap(points), space.encode(space.decode(points)), rtol=0, atol=1e-12)
+
+
+def test_snap_takes_the_ends_of_the_cube():
+    space = Space({"x": Float(1e-3, 1, log=True), "n": Int(1, 100, log=True), "k": Int(0, 8, step=4)})
+    ends = np.array([[0.0] * 3, [1.0] * 3])
+    assert space.decode(space.snap(ends)) == [{"x": 1e-3, "n": 1, "k": 0}, {"x": 1.0, "n": 100, "k": 8}]

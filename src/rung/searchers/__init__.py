@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rung.errors import Error
+from rung.searchers.auto import Auto
 from rung.searchers.base import Searcher
 from rung.searchers.cmaes import CMAES
 from rung.searchers.evolution import Evolution
+from rung.searchers.gp import GP
 from rung.searchers.grid import Grid
 from rung.searchers.local import Local
 from rung.searchers.random import Random
@@ -16,6 +18,8 @@ from rung.searchers.tpe import TPE
 from rung.space.values import did_you_mean
 
 SEARCHERS: dict[str, Callable[[], Searcher]] = {
+    "auto": Auto,
+    "gp": GP,
     "random": Random,
     "grid": Grid,
     "sobol": Sobol,
@@ -41,8 +45,10 @@ def get(searcher: str | Searcher) -> Searcher:
 
 __all__ = [
     "CMAES",
+    "GP",
     "SEARCHERS",
     "TPE",
+    "Auto",
     "Evolution",
     "Grid",
     "Local",

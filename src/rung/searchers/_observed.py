@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rung.study.events import Outcome
 from rung.study.history import History
+from rung.study.metrics import Metrics
 from rung.study.trial import Trial
 
 
@@ -41,7 +42,7 @@ class Observed:
         reports, ends = history.known(trial)
         told: list[tuple[float, int] | None] = [None] * trial
         for number, _, resource, metrics in history.curve[:reports]:
-            told[number] = history.loss(metrics), resource
+            told[number] = _loss(history, metrics), resource
         for number, attempt in history.ends[:ends]:
             ended = history.trials[number]
             if ended.attempts[attempt - 1].outcome in _LAST:
@@ -71,5 +72,11 @@ def standing(history: History, trial: Trial) -> tuple[float, int] | None:
     if trial.status == Outcome.FAILED:
         return math.inf, trial.resource
     if trial.status == Outcome.COMPLETED:
-        return (history.loss(trial.metrics) if trial.feasible else math.inf), trial.resource
-    return (history.loss(trial.reports[-1].metrics), trial.resource) if trial.reports else None
+        return _loss(history, trial.metrics), trial.resource
+    return (_loss(history, trial.reports[-1].metrics), trial.resource) if trial.reports else None
+
+
+def _loss(history: History, metrics: Metrics) -> float:
+    # A report on the way may lack what a constraint is about: only what is known to be broken counts.
+    broken = any(c.name in metrics and not c.holds(metrics[c.name]) for c in history.goals.constraints)
+    return math.inf if broken else history.loss(metrics)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rung.errors import ConfigError, SpaceError
 from rung.space.conditions import ORDERINGS, Comparison
-from rung.space.domains import Domain, nudge
+from rung.space.domains import Domain, cells, nudge
 from rung.space.values import Value, did_you_mean, number, plain
 
 
@@ -54,6 +54,10 @@ class _Choices(Domain):
     def encode(self, values: Sequence[Any]) -> NDArray[np.float64]:
         """Return the middles of the cells of `values` in [0, 1], shape (n,)."""
         return (np.array([self._index[value] for value in values], dtype=np.float64) + 0.5) / self.size
+
+    def snap(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the middles of the cells that hold `u`, shape (n,), in [0, 1]."""
+        return cells(u, self.size)
 
     def canonical(self, value: object) -> Value:
         """Return the choice equal to `value`; ConfigError if there is none."""
@@ -151,6 +155,10 @@ class Constant(Domain):
     def encode(self, values: Sequence[Any]) -> NDArray[np.float64]:
         """Return the middle of the unit interval for each of `values`, shape (n,)."""
         return np.full(len(values), 0.5)
+
+    def snap(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the middle of the unit interval for each of `u`, shape (n,)."""
+        return np.full(len(u), 0.5)
 
     def canonical(self, value: object) -> Value:
         """Return the value; ConfigError if `value` is not equal to it."""

@@ -47,6 +47,10 @@ class Domain:
         """Return the places of `values` in [0, 1], shape (n,)."""
         raise NotImplementedError
 
+    def snap(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the places of the values at `u`, shape (n,), in [0, 1]: `encode` of `decode_all`."""
+        return self.encode(self.decode_all(u))
+
     def canonical(self, value: object) -> Value:
         """Return `value` in its one plain form; ConfigError (without a name) if it is not in the domain."""
         raise NotImplementedError
@@ -88,6 +92,11 @@ def check_points(points: int) -> None:
 def spread(domain: Domain, places: Iterable[float]) -> list[Value]:
     """Return the distinct values of `domain` at `places` in [0, 1]."""
     return list(dict.fromkeys(domain.decode(u) for u in places))
+
+
+def cells(u: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    """Return the middles of those of `size` equal cells of [0, 1] that hold `u`."""
+    return (np.minimum(np.floor(u * size), size - 1) + 0.5) / size
 
 
 def evenly(points: int) -> list[float]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rung.errors import ConfigError, SpaceError
 from rung.space.conditions import Comparison
-from rung.space.domains import Domain, check_numeric, check_points, evenly, nudge, spread
+from rung.space.domains import Domain, cells, check_numeric, check_points, evenly, nudge, spread
 from rung.space.values import Value, number, whole
 
 _LARGEST = 2**40  # beyond this, float64 can't tell the cells of neighbouring integers apart
@@ -97,6 +97,10 @@ class Float(_Bounded):
             x, low, high = np.log(x), math.log(low), math.log(high)
         return np.clip((x - low) / (high - low), 0, 1)
 
+    def snap(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return `u`, shape (n,), itself: each place has a value of its own."""
+        return u
+
     def canonical(self, value: object) -> float:
         """Return `value` as a float; ConfigError if it is no number or out of range."""
         return float(self._inside(value))
@@ -172,6 +176,14 @@ class Int(_Bounded):
             low, high = self._log_ends()
             return (np.log(x) - low) / (high - low)
         return ((x - self.low) / self.step + 0.5) / self.size
+
+    def snap(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the places of the integers whose cells hold `u`, shape (n,), in [0, 1]."""
+        if not self.log:
+            return cells(u, self.size)
+        low, high = self._log_ends()
+        nearest = np.floor(np.exp(low + u * (high - low)) + 0.5)
+        return (np.log(np.clip(nearest, self.low, self.high)) - low) / (high - low)  # type: ignore[no-any-return]
 
     def canonical(self, value: object) -> int:
         """Return `value` as an int (8.0 becomes 8); ConfigError if it is not one of the integers."""

@@ -102,6 +102,17 @@ class Space:
                 raise SpaceError(f"{self.names[column]}: NaN in row {row}, where it is active; give a number")
         return configs
 
+    def snap(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return where the configurations at `points`, shape (n, d), lie: `encode` of `decode`, but faster.
+
+        Coordinates of inactive hyperparameters are ignored and become NaN. The others need to be in [0, 1].
+        """
+        columns = [domain.snap(points[:, j]) for j, domain in enumerate(self._domains.values())]
+        snapped = np.column_stack(columns)
+        if not self._flat:
+            snapped[~self._active(snapped)] = np.nan
+        return snapped
+
     def neighbours(self, config: Config, rng: np.random.Generator, n: int) -> list[Config]:
         """Return up to `n` distinct configurations that differ from the valid `config` in one hyperparameter.
 
@@ -220,6 +231,30 @@ class Space:
             if condition is None or condition.holds(config):
                 config[name] = every[name]
         return self._in_order(config)
+
+    @cached_property
+    def _parents(self) -> list[int]:
+        conditions = [condition for _, condition in self._plan if condition is not None]
+        names = {comparison.name for condition in conditions for comparison in condition.comparisons()}
+        return [column for column, name in enumerate(self.names) if name in names]
+
+    def _active(self, snapped: NDArray[np.float64]) -> NDArray[np.bool_]:
+        # Whether a hyperparameter is active depends on its parents alone: each combination is looked at once.
+        parents, rows = np.unique(snapped[:, self._parents], axis=0, return_inverse=True)
+        names = [self.names[column] for column in self._parents]
+        columns = [self[name].decode_all(u) for name, u in zip(names, parents.T, strict=True)]
+        patterns = [self._pattern(dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
+        return np.array(patterns, dtype=bool)[rows.reshape(-1)]
+
+    def _pattern(self, parents: Config) -> list[bool]:
+        config: Config = {}
+        active = set()
+        for name, condition in self._plan:
+            if condition is None or condition.holds(config):
+                active.add(name)
+                if name in parents:
+                    config[name] = parents[name]
+        return [name in active for name in self.names]
 
     def _in_order(self, config: Config) -> Config:
         return {name: config[name] for name in self.names if name in config}

@@ -1,0 +1,65 @@
+"""From losses, with their tails, outliers and failures, to targets that a Gaussian process can fit."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[np.floating[Any]]
+
+_HUGE = 1e100  # its square is still a number
+_REACH = 10.0
+_COARSE = np.linspace(-6, 6, 49)
+_FINE = np.linspace(-0.25, 0.25, 21)
+
+
+def targets(losses: Array) -> Array:
+    """Return standardised targets of losses (n,), at least one of them finite, in the same order.
+
+    Failed trials (infinite) count as the worst of the others, and so does what lies far beyond the median;
+    then the power transform of Yeo and Johnson (2000) that makes them most nearly normal, as HEBO does
+    (Cowen-Rivers et al. 2022, section 4.1).
+    """
+    return standardised(_yeo_johnson(standardised(_bounded(losses))))
+
+
+def standardised(y: Array) -> Array:
+    """Return `y` with mean 0 and standard deviation 1, or zeros if it is constant."""
+    sd = y.std()
+    return (y - y.mean()) / sd if sd > 1e-12 * max(1.0, float(np.abs(y).max())) else np.zeros_like(y)
+
+
+def _bounded(losses: Array) -> Array:
+    bounded = np.clip(losses, -_HUGE, _HUGE)
+    finite = bounded[np.isfinite(losses)]
+    middle = float(np.median(finite))
+    spread = middle - float(finite.min())
+    if spread == 0:  # half of them are equal and best: the others tell the scale
+        spread = float(np.median(finite[finite > middle])) - middle if (finite > middle).any() else 0.0
+    worst = min(float(finite.max()), middle + _REACH * spread)
+    return np.minimum(bounded, worst)
+
+
+def _yeo_johnson(z: Array) -> Array:
+    coarse = _COARSE[np.argmax(_likelihood(z, _COARSE))]
+    fine = coarse + _FINE
+    return _transformed(z, fine[[np.argmax(_likelihood(z, fine))]])[0]  # type: ignore[no-any-return]
+
+
+def _likelihood(z: Array, powers: Array) -> Array:
+    jacobian = float(np.sum(np.sign(z) * np.log1p(np.abs(z))))
+    spread = np.log(_transformed(z, powers).var(axis=1) + 1e-300)
+    return -len(z) / 2 * spread + (powers - 1) * jacobian  # type: ignore[no-any-return]
+
+
+def _transformed(z: Array, powers: Array) -> Array:
+    """Yeo and Johnson (2000), eq. 2.1, of values (n,) for each power (k,): shape (k, n)."""
+    above, below = np.log1p(np.maximum(z, 0)), np.log1p(np.maximum(-z, 0))
+    return np.where(z >= 0, _box_cox(above, powers), -_box_cox(below, 2 - powers))
+
+
+def _box_cox(logs: Array, powers: Array) -> Array:
+    power = np.where(np.abs(powers) < 1e-9, 1e-9, powers)[:, None]
+    return np.expm1(power * logs) / power

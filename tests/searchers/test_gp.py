@@ -1,0 +1,261 @@
+import math
+
+import numpy as np
+import pytest
+from scipy.integrate import quad
+from scipy.optimize import check_grad
+from scipy.stats import norm
+
+import rung
+from rung.errors import Error
+from rung.searchers import GP, Random
+from rung.searchers._surrogates.acquisition import log_expected_improvement, maximise
+from rung.searchers._surrogates.gaussian_process import (
+    _NOISE,
+    _SIGNAL,
+    _TREND,
+    Inputs,
+    Posterior,
+    _Evidence,
+    _length_prior,
+    fit,
+)
+from rung.searchers._surrogates.targets import targets
+from rung.space import Categorical, Float, Int, Space, param
+
+MIXED = Inputs((0, 0, 3, 0))
+
+
+def points_of(inputs, n, seed=0):
+    rng = np.random.default_rng(seed)
+    cells = [(rng.integers(k, size=n) + 0.5) / k if k else rng.random(n) for k in inputs.choices]
+    return np.column_stack(cells)
+
+
+def branin(config):
+    x, y = config["x"], config["y"]
+    bowl = (y - 5.1 / (4 * math.pi**2) * x**2 + 5 / math.pi * x - 6) ** 2
+    return bowl + 10 * (1 - 1 / (8 * math.pi)) * math.cos(x) + 10
+
+
+BRANIN = {"x": Float(-5, 10), "y": Float(0, 15)}
+
+
+# ---------------------------------------------------------------- the model
+
+
+def test_the_gradient_of_the_evidence_is_that_of_the_evidence():
+    points = points_of(MIXED, 25)
+    y = np.sin(5 * points[:, 0]) + (points[:, 2] > 0.5) + points[:, 3] ** 2
+    priors = [_length_prior(4)] * 4 + [_TREND, _SIGNAL, _NOISE]
+    evidence = _Evidence(MIXED, points, (y - y.mean()) / y.std(), priors)
+    for seed in range(3):
+        log = np.array([p.mean for p in priors]) + np.random.default_rng(seed).normal(size=7)
+        slope = np.linalg.norm(evidence.loss(log)[1])
+        error = check_grad(lambda x: evidence.loss(x)[0], lambda x: evidence.loss(x)[1], log)
+        assert error < 1e-4 * max(slope, 1)
+
+
+def test_the_posterior_passes_through_what_was_seen_and_is_unsure_elsewhere():
+    points = points_of(MIXED, 40)
+    y = targets(np.sin(3 * points[:, 0]) + points[:, 3] + (points[:, 2] < 0.3))
+    posterior = Posterior(MIXED, fit(MIXED, points, y), points, y)
+    mean, sd = posterior.at(points)
+    assert np.abs(mean - y).max() < 0.1
+    assert sd.max() < 0.1
+    far = posterior.at(points_of(MIXED, 200, seed=1))[1]
+    assert np.median(far) > np.median(sd)
+
+
+def test_coordinates_that_change_nothing_get_longer_scales():
+    points = points_of(Inputs((0, 0)), 40)
+    theta = fit(Inputs((0, 0)), points, targets(np.sin(6 * points[:, 0])))
+    assert theta.weights[0] > 10 * theta.weights[1]
+
+
+def test_a_choice_not_taken_is_another_than_any_that_is():
+    inputs = Inputs((3,))
+    absent, first = np.array([[-1.0]]), np.array([[1 / 6]])
+    assert inputs.distance(absent, first, np.ones(1))[0, 0] == 1
+    assert inputs.distance(absent, absent, np.ones(1))[0, 0] == 0
+    assert (inputs.trend(absent) < 0).all()
+
+
+def test_points_that_are_nearly_the_same_do_not_break_it():
+    points = np.repeat(points_of(Inputs((0,)), 3), 30, axis=0) + 1e-13 * np.arange(90)[:, None]
+    y = targets(points[:, 0])
+    mean, sd = Posterior(Inputs((0,)), fit(Inputs((0,)), points, y), points, y).at(points)
+    assert np.isfinite(mean).all()
+    assert np.isfinite(sd).all()
+
+
+# ---------------------------------------------------------------- the targets
+
+
+@pytest.mark.parametrize(
+    "losses",
+    [
+        [3.0, 1.0, 2.0, 5.0],
+        [1.0, 1.0, 1.0, 1.0],
+        [0.1, 0.2, 1e30, 0.3, math.inf],
+        [1e-320, 1e-310, 1.0],
+        [-1e30, 0.0, 1.0, 2.0],
+        [0.5, 0.5, 0.5, 0.9, 0.7],
+        [math.inf, 2.0],
+        [1e300, -1e300, 0.0],
+    ],
+)
+def test_targets_keep_the_order_and_are_finite(losses):
+    losses = np.array(losses)
+    y = targets(losses)
+    assert np.isfinite(y).all()
+    order = np.argsort(losses, kind="stable")
+    assert (np.diff(y[order]) >= -1e-12).all()
+
+
+def test_a_failed_trial_is_as_bad_as_the_worst():
+    y = targets(np.array([0.1, 0.4, math.inf, 0.2]))
+    assert y[2] == y[1] == y.max()
+
+
+def test_an_outlier_does_not_hide_how_the_others_differ():
+    with_outlier = targets(np.array([*np.linspace(0, 1, 20), 1e30]))
+    assert np.ptp(with_outlier[:20]) > 1
+
+
+# ---------------------------------------------------------------- the acquisition
+
+
+@pytest.mark.parametrize("z", [-8.0, -3.0, -1.0001, -1.0, -0.9999, 0.0, 2.0, 10.0])
+def test_log_expected_improvement_is_the_log_of_the_expected_improvement(z):
+    sd = 0.7
+    found = log_expected_improvement(np.array([-z * sd]), np.array([sd]), 0.0)[0]
+    expected = sd * quad(lambda t: (z - t) * norm.pdf(t), -40, z, epsabs=0)[0]
+    assert found == pytest.approx(math.log(expected), rel=1e-6)
+
+
+def test_log_expected_improvement_falls_without_an_end():
+    z = -np.geomspace(1e-3, 1e8, 400)
+    values = log_expected_improvement(-z, np.ones_like(z), 0.0)
+    assert np.isfinite(values).all()
+    assert (np.diff(values) < 0).all()
+
+
+def test_the_maximum_at_a_corner_is_found():
+    space = Space({name: Float(0, 1) for name in "abcdefgh"})
+    rng = np.random.default_rng(0)
+    points = maximise(lambda p: p.sum(axis=1), space, rng.random((5, 8)), rng)
+    assert points[0].sum() > 7.9
+
+
+# ---------------------------------------------------------------- the searcher
+
+
+def test_it_begins_in_the_middle(lab):
+    space = {"lr": Float(1e-4, 1, log=True), "n": Int(0, 10), "kind": Categorical(["a", "b", "c"])}
+    assert lab(space).ask(GP()) == {"lr": pytest.approx(1e-2), "n": 5, "kind": "b"}
+
+
+def test_a_forbidden_middle_is_left_out(lab):
+    space = Space({"n": Int(0, 2), "m": Int(0, 2)}, forbid=[(param("n") == 1) & (param("m") == 1)])
+    assert len(lab(space).run(GP(), 20)) == 8
+
+
+def test_it_finds_the_minimum_of_branin(lab):
+    best = [min(map(branin, lab(BRANIN, seed).run(GP(), 35, branin))) for seed in range(3)]
+    assert max(best) < 0.6  # the minimum is 0.398; random search has 2.4 after 35 trials
+
+
+def hidden(config):
+    """Best at the end of a branch that random search seldom takes."""
+    if config["kind"] != "net":
+        return 1.0 + (config["depth"] - 0.5) ** 2
+    return (config["width"] - 0.9) ** 2 + 0.3 * abs(config["depth"] - 0.1)
+
+
+def test_it_beats_random_search_where_hyperparameters_depend_on_others(lab):
+    space = {
+        "kind": Categorical(["linear", "tree", "net", "forest"]),
+        "depth": Float(0, 1),
+        "width": Float(0, 1).when(param("kind") == "net"),
+    }
+    ours = [min(map(hidden, lab(space, seed).run(GP(), 30, hidden))) for seed in range(5)]
+    random = [min(map(hidden, lab(space, seed).run(Random(), 30, hidden))) for seed in range(5)]
+    assert np.median(ours) < 0.3 * np.median(random)
+
+
+def test_an_inactive_hyperparameter_makes_no_difference(lab):
+    space = {"on": Categorical([True, False]), "x": Float(0, 1).when(param("on") == True)}  # noqa: E712
+    study = lab(space)
+    study.add({"on": False}, 0.5)
+    configs = study.run(GP(), 15, lambda config: config.get("x", 0.5))
+    assert {"on": False} not in configs[5:]
+
+
+def test_it_leaves_the_region_where_trials_fail(lab):
+    study, model = lab({"x": Float(0, 1), "y": Float(0, 1)}), GP()
+    for n in range(30):
+        config = study.ask(model)
+        study.add(config)
+        failed = config["x"] > 0.5
+        study.end(n, None if failed else 1 - config["x"], "failed" if failed else "completed")
+    late = [trial.config["x"] > 0.5 for trial in study.state.trials[10:]]
+    assert sum(late) <= 8
+
+
+def test_parallel_workers_get_different_points(lab):
+    study, model = lab(BRANIN), GP()
+    study.run(model, 10, branin)
+    for _ in range(6):
+        study.add(study.ask(model))
+    x = study.history.points[-6:]
+    apart = np.linalg.norm(x[:, None] - x[None], axis=2)
+    assert apart[np.triu_indices(6, 1)].min() > 0.02
+
+
+def test_a_restarted_study_goes_on_as_the_unbroken_one(lab):
+    study = lab(BRANIN)
+    model = GP()
+    study.run(model, 33, branin)  # past several fits, the last one not at this trial
+    study.add(study.ask(model))
+    assert study.rebuilt().ask(GP()) == study.ask(model)
+
+
+def test_it_foretells_the_end_from_what_is_reported_on_the_way(lab):
+    # At resource 1 the order is that of the end, though all losses are higher.
+    study, model = lab({"x": Float(0, 1)}), GP()
+    for n in range(14):
+        config = study.ask(model)
+        study.add(config)
+        good = abs(config["x"] - 0.3)
+        study.report(n, 1, 2 + good)
+        if good < 0.2:
+            study.report(n, 9, 1 + good)
+    assert min(abs(trial.config["x"] - 0.3) for trial in study.state.trials) < 0.02
+
+
+def test_hundreds_of_trials_are_thinned(lab, monkeypatch):
+    study = lab(BRANIN)
+    rng = np.random.default_rng(0)
+    for _ in range(420):
+        config = study.space.sample(rng)
+        study.add(config, branin(config))
+    sizes = []
+    real = Posterior.__init__
+    monkeypatch.setattr(Posterior, "__init__", lambda self, *a: (sizes.append(len(a[2])), real(self, *a))[1])
+    assert study.ask(GP()) is not None
+    assert max(sizes) == 300
+
+
+@pytest.mark.parametrize("n", [1, 0, "5", 2.5])
+def test_too_few_initial_trials_are_refused(n):
+    with pytest.raises(Error, match=r"GP: n_initial=.*; give a whole number of at least 2"):
+        GP(n_initial=n)
+
+
+def test_tune_takes_it():
+    study = rung.tune(
+        lambda config: (config["x"] - 0.7) ** 2, {"x": Float(0, 1)}, n_trials=15, searcher="gp", seed=0,
+        storage=":memory:",
+    )  # fmt: skip
+    assert study.best_value < 1e-4
