@@ -32,7 +32,7 @@ PYTHONS = {
 FIFO, ASHA = ("rung", "random, fifo"), ("rung", "random, asha")
 PROTOCOL = 1
 """Raised when what a run means changes: the cache then counts for nothing."""
-BRIEF = {("optuna", "TPE, successive halving", 16): 1 / 3, ("optuna", "TPE, hyperband", 16): 1 / 3}
+BRIEF = {("optuna", "TPE, successive halving", 16): 0.2, ("optuna", "TPE, hyperband", 16): 0.2}
 """Runs that are broken off at a share of the budget, as they take minutes; later counts as never."""
 
 
