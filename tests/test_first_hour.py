@@ -16,7 +16,7 @@ SPACE = {"x": rung.Float(0, 1)}
 
 
 def tune(objective, **options):
-    options = {"n_trials": 4, "storage": ":memory:", "progress": False, "seed": 0, **options}
+    options = {"n_trials": 4, "storage": ":memory:", "progress": False, "seed": 0} | options
     return rung.tune(objective, SPACE, **options)
 
 
@@ -48,7 +48,7 @@ def test_another_objective_is_noticed(caplog):
     assert "the objective's code has changed since trials of study 's' were run" in caplog.text
     caplog.clear()
     tune(lambda c: c["x"] + 1, storage=storage, name="s", n_trials=7, searcher="sobol")
-    assert "its searcher was {'name': 'random'} and is now {'name': 'sobol'}" in caplog.text
+    assert "its searcher was {'name': 'auto'} and is now {'name': 'sobol'}" in caplog.text
 
 
 def test_other_epochs_are_refused():

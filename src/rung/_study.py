@@ -64,7 +64,7 @@ class Study:
         mode: str = "min",
         constraints: Mapping[str, str] | None = None,
         report_only: Sequence[str] = (),
-        searcher: str | Searcher = "random",
+        searcher: str | Searcher = "auto",
         scheduler: str | Scheduler = "fifo",
         initial_configs: Sequence[Mapping[str, Any]] = (),
         n_trials: int | None = None,

@@ -47,7 +47,7 @@ def tune(
     n_trials: int | None = None,
     timeout: str | float | timedelta | None = None,
     n_workers: int = 1,
-    searcher: str | Searcher = "random",
+    searcher: str | Searcher = "auto",
     scheduler: str | Scheduler = "fifo",
     max_resource: int | None = None,
     resource: str = "epoch",
@@ -79,7 +79,8 @@ def tune(
         timeout: Seconds of running in all, "2h", "1h 30m", or a timedelta. Trials that run then are
             interrupted; they run again if the study goes on with a longer one.
         n_workers: 1 runs the objective in this process, more in as many worker processes.
-        searcher: "random", "grid", "sobol", "local" or a searcher.
+        searcher: "auto" (a Gaussian process, or what its price leaves), another name of
+            `rung.searchers.SEARCHERS` such as "random", or a searcher.
         scheduler: "fifo" or a scheduler.
         max_resource: Epochs to train for, handed to the objective as `trial.max_resource`.
         resource: What an epoch is called, if not so: the keyword of `trial.report`, such as "step".

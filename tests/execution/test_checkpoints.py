@@ -29,6 +29,7 @@ def tune(objective, **options):
         "progress": False,
         "seed": 0,
         "max_resource": 9,
+        "searcher": "random",
         **options,
     }
     return rung.tune(objective, SPACE, **options)

@@ -19,6 +19,7 @@ def tune(objective, **options):
         "progress": False,
         "seed": 0,
         "scheduler": "auto",
+        "searcher": "random",
         **options,
     }
     return rung.tune(objective, SPACE, **options)

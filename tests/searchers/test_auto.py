@@ -22,7 +22,7 @@ def test_a_gaussian_process_where_trials_take_seconds(lab):
     assert Auto().explain(finished(lab, 20, 1.0).history).startswith("gp, since")
 
 
-def test_a_minute_of_searching_is_free(lab):
+def test_half_a_minute_of_searching_is_free(lab):
     assert Auto().explain(finished(lab, 500, 0.001).history).startswith("gp, since")
 
 

@@ -224,7 +224,7 @@ def test_a_restarted_study_goes_on_as_the_unbroken_one(lab):
 def test_it_foretells_the_end_from_what_is_reported_on_the_way(lab):
     # At resource 1 the order is that of the end, though all losses are higher.
     study, model = lab({"x": Float(0, 1)}), GP()
-    for n in range(14):
+    for n in range(20):
         config = study.ask(model)
         study.add(config)
         good = abs(config["x"] - 0.3)

@@ -119,7 +119,7 @@ def test_progress_false_shows_nothing(capfd: pytest.CaptureFixture[str]) -> None
 
 
 def test_a_view_survives_a_state_that_changes_meanwhile() -> None:
-    study = rung.Study({"x": rung.Float(0, 1)}, storage=":memory:", n_trials=300)
+    study = rung.Study({"x": rung.Float(0, 1)}, searcher="random", storage=":memory:", n_trials=300)
     failed: list[Exception] = []
     stop = threading.Event()
 

@@ -25,7 +25,8 @@ def test_a_line_per_trial_and_how_it_ended(tmp_path: Path) -> None:
             if trial.number == 1:
                 raise RuntimeError("no \x1b[31mluck\nat all")
             return {"loss": 1.0 + trial.number}
-        study = rung.tune(objective, space, metric="loss", mode="max", n_trials=4, name="a study", progress=True)
+        study = rung.tune(objective, space, metric="loss", mode="max", n_trials=4, name="a study", progress=True,
+                          searcher="random")
         print(study.best_value)
         """,
     )
@@ -44,7 +45,10 @@ def test_a_line_per_trial_and_how_it_ended(tmp_path: Path) -> None:
 def test_a_fast_study_is_told_in_few_lines_and_counts_every_trial(tmp_path: Path) -> None:
     done = run_script(
         tmp_path,
-        "rung.tune(lambda config: config['x'], space, n_trials=1500, storage=':memory:', progress=True)",
+        """
+        rung.tune(lambda config: config['x'], space, n_trials=1500, searcher='random', storage=':memory:',
+                  progress=True)
+        """,
     )
     lines = done.stderr.splitlines()
     told = [line for line in lines if line.startswith("trial ")]

@@ -19,7 +19,7 @@ _DIMENSIONS = 100
 """Above so many hyperparameters that are no constants, a Gaussian process is too slow to fit."""
 _SHARE = 0.05
 """Of the time of the trials that searching may take ..."""
-_GRACE = 60.0
+_GRACE = 30.0
 """... once it has taken so many seconds in all."""
 _LATEST = 20
 
@@ -28,9 +28,9 @@ class Auto:
     """A Gaussian process, or what its price leaves.
 
     GP, which beats the others on our benchmark (benchmarks/blackbox.py) after 25, 50 and 100 trials; TPE in
-    spaces of more than 100 hyperparameters. Searching may take a minute in all, then a twentieth of the time
-    of the trials: if these are too short for a model each, some are chosen by it, the others by local search
-    around the best. What a suggestion takes is estimated from the number of trials, not measured, so that a
+    spaces of more than 100 hyperparameters. Searching may take half a minute in all, then a twentieth of the
+    time of the trials: if these are too short for a model each, some are chosen by it, the others by local
+    search around the best. What a suggestion takes is estimated from the number of trials, so that a
     study replayed on another machine asks the same. `explain` says which rule fired.
     """
 
