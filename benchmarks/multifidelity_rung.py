@@ -16,21 +16,24 @@ import rung
 from rung.schedulers import SCHEDULERS, Asha, Scheduler
 from rung.study.streams import stream
 
-# "auto" is asha where objectives report, as here.
+# The searcher comes first in the name. The scheduler "auto" is asha where objectives report, as here.
 METHODS: dict[str, Callable[[], Scheduler]] = {
     "random, fifo": SCHEDULERS["fifo"],
     "random, asha": Asha,
     "random, asha stopping": partial(Asha, "stopping"),
     "random, asha brackets=3": partial(Asha, brackets=3),
     "random, asha min_resource=2": partial(Asha, min_resource=2),
+    "auto, asha": Asha,
     **{f"random, {name}": new for name, new in SCHEDULERS.items() if name not in {"fifo", "asha", "auto"}},
 }
 
 
-def stamp(new: Callable[[], Scheduler]) -> str:
-    """rung's version, and a digest of the files of the scheduler."""
+def stamp(method: str, new: Callable[[], Scheduler]) -> str:
+    """rung's version, and a digest of the files of the scheduler, and of all searchers if one learns."""
     own = Path(inspect.getsourcefile(type(new())))
     files = [own, *(file for file in sorted(own.parent.glob("_[!_]*.py")) if file.stem in own.read_text())]
+    if not method.startswith("random"):
+        files += sorted((own.parents[1] / "searchers").rglob("*.py"))
     digest = hashlib.sha256(b"".join(file.read_bytes() for file in files))
     return f"{version('rung')}+{digest.hexdigest()[:8]}"
 
@@ -47,7 +50,7 @@ def run(method: str, curves, workers: int, seed: int) -> tuple[list[tuple[float,
 
     study = rung.simulate(
         space_of(curves.space), epoch_of, metric="loss", n_workers=workers, max_resource=curves.epochs,
-        scheduler=METHODS[method](), timeout=curves.end, seed=seed,
+        searcher=method.partition(",")[0], scheduler=METHODS[method](), timeout=curves.end, seed=seed,
     )  # fmt: skip
     reported = sorted((r.t, r.metrics["loss"]) for trial in study.trials for r in trial.reports)
     return [entry for entry in reported if entry[0] <= curves.end], len(study.trials)
@@ -83,7 +86,7 @@ def scale(reports: int) -> dict[str, float]:
 
 if __name__ == "__main__":
     if sys.argv[1] == "--methods":
-        print(json.dumps({method: stamp(new) for method, new in METHODS.items()}))
+        print(json.dumps({method: stamp(method, new) for method, new in METHODS.items()}))
     elif sys.argv[1] == "--configs":
         print(json.dumps(configs(sys.argv[2], int(sys.argv[3]))))
     elif sys.argv[1] == "--scale":

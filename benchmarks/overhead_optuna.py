@@ -74,12 +74,36 @@ def ask(n: int, _folder: str) -> float:
     return 1000 * median(times[n:])
 
 
+def learn(n: int, _folder: str, *, sampler: str) -> float:
+    """Of 50 suggestions (10 of the Gaussian process), each told, after n random trials."""
+    random, model = optuna.samplers.RandomSampler(seed=0), getattr(optuna.samplers, sampler)(seed=0)
+    study = optuna.create_study(sampler=random)
+    study.optimize(loss, n_trials=n)
+    study.sampler = model
+    times = []
+    for _ in range(50 if sampler == "TPESampler" else 10):
+        start = time.perf_counter()
+        trial = study.ask()
+        value = loss(trial)
+        times.append(time.perf_counter() - start)
+        study.tell(trial, value)
+    return 1000 * median(times)
+
+
+def loss(trial: optuna.Trial) -> float:
+    mixed(trial)
+    p = trial.params
+    return (p["a"] - 0.3) ** 2 + abs(p["b"]) / 10 + p["e"] / 20 + (p["h"] != "adam") / 5
+
+
 CASES = {
     "memory": memory,
     "sqlite 1": partial(stored, n_jobs=1),
     "sqlite 2": partial(stored, n_jobs=2),
     "sleep": sleeping,
     "ask": ask,
+    "tpe": partial(learn, sampler="TPESampler"),
+    "gp": partial(learn, sampler="GPSampler"),
 }
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from functools import partial
 from statistics import median
 
+import numpy as np
+
 import rung
 
 tune = rung.tune  # imported when first named, which is measured by itself
@@ -38,7 +40,9 @@ def sleep(config: dict) -> float:
 
 def seconds(objective: Callable[[dict], float], n: int, storage: str, **options: object) -> float:
     start = time.perf_counter()
-    study = tune(objective, SMALL, n_trials=n, storage=storage, progress=False, seed=0, **options)
+    study = tune(
+        objective, SMALL, n_trials=n, searcher="random", storage=storage, progress=False, seed=0, **options
+    )
     took = time.perf_counter() - start
     assert sum(trial.status == "completed" for trial in study.trials) == n
     return took
@@ -57,7 +61,7 @@ def sleeping(n: int, folder: str) -> float:
 
 
 def ask(n: int, _folder: str) -> float:
-    study = rung.Study(MIXED, storage=":memory:", seed=0)
+    study = rung.Study(MIXED, searcher="random", storage=":memory:", seed=0)
     times = []
     for _ in range(n + 50):
         start = time.perf_counter()
@@ -67,6 +71,27 @@ def ask(n: int, _folder: str) -> float:
     return 1000 * median(times[n:])
 
 
+def learn(n: int, _folder: str, *, searcher: str) -> float:
+    """Of 50 suggestions, each told, after n random trials."""
+    study = rung.Study(MIXED, searcher=searcher, storage=":memory:", seed=0)
+    rng = np.random.default_rng(0)
+    space = rung.space.Space(MIXED)
+    for _ in range(n):
+        config = space.sample(rng)
+        study.tell(study.ask(config=config), loss(config))
+    times = []
+    for _ in range(50):
+        start = time.perf_counter()
+        trial = study.ask()
+        times.append(time.perf_counter() - start)
+        study.tell(trial, loss(trial.config))
+    return 1000 * median(times)
+
+
+def loss(config: dict) -> float:
+    return (config["a"] - 0.3) ** 2 + abs(config["b"]) / 10 + config["e"] / 20 + (config["h"] != "adam") / 5
+
+
 CASES = {
     "memory": memory,
     "sqlite 1": partial(stored, n_workers=1, durability="machine"),
@@ -74,6 +99,8 @@ CASES = {
     "sqlite 2 process": partial(stored, n_workers=2, durability="process"),
     "sleep": sleeping,
     "ask": ask,
+    "gp": partial(learn, searcher="gp"),
+    "tpe": partial(learn, searcher="tpe"),
 }
 
 if __name__ == "__main__":
