@@ -29,7 +29,7 @@ PYTHONS = {
     "optuna": interpreter(".peers"),
     "syne": interpreter(".peers-syne"),
 }
-FIFO, ASHA = ("rung", "random, fifo"), ("rung", "random, asha")
+FIFO, ASHA, LEARNING = ("rung", "random, fifo"), ("rung", "random, asha"), ("rung", "auto, asha")
 PROTOCOL = 1
 """Raised when what a run means changes: the cache then counts for nothing."""
 BRIEF = {("optuna", "TPE, successive halving", 16): 0.2, ("optuna", "TPE, hyperband", 16): 0.2}
@@ -279,6 +279,22 @@ def targets(table: dict[tuple[str, str], Row]) -> Iterator[str]:
             )
 
 
+def learning(runs: Runs, workers: int) -> Iterator[str]:
+    """What rung promises of its ASHA when the searcher learns; seeds are compared with the same of random."""
+    found = {(key[:2], key.task, key.seed): run for key, run in runs.items() if key.workers == workers}
+    ratios: dict[str, list[float]] = {}
+    for (method, task, seed), run in found.items():
+        if method == LEARNING and (random := found.get((ASHA, task, seed))):
+            goal = random.final
+            ratios.setdefault(task, []).append(run.reaches(goal) / random.reaches(goal))
+    if ratios:
+        middle = median(median_high(some) for some in ratios.values())
+        yield (
+            f"reaches the end loss of random, asha in at most 0.6 of its time: {verdict(middle <= 0.6)}:"
+            f" {share(middle)} on the median task, {sum(map(len, ratios.values()))} runs"
+        )
+
+
 def versions() -> dict[str, str]:
     packages = (("rung", "rung"), ("optuna", "optuna"), ("syne", "syne-tune"), ("rung", "numpy"))
     return {
@@ -297,6 +313,7 @@ def report(runs: Runs, workers: list[int], tasks: list[str], epochs: int) -> str
             continue
         lines += ["", f"{number} workers", HEADER + "\n".join(map(str, table.values()))]
         lines += [f"rung random, asha {line}" for line in targets(table)]
+        lines += [f"rung auto, asha {line}" for line in learning(runs, number)]
     return "\n".join(lines) + "\n"
 
 
