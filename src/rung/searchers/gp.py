@@ -14,7 +14,7 @@ from rung.errors import Error
 from rung.searchers._observed import Observed
 from rung.searchers._surrogates.acquisition import log_expected_improvement, maximise
 from rung.searchers._surrogates.gaussian_process import Hyperparameters, Inputs, Posterior, fit
-from rung.searchers._surrogates.targets import targets
+from rung.searchers._surrogates.targets import spoilt, standardised, targets
 from rung.searchers._unseen import unseen
 from rung.searchers.sobol import Sobol
 from rung.space import Config, Space
@@ -42,9 +42,11 @@ class GP:
     when the model sees 300 of them. Use Random or TPE if a trial takes less than that.
 
     The first trial is the middle of the space (the medians of its laws), those up to `n_initial` (at least 2)
-    a Sobol sequence. Trials that are running are taken to give what the model expects. Failed trials count as
-    the worst. When trials report as they go, the resource is an input of the model, which then foretells the
-    loss at the largest one (Klein et al. 2020, arXiv:2003.10865).
+    a Sobol sequence. Trials that are running are taken to give what the model expects. A trial
+    that failed, broke a constraint or gave a loss far beyond all others counts as the worst if it lies where
+    trials fail, by a second model, and as nothing if that was chance. When trials report as they go, the
+    resource is an input of the model, which then foretells the loss at the largest one (Klein et al. 2020,
+    arXiv:2003.10865).
 
     Snoek et al. (2012) for the method, Hvarfner et al. (2024) for the priors, Ament et al. (2023) for the
     acquisition, Ginsbourger et al. (2010), section 4.1, for trials that are running; every fourth trial goes
@@ -117,15 +119,20 @@ class _Fitted:
     rows: _Rows
     theta: Hyperparameters | None
     """None while too little was known."""
+    failing: Hyperparameters | None = None
+    """Of the model of which trials fail; None while none has."""
 
     @classmethod
     def to(cls, history: History, trial: int) -> _Fitted:
         known = _thinned(Observed.before(history, trial))
         rows = _Rows.of(history, known)
-        if np.isfinite(known.losses).sum() < 2:
+        failed = spoilt(known.losses)
+        if (~failed).sum() < 2:
             return cls(history, trial, rows, None)
-        theta = fit(rows.inputs, rows.at(known.points, known.resources), targets(known.losses))
-        return cls(history, trial, rows, theta)
+        x = rows.at(known.points, known.resources)
+        theta = fit(rows.inputs, x[~failed], targets(known.losses[~failed]))
+        failing = fit(rows.inputs, x, standardised(failed.astype(float))) if failed.any() else None
+        return cls(history, trial, rows, theta, failing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,11 +177,17 @@ class _Model:
     def __init__(self, history: History, fitted: _Fitted, theta: Hyperparameters) -> None:
         known = _thinned(Observed.of(history))
         self.rows = fitted.rows
-        x, y = self.rows.at(known.points, known.resources), targets(known.losses)
+        failed = spoilt(known.losses)
+        points, every = known.points[~failed], self.rows.at(known.points, known.resources)
+        x, y = every[~failed], targets(known.losses[~failed])
         self.posterior = Posterior(self.rows.inputs, theta, x, y)
-        expected = self.posterior.at(self.rows.at(known.points))[0] if self.rows.most else y
+        expected = self.posterior.at(self.rows.at(points))[0] if self.rows.most else y
         self.best = float(expected.min())
-        self.best_first = known.points[np.argsort(expected, kind="stable")]
+        self.best_first = points[np.argsort(expected, kind="stable")]
+        if fitted.failing and failed.any():
+            bad = every[_expected_to_fail(self.rows.inputs, fitted.failing, every, failed)]
+            x, y = np.concatenate([x, bad]), np.concatenate([y, np.full(len(bad), y.max())])
+            self.posterior = Posterior(self.rows.inputs, theta, x, y)
         if len(pending := known.pending[-_MOST_PENDING:]):
             waiting = self.rows.at(pending)
             believed = self.posterior.at(waiting)[0]
@@ -184,12 +197,23 @@ class _Model:
 
     def improvement(self, points: Array) -> Array:
         """Return log expected improvement at encoded points (n, d)."""
-        return log_expected_improvement(*self.posterior.at(self.rows.at(points)), self.best)
+        x = self.rows.at(points)
+        return log_expected_improvement(*self.posterior.at(x), self.best)
 
     def optimism(self, points: Array) -> Array:
         """Return how good points (n, d) may be at best: the confidence bound of Srinivas et al. (2010)."""
-        mean, sd = self.posterior.at(self.rows.at(points))
+        x = self.rows.at(points)
+        mean, sd = self.posterior.at(x)
         return _OPTIMISM * sd - mean
+
+
+def _expected_to_fail(
+    inputs: Inputs, theta: Hyperparameters, x: Array, failed: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Return which of the points x (n, d) failed where a regression of the failures has more than a half."""
+    rate, spread = float(failed.mean()), float(failed.std())
+    mean, _ = Posterior(inputs, theta, x, standardised(failed.astype(float))).at(x)
+    return failed & (rate + spread * mean > 0.5)
 
 
 def _thinned(known: Observed) -> Observed:

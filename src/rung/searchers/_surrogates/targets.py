@@ -10,36 +10,42 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[np.floating[Any]]
 
 _HUGE = 1e100  # its square is still a number
-_REACH = 10.0
+_REACH = 100.0
 _COARSE = np.linspace(-6, 6, 49)
 _FINE = np.linspace(-0.25, 0.25, 21)
 
 
-def targets(losses: Array) -> Array:
-    """Return standardised targets of losses (n,), at least one of them finite, in the same order.
+def spoilt(losses: Array) -> NDArray[np.bool_]:
+    """Return which losses (n,) teach nothing but that they are bad: failed (infinite), or far off the others.
 
-    Failed trials (infinite) count as the worst of the others, and so does what lies far beyond the median;
-    then the power transform of Yeo and Johnson (2000) that makes them most nearly normal, as HEBO does
+    Far is a hundred times as far above the median as the best lies below it.
+    """
+    good = np.isfinite(losses)
+    if good.any():
+        known = np.clip(losses[good], -_HUGE, _HUGE)
+        middle = float(np.median(known))
+        spread = middle - float(known.min())
+        if (
+            spread == 0 and (known > middle).any()
+        ):  # half of them are equal and best: the others tell the scale
+            spread = float(np.median(known[known > middle])) - middle
+        good[good] = known <= middle + _REACH * spread
+    return ~good
+
+
+def targets(losses: Array) -> Array:
+    """Return standardised targets of finite losses (n,), at least one, in the same order.
+
+    By the power transform of Yeo and Johnson (2000) that makes them most nearly normal, as HEBO does
     (Cowen-Rivers et al. 2022, section 4.1).
     """
-    return standardised(_yeo_johnson(standardised(_bounded(losses))))
+    return standardised(_yeo_johnson(standardised(np.clip(losses, -_HUGE, _HUGE))))
 
 
 def standardised(y: Array) -> Array:
     """Return `y` with mean 0 and standard deviation 1, or zeros if it is constant."""
     sd = y.std()
     return (y - y.mean()) / sd if sd > 1e-12 * max(1.0, float(np.abs(y).max())) else np.zeros_like(y)
-
-
-def _bounded(losses: Array) -> Array:
-    bounded = np.clip(losses, -_HUGE, _HUGE)
-    finite = bounded[np.isfinite(losses)]
-    middle = float(np.median(finite))
-    spread = middle - float(finite.min())
-    if spread == 0:  # half of them are equal and best: the others tell the scale
-        spread = float(np.median(finite[finite > middle])) - middle if (finite > middle).any() else 0.0
-    worst = min(float(finite.max()), middle + _REACH * spread)
-    return np.minimum(bounded, worst)
 
 
 def _yeo_johnson(z: Array) -> Array:
