@@ -274,7 +274,7 @@ def targets(table: dict[tuple[str, str], Row]) -> Iterator[str]:
             runs = sum(map(len, same.ratios.values()))
             yield (
                 f"not slower than {peer.name}: {verdict(same.median_task <= peer.median_task)}:"
-                f" {same.median_task:.3f} to {peer.median_task:.3f} on the same {runs} runs,"
+                f" {share(same.median_task)} to {share(peer.median_task)} on the same {runs} runs,"
                 f" ahead on {ahead} of {len(peer.by_task)} tasks"
             )
 
