@@ -44,7 +44,8 @@ class Auto:
         return self._chosen(history)[0].suggest(history, rng)
 
     def check(self, space: Space) -> None:
-        """Do nothing: any space can be searched."""
+        """Load what suggestions need; any space can be searched."""
+        self._gp.check(space)
 
     def explain(self, history: History) -> str:
         """Which searcher is at work, and why."""

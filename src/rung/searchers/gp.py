@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -81,7 +82,9 @@ class GP:
         return unseen(history, rng)
 
     def check(self, space: Space) -> None:
-        """Do nothing: any space can be searched."""
+        """Load what suggestions need, so that no worker waits for that; any space can be searched."""
+        for module in ("scipy.linalg.lapack", "scipy.optimize", "scipy.special", "scipy.stats.qmc"):
+            import_module(module)
 
     def to_json(self) -> dict[str, Any]:
         """Return the name and n_initial."""
