@@ -11,12 +11,10 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from statistics import mean, median
-from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -104,8 +102,12 @@ def execute(missing: list[Key]) -> Iterator[tuple[Key, Run]]:
     """
     first = missing[0]
     seeds = [str(key.seed) for key in missing]
-    for record in shared.lines([*script(first.library), first.method, first.task, str(first.trials), *seeds]):
-        yield first._replace(seed=record.pop("seed"), stamp=record.pop("stamp")), Run(**record)
+    command = [*script(first.library), first.method, first.task, str(first.trials), *seeds]
+    try:
+        for record in shared.lines(command):
+            yield first._replace(seed=record.pop("seed"), stamp=record.pop("stamp")), Run(**record)
+    except RuntimeError as error:
+        print(f"\n{first.library} {first.method}, task {first.task}, failed:\n{error}", file=sys.stderr)
 
 
 def complete(groups: dict[Key, int], jobs: int) -> Runs:
@@ -113,27 +115,14 @@ def complete(groups: dict[Key, int], jobs: int) -> Runs:
 
     A run that fails costs its task the seeds that lack, and is told; the others go on.
     """
-    runs, lock = cached(), Lock()
-    keys = {group: [group._replace(seed=seed) for seed in range(n)] for group, n in groups.items()}
-    missing = [lacking for some in keys.values() if (lacking := [key for key in some if key not in runs])]
-    left = sum(map(len, missing))
+    runs = cached()
+    missing = shared.lacking(groups, runs)
 
-    def run(lacking: list[Key]) -> None:
-        nonlocal left
-        try:
-            for key, result in execute(lacking):
-                with lock:
-                    runs[key] = result
-                    keep(CACHE, key._asdict() | asdict(result))
-                    left -= 1
-                    print(f"\r{left} runs to go ", end="", file=sys.stderr)
-        except RuntimeError as error:
-            key = lacking[0]
-            print(f"\n{key.library} {key.method}, task {key.task}, failed:\n{error}", file=sys.stderr)
+    def take(key: Key, run: Run) -> None:
+        runs[key] = run
+        keep(CACHE, key._asdict() | asdict(run))
 
-    with ThreadPoolExecutor(jobs) as pool:
-        list(pool.map(run, missing))
-    print(file=sys.stderr)
+    shared.execute_all(missing, execute, take, jobs)
     return {key: found for key, found in runs.items() if key._replace(seed=-1) in groups}
 
 

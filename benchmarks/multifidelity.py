@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from math import inf
 from pathlib import Path
 from statistics import mean, median, median_high, median_low
-from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -136,25 +133,16 @@ def complete(groups: dict[Key, int], jobs: int) -> Runs:
 
     Without those of a method that lacks a task: tasks differ more than methods do.
     """
-    runs, lock = cached(), Lock()
-    keys = {group: [group._replace(seed=seed) for seed in range(n)] for group, n in groups.items()}
-    missing = [lacking for some in keys.values() if (lacking := [key for key in some if key not in runs])]
-    left = sum(map(len, missing))
+    runs = cached()
+    missing = shared.lacking(groups, runs)
 
-    def run(lacking: list[Key]) -> None:
-        nonlocal left
-        for key, result in execute(lacking):
-            with lock:
-                runs[key] = result
-                keep(CACHE, key._asdict() | asdict(result))
-                left -= 1
-                print(f"\r{left} runs to go ", end="", file=sys.stderr)
+    def take(key: Key, run: Run) -> None:
+        runs[key] = run
+        keep(CACHE, key._asdict() | asdict(run))
 
-    for seed in {key.seed for lacking in missing for key in lacking}:
+    for seed in {key.seed for some in missing for key in some}:
         share_configs(next(iter(groups)).task, seed)
-    with ThreadPoolExecutor(jobs) as pool:
-        list(pool.map(run, missing))
-    print(file=sys.stderr)
+    shared.execute_all(missing, execute, take, jobs)
     found = {
         group: [key for key in sorted(runs, key=lambda key: key.seed) if key._replace(seed=-1) == group]
         for group in groups

@@ -6,9 +6,12 @@ import json
 import os
 import platform
 import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
@@ -45,6 +48,34 @@ def lines(command: Sequence[str | Path]) -> Iterator[dict[str, Any]]:
         if process.wait():
             errors.seek(0)
             raise RuntimeError(errors.read())
+
+
+def lacking(groups: Mapping[Any, int], found: Container[Any]) -> list[list[Any]]:
+    """Return of each group, a key without a seed, the keys of its first seeds that are not found, if any."""
+    keys = ([group._replace(seed=seed) for seed in range(n)] for group, n in groups.items())
+    return [missing for some in keys if (missing := [key for key in some if key not in found])]
+
+
+def execute_all(
+    missing: Sequence[Sequence[Any]],
+    execute: Callable[[Any], Iterator[tuple[Any, Any]]],
+    take: Callable[[Any, Any], None],
+    jobs: int,
+) -> None:
+    """Execute groups of keys, `jobs` at once; `take(key, run)` gets each run as it is done, one at a time."""
+    left, lock = sum(map(len, missing)), Lock()
+
+    def run(keys: Sequence[Any]) -> None:
+        nonlocal left
+        for key, result in execute(keys):
+            with lock:
+                take(key, result)
+                left -= 1
+                print(f"\r{left} runs to go ", end="", file=sys.stderr)
+
+    with ThreadPoolExecutor(jobs) as pool:
+        list(pool.map(run, missing))
+    print(file=sys.stderr)
 
 
 def kept(path: Path) -> Iterator[dict[str, Any]]:
