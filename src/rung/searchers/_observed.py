@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,18 +52,13 @@ class Observed:
     def _from(cls, history: History, told: list[tuple[float, int] | None]) -> Observed:
         points = history.points[: len(told)]
         rows = np.array([entry is not None for entry in told], dtype=bool)
-        losses, resources = _columns(entry for entry in told if entry is not None)
+        entries = [entry for entry in told if entry is not None]
+        losses = np.array([loss for loss, _ in entries], dtype=np.float64)
+        resources = np.array([resource for _, resource in entries], dtype=np.int64)
         return cls(points[rows], losses, resources, points[~rows])
 
 
 _LAST = {Outcome.COMPLETED, Outcome.FAILED}
-
-
-def _columns(told: Iterator[tuple[float, int]]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    pairs = list(told)
-    return np.array([loss for loss, _ in pairs], dtype=np.float64), np.array(
-        [r for _, r in pairs], dtype=np.int64
-    )
 
 
 def standing(history: History, trial: Trial) -> tuple[float, int] | None:

@@ -11,6 +11,7 @@ from rung.study.history import History
 
 _DRAWS = 100  # before going through the whole space
 _MOST = 100_000  # unseen configurations to choose from
+_NEIGHBOURS = 8  # to find one that no trial has
 
 
 def unseen(history: History, rng: Generator) -> Config | None:
@@ -28,3 +29,11 @@ def unseen(history: History, rng: Generator) -> Config | None:
             return config
     left = list(islice((config for config in space.configs() if not history.seen(config)), _MOST))
     return left[rng.integers(len(left))] if left else None
+
+
+def unseen_near(config: Config, history: History, rng: Generator) -> Config | None:
+    """Return an untried neighbour of `config`, or what `unseen` returns if eight of them are all taken."""
+    for neighbour in history.space.neighbours(config, rng, _NEIGHBOURS):
+        if not history.seen(neighbour):
+            return neighbour
+    return unseen(history, rng)

@@ -60,7 +60,7 @@ class Auto:
         return "Auto()"
 
     def _chosen(self, history: History) -> tuple[Searcher, str]:
-        free = sum(history.space[name].size != 1 for name in history.space.names)
+        free = len(history.space.varying)
         model: Searcher = self._tpe if free > _DIMENSIONS else self._gp
         n = len(history.trials)
         part = _affordable(history)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rung.errors import Error, SpaceError
 from rung.searchers._unseen import unseen
 from rung.space import Categorical, Config, Space
-from rung.study.events import Outcome
+from rung.study.events import WAITING, Outcome
 from rung.study.history import History
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class CMAES:
         for name in space:
             if space[name].condition is not None:
                 raise SpaceError(f'{name}: {space[name]!r}; cmaes has no conditions, use searcher="tpe"')
-            if isinstance(space[name], Categorical) and space[name].size != 1:
+            if isinstance(space[name], Categorical) and name in space.varying:
                 raise SpaceError(
                     f'{name}: {space[name]!r}; cmaes needs an order, use Ordinal([...]) or searcher="tpe"'
                 )
@@ -85,7 +85,7 @@ class _Replay:
 
     def __init__(self, history: History, sigma: float, population: int | None) -> None:
         self.history = history
-        self._columns = [j for j, name in enumerate(history.space) if history.space[name].size != 1]
+        self._columns = [j for j, name in enumerate(history.space) if name in history.space.varying]
         self._sigma, self._restarts = sigma, 0
         self._cma = self._begun(population)
         self._reports = self._ends = 0
@@ -118,7 +118,7 @@ class _Replay:
         # this attempt, and the metrics of a trial once it is complete.
         trial = self.history.trials[number]
         outcome = trial.attempts[attempt - 1].outcome
-        if self._cma is None or number in self._counted or outcome in {Outcome.LOST, Outcome.INTERRUPTED}:
+        if self._cma is None or number in self._counted or outcome in WAITING:
             return
         resource, loss = self._stands.get((number, attempt), (0, math.inf))
         if outcome == Outcome.COMPLETED:

@@ -10,13 +10,11 @@ from numpy.random import Generator
 
 from rung.errors import Error
 from rung.searchers._observed import standing
-from rung.searchers._unseen import unseen
+from rung.searchers._unseen import unseen, unseen_near
 from rung.space import Config, Space
-from rung.study.events import Outcome
+from rung.study.events import WAITING
 from rung.study.history import History
 from rung.study.trial import Trial
-
-_NEIGHBOURS = 8  # to find one that no trial has
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +48,7 @@ class Evolution:
             return unseen(history, rng)
         drawn = [alive[i] for i in rng.integers(len(alive), size=self.sample)]
         parent = min(drawn, key=lambda trial: _rank(history, trial))
-        for config in history.space.neighbours(parent.config, rng, _NEIGHBOURS):
-            if not history.seen(config):
-                return config
-        return unseen(history, rng)
+        return unseen_near(parent.config, history, rng)
 
     def check(self, space: Space) -> None:
         """Do nothing: any space has neighbours."""
@@ -67,7 +62,7 @@ def _ended_last(history: History, n: int) -> list[Trial]:
     found: dict[int, Trial] = {}
     for number, attempt in reversed(history.ends):
         trial = history.trials[number]
-        if trial.attempts[attempt - 1].outcome not in {Outcome.LOST, Outcome.INTERRUPTED}:
+        if trial.attempts[attempt - 1].outcome not in WAITING:
             found.setdefault(number, trial)
         if len(found) == n:
             break

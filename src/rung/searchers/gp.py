@@ -150,12 +150,9 @@ class _Rows:
     @classmethod
     def of(cls, history: History, known: Observed) -> _Rows:
         space = history.space
-        free = [space[name].size != 1 for name in space.names]
-        choices = [
-            domain.size or 0 if isinstance(domain := space[name], Categorical) else 0
-            for name, varies in zip(space.names, free, strict=True)
-            if varies
-        ]
+        free = [name in space.varying for name in space.names]
+        domains = [space[name] for name in space.varying]
+        choices = [domain.size if isinstance(domain, Categorical) else 0 for domain in domains]
         differ = len(np.unique(known.resources)) > 1
         most = max(int(known.resources.max()), history.max_resource or 1) if differ else 0
         return cls(np.array(free), Inputs((*choices, 0) if differ else tuple(choices)), most)
@@ -200,13 +197,11 @@ class _Model:
 
     def improvement(self, points: Array) -> Array:
         """Return log expected improvement at encoded points (n, d)."""
-        x = self.rows.at(points)
-        return log_expected_improvement(*self.posterior.at(x), self.best)
+        return log_expected_improvement(*self.posterior.at(self.rows.at(points)), self.best)
 
     def optimism(self, points: Array) -> Array:
         """Return how good points (n, d) may be at best: the confidence bound of Srinivas et al. (2010)."""
-        x = self.rows.at(points)
-        mean, sd = self.posterior.at(x)
+        mean, sd = self.posterior.at(self.rows.at(points))
         return _OPTIMISM * sd - mean
 
 

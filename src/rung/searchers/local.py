@@ -8,11 +8,9 @@ from typing import Any, ClassVar
 from numpy.random import Generator
 
 from rung.errors import Error
-from rung.searchers._unseen import unseen
+from rung.searchers._unseen import unseen, unseen_near
 from rung.space import Config, Space
 from rung.study.history import History
-
-_NEIGHBOURS = 8  # to find one that no trial has
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +33,7 @@ class Local:
         """Return an untried neighbour of the best configuration or a random one; None if none is left."""
         best = history.best
         if best is not None and rng.random() < self.p_local:
-            for config in history.space.neighbours(best.config, rng, _NEIGHBOURS):
-                if not history.seen(config):
-                    return config
+            return unseen_near(best.config, history, rng)
         return unseen(history, rng)
 
     def check(self, space: Space) -> None:

@@ -115,7 +115,7 @@ class Distribution(Domain):
 
     def snap(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the places of the values at `u`, shape (n,), in [0, 1]."""
-        return self.encode(self.decode_all(u)) if self.discrete else u
+        return Domain.snap(self, u) if self.discrete else u
 
     def canonical(self, value: object) -> Value:
         """Return `value` as a float, or an int if discrete; ConfigError if it has no probability."""

@@ -121,7 +121,7 @@ class Space:
         that is drawn at random. Fewer than `n` (even none) come back if there are no more, or nearly all
         are forbidden.
         """
-        names = [name for name in config if self[name].size != 1]
+        names = [name for name in config if name in self.varying]
         here, found = self.key(config), dict[str, Config]()
         for _ in range(_TRIES * n if names else 0):
             other = self._moved(config, names[rng.integers(len(names))], rng)
@@ -130,6 +130,11 @@ class Space:
             if len(found) == n:
                 break
         return list(found.values())
+
+    @cached_property
+    def varying(self) -> tuple[str, ...]:
+        """The names of the hyperparameters that have more than one value, in order."""
+        return tuple(name for name in self.names if self[name].size != 1)
 
     @cached_property
     def size(self) -> int | None:

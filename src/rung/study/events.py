@@ -51,6 +51,8 @@ def after_verdict(verdict: str) -> Outcome:
 
 FINAL = frozenset({Outcome.COMPLETED, Outcome.STOPPED, Outcome.FAILED})
 """Outcomes after which a trial never runs again."""
+WAITING = frozenset({Outcome.LOST, Outcome.INTERRUPTED})
+"""Outcomes after which a trial runs again by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rung.study.events import FINAL, Outcome
+from rung.study.events import FINAL, WAITING
 
 
 @dataclass(slots=True)
@@ -72,7 +72,7 @@ class Trial:
     @property
     def is_waiting(self) -> bool:
         """Whether the trial is to be run again."""
-        return self.status in {Outcome.LOST, Outcome.INTERRUPTED}
+        return self.status in WAITING
 
     @property
     def reason(self) -> str:

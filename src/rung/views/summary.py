@@ -133,7 +133,7 @@ def _best(state: StudyState, trial: Trial) -> Best | None:
 
 def varied(space: Space, config: Mapping[str, Any]) -> Mapping[str, Any]:
     """The configuration without constants."""
-    return {name: value for name, value in config.items() if space[name].size != 1}
+    return {name: value for name, value in config.items() if name in space.varying}
 
 
 def _running(trial: Trial, attempt: Attempt, metric: str, now: float, unit: str) -> Running:

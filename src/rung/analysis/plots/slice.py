@@ -35,7 +35,7 @@ def figure(state: StudyState) -> Figure:
     NoTrialError if no trial has completed, or if nothing in the space can vary.
     """
     trials = completed(state)
-    names = [name for name in state.space if state.space[name].size != 1]
+    names = list(state.space.varying)
     if not names:
         raise NoTrialError("no slices: every hyperparameter of this space is a constant")
     picture, panels = _panels(len(names))

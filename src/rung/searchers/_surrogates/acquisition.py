@@ -52,7 +52,7 @@ def maximise(acquisition: Callable[[Array], Array], space: Space, start: Points,
     a hyperparameter is best at its bound.
     """
     jumps = np.array([isinstance(space[name], Categorical) for name in space.names])
-    places = np.array([j for j, name in enumerate(space.names) if space[name].size != 1], dtype=int)
+    places = np.array([j for j, name in enumerate(space.names) if name in space.varying], dtype=int)
 
     def changed(points: Points, n: int, size: float) -> Points:
         many = np.repeat(np.nan_to_num(points, nan=0.5), n, axis=0)
