@@ -12,7 +12,7 @@ demo: .venv/ready data
 	$(BIN)/python examples/softmax_fashion_mnist.py --quick
 
 test: .venv/ready lint
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest -n auto --cov --cov-report=term
 
 test-all: .venv/ready lint
 	$(BIN)/python -m pytest -m '' --cov --cov-report=term

@@ -7,17 +7,21 @@ delays and the seconds that its decisions take, which nobody else pays here.
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from datetime import datetime
 
+import numpy as np
 import syne_tune
 from multifidelity_tasks import ETA, Config, Curves, Reported, drive, main, random_configs
 from syne_tune import config_space
 from syne_tune.backend.trial_status import Trial
-from syne_tune.optimizer.baselines import ASHA
+from syne_tune.optimizer.baselines import ASHA, ASHABORE, ASHACQR, BOHB
 from syne_tune.optimizer.scheduler import SchedulerDecision
 
-METHODS = ("random, asha",)
+logging.getLogger().setLevel(logging.ERROR)
+RANDOM = "random, asha"
+METHODS = {RANDOM: ASHA, "CQR, asha": ASHACQR, "BORE, asha": ASHABORE, "BOHB, asha": BOHB}
 MADE = {
     ("int", True): config_space.lograndint,
     ("int", False): config_space.randint,
@@ -27,19 +31,22 @@ MADE = {
 
 
 class Tuner:
-    """Syne Tune's ASHA (it stops, it does not promote) behind ask and report."""
+    """Syne Tune's ASHA (it stops, it does not promote) with one of its searchers behind ask and report."""
 
-    def __init__(self, curves: Curves, seed: int) -> None:
+    def __init__(self, method: str, curves: Curves, seed: int) -> None:
+        np.random.seed(seed)  # noqa: NPY002, TID251 - BORE draws its first configurations from there
         domains = {d["name"]: MADE[d["type"], d["log"]](d["low"], d["high"]) for d in curves.space}
-        self.scheduler = ASHA(
+        self.scheduler = METHODS[method](
             domains, metric="loss", time_attr="epoch", max_t=curves.epochs, grace_period=1,
             reduction_factor=ETA, random_seed=seed,
         )  # fmt: skip
-        self.configs = random_configs(seed)  # as points_to_evaluate they would take minutes
+        # rung's random configurations; as points_to_evaluate they would take minutes
+        self.configs = random_configs(seed) if method == RANDOM else None
         self.trials = 0
 
     def ask(self) -> tuple[Trial, Config]:
-        trial = Trial(self.trials, self.configs[self.trials], datetime(2000, 1, 1))  # noqa: DTZ001 - as it makes them
+        config = self.configs[self.trials] if self.configs else self.scheduler.suggest().config
+        trial = Trial(self.trials, config, datetime(2000, 1, 1))  # noqa: DTZ001 - as it makes them
         self.trials += 1
         self.scheduler.on_trial_add(trial)
         return trial, trial.config
@@ -52,8 +59,8 @@ class Tuner:
         return False
 
 
-def run(_method: str, curves: Curves, workers: int, seed: int) -> tuple[list[Reported], int]:
-    tuner = Tuner(curves, seed)
+def run(method: str, curves: Curves, workers: int, seed: int) -> tuple[list[Reported], int]:
+    tuner = Tuner(method, curves, seed)
     return drive(tuner, curves, workers), tuner.trials
 
 

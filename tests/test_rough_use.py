@@ -350,7 +350,7 @@ def test_looking_on_never_gets_in_the_way(tmp_path):
     )
     viewer.start()
     try:
-        for n in range(5, 60):
+        for n in range(5, 25):
             tune(lambda c: c["x"], storage=storage, name="s", n_trials=n)
     finally:
         done.set()

@@ -151,8 +151,14 @@ def wait_until(path: Path, trials: int) -> None:
     raise AssertionError("the study did not get on")
 
 
-@pytest.mark.parametrize("n_workers", ["1", "2"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("n_workers", "number"),
+    [
+        pytest.param("1", signal.SIGINT, marks=pytest.mark.slow),
+        ("2", signal.SIGINT),
+        pytest.param("2", signal.SIGTERM, marks=pytest.mark.slow),
+    ],
+)
 def test_ctrl_c_stops_cleanly_and_resume_finishes(
     tmp_path: Path, n_workers: str, number: signal.Signals
 ) -> None:

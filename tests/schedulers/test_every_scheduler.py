@@ -176,6 +176,7 @@ def test_errors_name_the_argument_and_the_mend(scheduler, message):
         scheduler.check(9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(set(SCHEDULERS) - {"fifo"}))
 @pytest.mark.parametrize("n_workers", [1, 8])
 def test_good_configurations_are_found_faster_than_by_training_all_to_the_end(name, n_workers):

@@ -24,14 +24,14 @@ def draws(rv, n):
     return [config["x"] for config in space.decode(np.random.default_rng(0).random((n, 1)))]
 
 
-@pytest.mark.parametrize("rv", CONTINUOUS, ids=repr)
+@pytest.mark.parametrize("rv", CONTINUOUS, ids=lambda rv: rv.dist.name)
 def test_a_continuous_prior_keeps_its_law(rv):
     values = draws(rv, 5000)
     assert type(values[0]) is float
     assert stats.kstest(values, rv.cdf).pvalue > 0.01
 
 
-@pytest.mark.parametrize("rv", DISCRETE, ids=repr)
+@pytest.mark.parametrize("rv", DISCRETE, ids=lambda rv: rv.dist.name)
 def test_a_discrete_prior_keeps_its_law(rv):
     values = draws(rv, 5000)
     assert type(values[0]) is int
@@ -39,7 +39,7 @@ def test_a_discrete_prior_keeps_its_law(rv):
         assert abs(values.count(k) / 5000 - rv.pmf(k)) < 0.025
 
 
-@pytest.mark.parametrize("rv", CONTINUOUS + DISCRETE, ids=repr)
+@pytest.mark.parametrize("rv", CONTINUOUS + DISCRETE, ids=lambda rv: rv.dist.name)
 def test_the_ends_of_the_unit_interval_are_in_the_support(rv):
     domain = Distribution(rv)
     low, high = domain.support

@@ -36,8 +36,12 @@ class Checkpoints:
     @property
     def exists(self) -> bool:
         """Whether something was saved."""
-        with contextlib.suppress(OSError):
-            return any(self._link.iterdir())
+        while current := self._current():
+            with contextlib.suppress(OSError):
+                if any((self._home / current).iterdir()):
+                    return True
+            if current == self._current():  # else it was replaced, and deleted, while we looked
+                break
         return False
 
     @property
