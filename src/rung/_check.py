@@ -14,7 +14,6 @@ from typing import Any, Literal
 
 from rung._bench import Bench, Run
 from rung._opening import identifier
-from rung.analysis.usage import size_text
 from rung.errors import ObjectiveError, WorkerError
 from rung.execution.base import AttemptId, Job
 from rung.execution.objective import Objective
@@ -22,6 +21,7 @@ from rung.space import Space
 from rung.study.budget import seconds, whole
 from rung.study.events import Outcome
 from rung.study.metrics import Goals
+from rung.study.sizes import size_text
 from rung.study.streams import derived_seed, stream
 from rung.views.text import duration, shown
 

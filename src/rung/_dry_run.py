@@ -18,7 +18,7 @@ from rung import searchers
 from rung._simulate import simulate
 from rung._study import Study
 from rung._tune import _check_budget
-from rung.analysis.usage import busy_share, folder_bytes, size_text, trials_per_level
+from rung.analysis.usage import busy_share, folder_bytes, trials_per_level
 from rung.engine.engine import KeepCheckpoints
 from rung.errors import BudgetError, NoTrialError
 from rung.execution.objective import Objective
@@ -29,6 +29,7 @@ from rung.space import Config, Space
 from rung.study.budget import Budget, whole
 from rung.study.events import FINAL, AttemptEnded, Event, Outcome, Reported, TrialDropped
 from rung.study.metrics import Goals
+from rung.study.sizes import size_text
 from rung.study.streams import stream
 from rung.study.trial import Trial
 from rung.views.summary import ending

@@ -19,6 +19,7 @@ from rung._study import Study
 from rung.engine.coordinator import Coordinator
 from rung.engine.engine import KeepCheckpoints, Plan
 from rung.errors import BudgetError, Interrupted, ObjectiveError
+from rung.execution import _gpus
 from rung.execution.base import Executor
 from rung.execution.inline import Inline
 from rung.execution.objective import Objective, fingerprint
@@ -26,8 +27,9 @@ from rung.schedulers.base import Scheduler
 from rung.searchers.base import Searcher
 from rung.space import Space
 from rung.storage import Durability, Storage
-from rung.study.budget import Budget, whole
+from rung.study.budget import Budget, seconds, whole
 from rung.study.metrics import Goals
+from rung.study.sizes import size_of
 from rung.study.state import StudyState
 
 logger = logging.getLogger("rung")
@@ -56,6 +58,9 @@ def tune(
     report_only: Sequence[str] = (),
     seed: int | None = None,
     keep_checkpoints: KeepCheckpoints = "best",
+    trial_timeout: str | float | timedelta | None = None,
+    trial_memory: str | int | None = None,
+    gpus_per_trial: float | None = None,
     retries: int = 1,
     max_failures: int = 10,
     name: str | None = None,
@@ -90,6 +95,10 @@ def tune(
         seed: Of all random choices; without one it is drawn and stored.
         keep_checkpoints: Whose checkpoints stay on disk when their trials are over: the "best" one's,
             "all" or "none".
+        trial_timeout: How long a trial may run, such as "2h"; it is then ended by force, and has failed.
+        trial_memory: What a trial's process and those it starts may hold together, such as "8GB".
+        gpus_per_trial: GPUs that each worker sees (CUDA_VISIBLE_DEVICES): 1, 2, or a share such as 0.5.
+            Each of these three runs the objective in a process of its own even with one worker.
         retries: How often a trial whose worker died is run again.
         max_failures: Failed trials in a row that stop the study.
         name: Of the study; without one it is generated, shown and logged.
@@ -109,6 +118,10 @@ def tune(
     bound = Objective.bind(objective, space.names, tuple(m.name for m in goals.metrics))
     n_workers, retries = whole("n_workers", n_workers, 1), whole("retries", retries, 0)
     max_failures = whole("max_failures", max_failures, 1)
+    trial_timeout = None if trial_timeout is None else seconds(trial_timeout, "trial_timeout")
+    trial_memory = None if trial_memory is None else size_of("trial_memory", trial_memory)
+    if gpus_per_trial is not None:
+        _gpus.assign(gpus_per_trial, n_workers)
     if keep_checkpoints not in {"best", "all", "none"}:
         raise BudgetError(f'keep_checkpoints={keep_checkpoints!r}; use "best", "all" or "none"')
     _check_budget(Budget.of(n_trials, timeout), space, searcher)
@@ -119,7 +132,10 @@ def tune(
         durability=durability,
     )  # fmt: skip
     _warn_of_changes(study, bound)
-    plan = replace(study._plan, retries=retries, max_failures=max_failures, keep_checkpoints=keep_checkpoints)
+    plan = replace(
+        study._plan, retries=retries, max_failures=max_failures, keep_checkpoints=keep_checkpoints,
+        trial_timeout=trial_timeout, trial_memory=trial_memory, gpus_per_trial=gpus_per_trial,
+    )  # fmt: skip
     if _nothing_left(study.state, plan):
         _say_complete(study, logging.INFO if progress is False else logging.WARNING)
     else:
@@ -150,7 +166,8 @@ def _run(study: Study, plan: Plan, objective: Objective, n_workers: int, progres
     folder = study._storage.folder(study.name)
     extra = {"n_workers": n_workers, "objective_code": fingerprint(objective.function), **made_by.get({})}
     with _home(folder) as home:
-        session = study._begin(lambda: _executor(objective, n_workers, home, folder is not None), plan, extra)
+        logs = folder is not None
+        session = study._begin(lambda: _executor(objective, n_workers, plan, home, logs), plan, extra)
         coordinator = session.coordinator
         if isinstance(session.executor, Inline):
             session.executor.deliver = coordinator.step
@@ -184,19 +201,24 @@ def _home(folder: Path | None) -> Iterator[Path]:
         yield Path(temporary)
 
 
-def _executor(objective: Objective, n_workers: int, home: Path, logs: bool) -> Executor:
-    trials = home / "trials"
-    if n_workers == 1:
-        return Inline(objective, trials)
+def _executor(objective: Objective, n_workers: int, plan: Plan, home: Path, logs: bool) -> Executor:
+    limits = ("trial_timeout", "trial_memory", "gpus_per_trial")
+    needs = [name for name in limits if getattr(plan, name) is not None]
+    if n_workers == 1 and not needs:
+        return Inline(objective, home / "trials")
     from rung.execution.processes import Processes
 
     try:
-        return Processes(objective, n_workers, home / "workers" if logs else None, trials)
+        return Processes(
+            objective, n_workers, home / "logs" if logs else None, home / "trials", plan.gpus_per_trial
+        )
     except ObjectiveError as error:
+        if needs:
+            raise ObjectiveError(f"{needs[0]} needs a worker process, but {error}") from error
         logger.warning(
             "%s; running it in this process, one trial at a time, not by %d workers", error, n_workers
         )
-        return Inline(objective, trials)
+        return Inline(objective, home / "trials")
 
 
 @contextmanager

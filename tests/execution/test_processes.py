@@ -106,7 +106,7 @@ def test_what_is_printed_goes_to_the_workers_file_and_forges_nothing(tmp_path):
     (end,) = [m for m in collect(executor, ends=1) if isinstance(m, End)]
     executor.close()
     assert end.metrics["y"] == 1.0
-    text = (tmp_path / "workers" / "worker-0.log").read_text()
+    text = (tmp_path / "workers" / "t0-a1.log").read_text()
     assert "raw bytes" in text
     assert '"y": -1' in text
 
@@ -119,7 +119,7 @@ def test_a_dead_worker_takes_only_its_attempt_along(caplog):
     assert attempts[1][0].reason == "worker died: killed by SIGKILL (out of memory?)"
     assert attempts[2][0].reason == "worker died: exit code 0"
     assert attempts[4][0].reason == "worker died: killed by SIGSEGV"
-    assert re.search(r"trial 4: worker \d died: killed by SIGSEGV", caplog.text)
+    assert re.search(r"trial 4, worker \d+: worker died: killed by SIGSEGV", caplog.text)
 
 
 def test_a_worker_killed_from_outside_is_noticed_at_once():

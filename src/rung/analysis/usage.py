@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 from collections import Counter
 from pathlib import Path
 
 from rung.study.state import StudyState
-
-_UNITS = ("kB", "MB", "GB", "TB")
 
 
 def busy_share(state: StudyState, n_workers: int) -> float:
@@ -39,11 +36,3 @@ def folder_bytes(folder: Path) -> int:
             with contextlib.suppress(OSError):
                 total += (Path(path) / name).lstat().st_size
     return total
-
-
-def size_text(size: int) -> str:
-    """Such as `512 B`, `4.2 MB` (of 10**6 bytes)."""
-    if size < 1000:
-        return f"{size} B"
-    power = min(len(_UNITS), int(math.log10(size * 1.0005) // 3))  # 999.6 kB is 1 MB
-    return f"{size / 1000**power:.3g} {_UNITS[power - 1]}"

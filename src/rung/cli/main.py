@@ -9,6 +9,7 @@ import click
 from rung import __version__
 from rung.cli.running import resume, run
 from rung.cli.showing import best, delete, report, status, studies, trials
+from rung.cli.trial import logs, trial
 from rung.cli.trying import check, simulate
 from rung.errors import (
     Error,
@@ -66,7 +67,7 @@ def commands() -> None:
     """Find good hyperparameters, lose nothing, and look at what was found."""
 
 
-for command in (run, resume, check, simulate, status, best, trials, studies, report, delete):
+for command in (run, resume, check, simulate, status, best, trials, trial, logs, studies, report, delete):
     commands.add_command(command)
 
 

@@ -93,6 +93,11 @@ plan_options = (
     max_resource_option,
     resource_option,
     keep_checkpoints_option,
+    click.option(
+        "--trial-timeout", metavar="TIME", callback=time_or_number, help="How long a trial may run: 90, 2h."
+    ),
+    click.option("--trial-memory", metavar="SIZE", help="What a trial's processes may hold: 8GB."),
+    click.option("--gpus-per-trial", type=float, metavar="N", help="GPUs of each worker: 1, 2, 0.5."),
     click.option("--retries", type=int, help="How often a trial whose worker died runs again."),
     click.option("--max-failures", type=int, help="Failed trials in a row that stop the study."),
     seed_option,

@@ -11,7 +11,7 @@ import click
 
 from rung._study import Study
 from rung.analysis.frame import rows as flat_rows
-from rung.analysis.usage import folder_bytes, size_text
+from rung.analysis.usage import folder_bytes
 from rung.cli.output import (
     json_option,
     storage_option,
@@ -23,6 +23,7 @@ from rung.cli.output import (
 )
 from rung.storage import Owner, StudyInfo, open_storage
 from rung.study.budget import Budget
+from rung.study.sizes import size_text
 from rung.study.trial import Trial
 from rung.views.summary import Summary, ending, rows, summarise
 from rung.views.text import visible

@@ -98,6 +98,12 @@ class Plan:
     """Failed trials in a row that stop the study."""
     keep_checkpoints: KeepCheckpoints = "best"
     """Whose checkpoints stay when their trials are over."""
+    trial_timeout: float | None = None
+    """Seconds that a trial may run, over all its attempts that led somewhere."""
+    trial_memory: int | None = None
+    """Bytes that a trial's processes may hold together."""
+    gpus_per_trial: float | None = None
+    """A whole number, or a share such as 0.5; None leaves it to the objective which ones it takes."""
     grace: float = 5.0
     """Seconds that running trials get to reach their next report when the study stops."""
 
@@ -367,10 +373,18 @@ class Engine:
         attempt = AttemptId(number, len(trial.attempts) + 1)
         self._emit(AttemptStarted(id=str(attempt), t=self._now, trial=number, attempt=attempt.attempt,
                                   target=target))  # fmt: skip
-        seed = derived_seed(self.state.seed, "trial", number)
-        job = Job(attempt, trial.config, seed, self.plan.max_resource, self._begun(trial), target,
-                  trial.parent, self.plan.resource)  # fmt: skip
+        seed, plan = derived_seed(self.state.seed, "trial", number), self.plan
+        job = Job(attempt, trial.config, seed, plan.max_resource, self._begun(trial), target, trial.parent,
+                  plan.resource, self._seconds_left(trial), plan.trial_memory)  # fmt: skip
         self._step.commands.append(Submit(job))
+
+    def _seconds_left(self, trial: Trial) -> float | None:
+        if self.plan.trial_timeout is None:
+            return None
+        # What a lost or interrupted attempt did is done again, so its time does not count.
+        paused = (a for a in trial.attempts if a.outcome == Outcome.PAUSED and a.ended is not None)
+        used = sum((a.ended or a.started) - a.started for a in paused)
+        return max(0.0, self.plan.trial_timeout - used)
 
     def _begun(self, trial: Trial) -> int:
         if trial.reports or trial.parent is None:

@@ -23,9 +23,15 @@ from rung.execution.running import run_attempt
 from rung.study.events import Verdict
 
 
-def main(fd: int) -> None:
-    """Serve the coordinator at the other end of `fd` until it closes."""
-    os.set_inheritable(fd, False)  # processes that the objective starts must not hold our line
+def main(fd: int, *log: int) -> None:
+    """Serve the coordinator at the other end of `fd` until it closes.
+
+    `log` are the pipes by which the guard is told the name of an attempt, and answers.
+    """
+    for line in (fd, *log):
+        os.set_inheritable(line, False)  # processes that the objective starts must not hold our lines
+    if log:  # a line is there when it is printed, and not lost when this process is killed
+        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     channel = Channel(socket.socket(fileno=fd))
     _say(channel, "hello", pid=os.getpid())
     loaded = _load(channel)
@@ -33,10 +39,19 @@ def main(fd: int) -> None:
         return
     _say(channel, "ready")
     while (frame := channel.receive()) is not None:
-        _run(channel, *loaded, pickle.loads(frame))
+        job = pickle.loads(frame)
+        if log:
+            _name_log(log[0], log[1], f"t{job.id.trial}-a{job.id.attempt}")
+        _run(channel, *loaded, job)
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):  # closed or replaced by the objective, or a full disk
                 stream.flush()
+
+
+def _name_log(names: int, answers: int, name: str) -> None:
+    with contextlib.suppress(OSError):  # an objective closed them: its output goes on where it went
+        os.write(names, name.encode())
+        os.read(answers, 1)
 
 
 def _load(channel: Channel) -> tuple[Objective, Path | None] | None:

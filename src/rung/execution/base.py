@@ -35,6 +35,10 @@ class Job:
     """The trial whose checkpoint this one begins from."""
     resource: str = "epoch"
     """What the resource is called: the keyword of `report`."""
+    timeout: float | None = None
+    """Seconds that the attempt may run; then it has failed. None is no limit."""
+    memory: int | None = None
+    """Bytes that its process and all below it may hold; beyond them it has failed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,19 +19,20 @@ from pathlib import Path
 from typing import Any
 
 from rung.errors import WorkerError
-from rung.execution import _guard, _pickling
+from rung.execution import _gpus, _guard, _memory, _pickling
 from rung.execution._channel import Channel
 from rung.execution._checkpoints import Checkpoints
 from rung.execution._leftovers import boot_id, start_time
 from rung.execution.base import AttemptId, End, Job, Message, Report, WorkerUp
 from rung.execution.objective import Objective
 from rung.study.events import Outcome, Verdict
+from rung.study.sizes import size_text
 
 logger = logging.getLogger("rung")
 
 _BOOT = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[2]); "
-    "from rung.execution._worker import main; main(int(sys.argv[1]))"
+    "from rung.execution._worker import main; main(*map(int, [sys.argv[1], *sys.argv[3:]]))"
 )
 _THREADS = (
     "OMP_NUM_THREADS",
@@ -42,29 +43,33 @@ _THREADS = (
 )
 _STARTS = 3
 """Workers in a row that may die before they are ready."""
+_LOOK = 0.2
+"""Seconds between two looks at the memory of trials that have a limit."""
+_Fate = tuple[Outcome, str]
+"""How an attempt is to end that is ended by force, and why."""
 
 
 class _Worker:
     """The coordinator's side of one worker process and its guard."""
 
-    def __init__(self, number: int, environment: dict[str, str], output: Path | None) -> None:
-        self.number = number
+    def __init__(self, number: int, place: int, environment: dict[str, str], logs: Path | None) -> None:
+        self.number, self.place = number, place
         self.ready = False
         self.job: Job | None = None
-        self.deadline: float | None = None
+        self.deadlines: list[tuple[float, _Fate]] = []
         """When the attempt is to be ended by force."""
-        self.stopping = False
+        self.fate: _Fate | None = None
+        """Set when it is being ended."""
         control, guard_end = socket.socketpair()
         channel, worker_end = socket.socketpair()
         with contextlib.ExitStack() as ends:
             ends.enter_context(guard_end)
             ends.enter_context(worker_end)
-            log = ends.enter_context(output.open("ab")) if output else None
             self.guard = subprocess.Popen(
                 [sys.executable, "-I", "-S", _guard.__file__,
-                 str(guard_end.fileno()), str(worker_end.fileno()),
+                 str(guard_end.fileno()), str(worker_end.fileno()), str(logs or ""), f"worker-{number}",
                  sys.executable, "-P", "-c", _BOOT, str(worker_end.fileno()), _search_path()],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True,
+                stdin=subprocess.DEVNULL, env=environment, start_new_session=True,
                 pass_fds=(guard_end.fileno(), worker_end.fileno()),
             )  # fmt: skip
         self.control, self.channel = control, Channel(channel)
@@ -74,9 +79,14 @@ class _Worker:
         with contextlib.suppress(OSError):
             self.channel.send(frame)
 
-    def kill(self) -> None:
+    @property
+    def stopping(self) -> bool:
+        return self.fate is not None and self.fate[0] is Outcome.INTERRUPTED
+
+    def kill(self, fate: _Fate | None = None, *, at_once: bool = False) -> None:
+        self.fate, self.deadlines = self.fate or fate, []
         with contextlib.suppress(OSError):
-            self.control.send(b"k")
+            self.control.send(b"K" if at_once else b"k")
 
     def close(self) -> None:
         self.channel.close()
@@ -87,30 +97,37 @@ class Processes:
     """Runs `n_workers` attempts at once, each in a process that outlives the attempt.
 
     A worker that dies takes only its attempt with it; another one takes its place. Workers get an equal
-    share of the cores for the threads of BLAS and PyTorch, unless the environment says otherwise.
+    share of the cores for the threads of BLAS and PyTorch, unless the environment says otherwise, and their
+    GPUs if `gpus_per_trial` is given (a whole number, or a share such as 0.5).
     """
 
     def __init__(
-        self, objective: Objective, n_workers: int, logs: Path | None = None, trials: Path | None = None
+        self,
+        objective: Objective,
+        n_workers: int,
+        logs: Path | None = None,
+        trials: Path | None = None,
+        gpus_per_trial: float | None = None,
     ) -> None:
         # `logs` gets what workers print, `trials` the checkpoints.
         self._objective = pickle.dumps((_pickling.dumps(objective), trials))
         self._capacity = n_workers
-        self._folder = logs
+        self._logs = logs
         self._trials = trials
-        self._environment = _environment(n_workers)
+        self._environments = _environments(n_workers, gpus_per_trial)
         self._selector = selectors.DefaultSelector()
         self._jobs: deque[Job] = deque()
         self._messages: list[Message] = []
         self._workers: dict[int, _Worker] = {}
         self._started = 0
         self._failed_starts = 0
+        self._looked = self.now()
         self._wake, self._waker = socket.socketpair()
         self._waker.setblocking(False)
         self._selector.register(self._wake, selectors.EVENT_READ, None)
         try:
-            for _ in range(n_workers):
-                self._add_worker()
+            for place in range(n_workers):
+                self._add_worker(place)
         except BaseException:
             self.close()
             raise
@@ -142,7 +159,9 @@ class Processes:
             self._messages.append(End(attempt, Outcome.INTERRUPTED))
         worker = self._worker_of(attempt)
         if worker is not None:
-            worker.deadline = self.now() + grace
+            worker.deadlines.append(
+                (self.now() + grace, (Outcome.INTERRUPTED, f"no report within {grace:g} s"))
+            )
 
     def discard(self, trial: int) -> None:
         """See `Executor`."""
@@ -153,7 +172,7 @@ class Processes:
         """See `Executor`; raises WorkerError when no worker can be started."""
         deadline = None if timeout is None else self.now() + timeout
         while not self._messages:
-            self._enforce_deadlines()
+            self._enforce_limits()
             ready = self._selector.select(self._patience(deadline))
             # What a worker said comes before the news of its death.
             for key, _ in sorted(
@@ -192,13 +211,11 @@ class Processes:
 
     # ---- workers
 
-    def _add_worker(self) -> None:
-        output = None
-        if self._folder is not None:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            output = self._folder / f"worker-{self._started}.log"
+    def _add_worker(self, place: int) -> None:
+        if self._logs is not None:
+            self._logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            worker = _Worker(self._started, self._environment, output)
+            worker = _Worker(self._started, place, self._environments[place], self._logs)
         except OSError as error:
             raise WorkerError(f"a worker process can't be started: {error}") from error
         self._started += 1
@@ -213,11 +230,15 @@ class Processes:
         if len(self._workers) < min(
             self._capacity, len(self._jobs)
         ):  # one that was stopped is not replaced before
-            self._add_worker()
+            taken = {worker.place for worker in self._workers.values()}
+            self._add_worker(min(set(range(self._capacity)) - taken))
         for worker in self._workers.values():
-            if self._jobs and worker.ready and worker.job is None and not worker.stopping:
-                worker.job = self._jobs.popleft()
-                worker.send(pickle.dumps(worker.job))
+            if self._jobs and worker.ready and worker.job is None and worker.fate is None:
+                job = worker.job = self._jobs.popleft()
+                if job.timeout is not None:
+                    why = f"it ran longer than the {job.timeout:.4g} s that trial_timeout left it"
+                    worker.deadlines.append((self.now() + job.timeout, (Outcome.FAILED, why)))
+                worker.send(pickle.dumps(job))
 
     def _serve(self, key: selectors.SelectorKey) -> None:
         if key.data is None:
@@ -261,7 +282,7 @@ class Processes:
                 self._messages.append(Report(worker.job.id, **said))
             case "end" if worker.job is not None:
                 self._messages.append(End(worker.job.id, **said))
-                worker.job, worker.deadline = None, None
+                worker.job, worker.deadlines = None, []
                 self._assign()
 
     def _bury(self, worker: _Worker) -> None:
@@ -279,21 +300,37 @@ class Processes:
             if self._failed_starts >= _STARTS:
                 raise WorkerError(f"worker processes die before they are ready; the last one: {how}")
         if worker.job is not None:
-            outcome = Outcome.INTERRUPTED if worker.stopping else Outcome.LOST
-            if outcome is Outcome.LOST:
-                logger.warning("trial %d: worker %d died: %s", worker.job.id.trial, worker.number, how)
-            self._messages.append(End(worker.job.id, outcome, reason=f"worker died: {how}"))
+            outcome, why = worker.fate or (Outcome.LOST, f"worker died: {how}")
+            if outcome is not Outcome.INTERRUPTED:
+                logger.warning("trial %d, worker %d: %s", worker.job.id.trial, worker.number, why)
+            self._messages.append(End(worker.job.id, outcome, reason=why))
         if not worker.stopping:
-            self._add_worker()
+            self._add_worker(worker.place)
 
-    def _enforce_deadlines(self) -> None:
+    def _enforce_limits(self) -> None:
+        now = self.now()
         for worker in self._workers.values():
-            if worker.deadline is not None and self.now() >= worker.deadline:
-                worker.deadline, worker.stopping = None, True
-                worker.kill()
+            if worker.deadlines and now >= min(worker.deadlines)[0]:
+                worker.kill(min(worker.deadlines)[1])
+        if self._limited and now >= self._looked + _LOOK:
+            self._look_at_memory(self._limited)
+            self._looked = self.now()
+
+    @property
+    def _limited(self) -> dict[int, _Worker]:
+        """The workers whose trial has a limit of memory, by their guard."""
+        return {w.guard.pid: w for w in self._workers.values() if w.job and w.job.memory and not w.fate}
+
+    def _look_at_memory(self, limited: dict[int, _Worker]) -> None:
+        limits = {g: w.job.memory for g, w in limited.items() if w.job is not None and w.job.memory}
+        for guard, size in _memory.exceeding(limits).items():
+            why = f"it held {size_text(size)} of memory, more than trial_memory={size_text(limits[guard])}"
+            limited[guard].kill((Outcome.FAILED, why), at_once=True)
 
     def _patience(self, deadline: float | None) -> float | None:
-        ends = [w.deadline for w in self._workers.values() if w.deadline is not None]
+        ends = [at for worker in self._workers.values() for at, _ in worker.deadlines]
+        if self._limited:
+            ends.append(self._looked + _LOOK)
         if deadline is not None:
             ends.append(deadline)
         return max(0.0, min(ends) - self.now()) if ends else None
@@ -311,6 +348,14 @@ def _describe(status: int) -> str:
 def _search_path() -> str:
     # Tools put other things than strings there, which the import system skips.
     return json.dumps([entry for entry in sys.path if isinstance(entry, str)])
+
+
+def _environments(n_workers: int, gpus_per_trial: float | None) -> list[dict[str, str]]:
+    """The environment of each worker's place; who takes a dead worker's place gets its GPUs."""
+    if gpus_per_trial is None:
+        return [_environment(n_workers)] * n_workers
+    devices = _gpus.assign(gpus_per_trial, n_workers)
+    return [{**_environment(n_workers), _gpus.VARIABLE: visible} for visible in devices]
 
 
 def _environment(n_workers: int) -> dict[str, str]:

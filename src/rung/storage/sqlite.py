@@ -2,7 +2,7 @@
 
     <root>/<slug>-<digest>/study.db      the log: table `event`, and `meta` with the epoch that fences
                           /study.lock    locked by the coordinator while it lives; holds who it is
-                          /workers/      what worker processes printed
+                          /logs/         what attempts and workers printed
 
 A study is made aside and renamed, since switching a live fresh file to WAL can lose everything in a
 power cut. Workers never see the file and viewers open it read-only, so "database is locked" can't occur.

@@ -1,0 +1,134 @@
+"""`rung trial` and `rung logs`: one trial, and what it printed."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from rung._study import Study
+from rung.cli.output import json_option, storage_option, trial_json, write_json
+from rung.errors import NoTrialError
+from rung.study.trial import Attempt, Trial
+from rung.views.text import duration, number, value_text, visible
+
+_number_argument = click.argument("number", type=int)
+_name_argument = click.argument("name", required=False)
+_REPORTS = 5
+"""Reports that are shown of each end of a long curve."""
+
+
+def _find(study: Study, wanted: int) -> Trial:
+    if not 0 <= wanted < len(study.trials):
+        there = f"0 to {len(study.trials) - 1}" if study.trials else "none yet"
+        raise NoTrialError(f"study {study.name!r} has no trial {wanted}; its trials are {there}")
+    return study.trials[wanted]
+
+
+@click.command()
+@_number_argument
+@_name_argument
+@storage_option
+@json_option
+def trial(number: int, name: str | None, storage: str, as_json: bool) -> None:
+    """One trial: configuration, attempts, reports, and why it failed."""
+    study = Study.load(name, storage=storage)
+    found = _find(study, number)
+    if as_json:
+        reports = [{"epoch": r.resource, "attempt": r.attempt, **r.metrics} for r in found.reports]
+        runs = [
+            {"attempt": a.number, "started": a.started, "ended": a.ended, "outcome": a.outcome,
+             "reason": a.reason, "traceback": a.traceback}
+            for a in found.attempts
+        ]  # fmt: skip
+        write_json({**trial_json(found), "runs": runs, "reports": reports})
+        return
+    for line in _lines(study, found):
+        click.echo("\n".join(map(visible, line.split("\n"))))
+
+
+def _lines(study: Study, found: Trial) -> Iterator[str]:
+    yield f"trial    {found.number} of study {study.name}"
+    yield f"status   {found.status}{f': {found.reason}' if found.reason else ''}"
+    for label, values in (("config", found.config), ("metrics", found.metrics)):
+        for index, (name, value) in enumerate(values.items()):
+            yield f"{'' if index else label:<9}{name} = {value_text(value)}"
+    for attempt in found.attempts:
+        yield f"{'attempt':<9}{_attempt(attempt)}"
+    unit = study.state.plan.get("resource", "epoch")
+    for index, report in enumerate(found.reports):
+        if len(found.reports) > 2 * _REPORTS and index == _REPORTS:
+            yield f"{'':<9}... {len(found.reports) - 2 * _REPORTS} more"
+        if min(index, len(found.reports) - 1 - index) < _REPORTS:
+            said = ", ".join(f"{name} = {number(value)}" for name, value in report.metrics.items())
+            yield f"{'' if index else 'report':<9}{unit} {report.resource}: {said}"
+    if found.traceback:
+        yield f"\n{found.traceback.rstrip()}"
+
+
+def _attempt(attempt: Attempt) -> str:
+    if attempt.ended is None:
+        return f"{attempt.number}: runs, or was cut off"
+    why = f": {attempt.reason}" if attempt.reason else ""
+    return f"{attempt.number}: {attempt.outcome} after {duration(attempt.ended - attempt.started)}{why}"
+
+
+@click.command()
+@_number_argument
+@_name_argument
+@storage_option
+@click.option("--attempt", type=int, help="Which run of the trial; without it, the last.")
+@click.option("--follow", "-f", is_flag=True, help="Go on showing it until the attempt is over.")
+def logs(number: int, name: str | None, storage: str, attempt: int | None, follow: bool) -> None:
+    """What a trial printed.
+
+    Kept for trials that ran in worker processes: the first quarter of a megabyte and the last part.
+    """
+    study = Study.load(name, storage=storage)
+    found = _find(study, number)
+    wanted = len(found.attempts) if attempt is None else attempt
+    if not 1 <= wanted <= len(found.attempts):
+        raise NoTrialError(f"trial {number} has attempts 1 to {len(found.attempts)}, and none {attempt}")
+    path = log_path(study, number, wanted)
+    if path is None or not (path.exists() or follow):
+        raise NoTrialError(_nothing(study, number, path))
+    _copy(path)
+    shown = path.stat().st_size if path.exists() else 0
+    while follow and _runs(study, number, wanted):
+        time.sleep(0.5)
+        shown = _copy(path, shown)
+
+
+def log_path(study: Study, trial: int, attempt: int) -> Path | None:
+    """Where the output of an attempt is kept, if anywhere."""
+    folder = study._storage.folder(study.name)
+    return folder / "logs" / f"t{trial}-a{attempt}.log" if folder else None
+
+
+def _nothing(study: Study, trial: int, path: Path | None) -> str:
+    alone = study.state.plan.get("n_workers", 1) == 1 and not (path and path.parent.is_dir())
+    where = "; it ran in the process that called tune, and printed there" if alone else ""
+    return f"trial {trial} of study {study.name!r} printed nothing that was kept{where}"
+
+
+def _runs(study: Study, trial: int, attempt: int) -> bool:
+    now = Study.load(study.name, storage=study._storage)
+    return now.trials[trial].attempts[attempt - 1].ended is None
+
+
+def _copy(path: Path, start: int = 0) -> int:
+    """Show the file from `start` on; returns where it ended. It may have been shortened since."""
+    if not path.exists():
+        return start
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(start if size >= start else 0)
+        data = file.read()
+    if sys.stdout.isatty():  # what a progress bar drew over is left out, and no escape gets through
+        text = data.decode(errors="replace")
+        data = "".join(visible(line.rpartition("\r")[2]) + "\n" for line in text.splitlines()).encode()
+    click.echo(data, nl=False)
+    return size

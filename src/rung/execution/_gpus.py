@@ -1,0 +1,60 @@
+"""Which GPUs each worker sees."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+
+from rung.errors import BudgetError
+
+VARIABLE = "CUDA_VISIBLE_DEVICES"
+
+
+def visible() -> list[str]:
+    """The GPUs that this process may use: those of CUDA_VISIBLE_DEVICES, else all that the driver lists."""
+    if (named := os.environ.get(VARIABLE)) is not None:
+        return [name.strip() for name in named.split(",") if name.strip() not in {"", "-1"}]
+    import subprocess
+
+    command = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
+    try:
+        listed = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return listed.split()
+
+
+def check(per_trial: float) -> Fraction:
+    """`gpus_per_trial` as a whole number of GPUs, or as 1 / a whole number; raises BudgetError."""
+    share = None if isinstance(per_trial, bool) else _fraction(per_trial)
+    if share is None or (share.denominator != 1 and share.numerator != 1):
+        raise BudgetError(
+            f"gpus_per_trial={per_trial!r}; give a whole number of at least 1, or a share such as 0.5 or 0.25"
+        )
+    return share
+
+
+def _fraction(value: float) -> Fraction | None:
+    try:
+        share = Fraction(value).limit_denominator(100)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return share if share > 0 else None
+
+
+def assign(per_trial: float, n_workers: int) -> list[str]:
+    """The value of CUDA_VISIBLE_DEVICES of each worker; raises BudgetError if there are too few GPUs."""
+    share, gpus = check(per_trial), visible()
+    if share >= 1:
+        each = int(share)
+        groups = [gpus[i : i + each] for i in range(0, len(gpus) - each + 1, each)]
+    else:
+        groups = [[gpu] for _ in range(share.denominator) for gpu in gpus]
+    if len(groups) < n_workers:
+        there = f"there are {len(gpus)}" if len(gpus) != 1 else "there is 1"
+        where = VARIABLE if VARIABLE in os.environ else "nvidia-smi"
+        raise BudgetError(
+            f"gpus_per_trial={per_trial} with n_workers={n_workers}: {there} ({where}), enough for "
+            f"{len(groups)} at once; use fewer workers or a smaller share"
+        )
+    return [",".join(group) for group in groups[:n_workers]]
