@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+from types import CodeType
 from typing import Any
 
 from rung.errors import ObjectiveError
@@ -19,6 +20,9 @@ def dumps(objective: Objective) -> bytes:
             if isinstance(obj, functools._lru_cache_wrapper) and _is_by_value(obj.__wrapped__):
                 # A cached function of __main__ is pickled by name, which the worker does not have.
                 return _cached, (obj.cache_parameters(), obj.__wrapped__)
+            if isinstance(obj, CodeType):  # cloudpickle leaves the file out, which tracebacks are to name
+                make, parts = self.dispatch_table[CodeType](obj)[:2]
+                return make, tuple(obj.co_filename if part == "<dynamic-code>" else part for part in parts)
             return super().reducer_override(obj)
 
     buffer = io.BytesIO()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -303,8 +304,13 @@ def _describe(error: BaseException) -> str:
 
 
 def _traceback(limit: int = 20_000) -> str:
+    error = sys.exc_info()[1]
+    assert error is not None
+    frames = error.__traceback__
+    while frames and frames.tb_frame.f_globals.get("__name__", "").startswith("rung.execution."):
+        frames = frames.tb_next  # how rung calls the objective explains nothing
     try:
-        text = traceback.format_exc()
+        text = "".join(traceback.format_exception(type(error), error, frames))
     except Exception:  # noqa: BLE001
         return ""
     return text if len(text) <= limit else text[:limit] + "\n... (cut)\n"
