@@ -17,7 +17,7 @@ from typing import Any
 from rung import searchers, views
 from rung._study import Study
 from rung.engine.coordinator import Coordinator
-from rung.engine.engine import KeepCheckpoints, Plan
+from rung.engine.engine import KeepCheckpoints, OnError, Plan
 from rung.errors import BudgetError, Interrupted, ObjectiveError
 from rung.execution import _gpus
 from rung.execution.base import Executor
@@ -63,6 +63,7 @@ def tune(
     gpus_per_trial: float | None = None,
     retries: int = 1,
     max_failures: int = 10,
+    on_error: OnError = "continue",
     name: str | None = None,
     storage: str | Storage | None = None,
     durability: Durability = "machine",
@@ -101,6 +102,9 @@ def tune(
             Each of these three runs the objective in a process of its own even with one worker.
         retries: How often a trial whose worker died is run again.
         max_failures: Failed trials in a row that stop the study.
+        on_error: "continue" counts a trial that raises as failed; "raise" stops the study with TrialError,
+            and the same call again runs that trial again. A trial whose worker died, or whose metric is no
+            number, has failed either way.
         name: Of the study; without one it is generated, shown and logged.
         storage: A folder (default: `RUNG_STORAGE`, else "rung_studies"), or ":memory:".
         durability: What a stored report survives: a crash of the "machine", or of any "process".
@@ -108,7 +112,7 @@ def tune(
 
     Raises:
         Error: Some subclass, before the first trial, if an argument is wrong; MetricError if the first
-            trial gives no `metric`; TooManyFailures; StudyInUse; StudyMismatch.
+            trial gives no `metric`; TooManyFailures; TrialError; StudyInUse; StudyMismatch.
         Interrupted: After Ctrl-C, when the study has stopped cleanly.
     """
     if importing.get():
@@ -124,6 +128,8 @@ def tune(
         _gpus.assign(gpus_per_trial, n_workers)
     if keep_checkpoints not in {"best", "all", "none"}:
         raise BudgetError(f'keep_checkpoints={keep_checkpoints!r}; use "best", "all" or "none"')
+    if on_error not in {"continue", "raise"}:
+        raise BudgetError(f'on_error={on_error!r}; use "continue" or "raise"')
     _check_budget(Budget.of(n_trials, timeout), space, searcher)
     study = Study(
         space, metric=metric, mode=mode, constraints=constraints, report_only=report_only, searcher=searcher,
@@ -133,8 +139,9 @@ def tune(
     )  # fmt: skip
     _warn_of_changes(study, bound)
     plan = replace(
-        study._plan, retries=retries, max_failures=max_failures, keep_checkpoints=keep_checkpoints,
-        trial_timeout=trial_timeout, trial_memory=trial_memory, gpus_per_trial=gpus_per_trial,
+        study._plan, retries=retries, max_failures=max_failures, on_error=on_error,
+        keep_checkpoints=keep_checkpoints, trial_timeout=trial_timeout, trial_memory=trial_memory,
+        gpus_per_trial=gpus_per_trial,
     )  # fmt: skip
     if _nothing_left(study.state, plan):
         _say_complete(study, logging.INFO if progress is False else logging.WARNING)

@@ -4,7 +4,8 @@
     ├── SpaceError          the configuration space is wrong (also a ValueError)
     │   └── ConfigError     a configuration does not fit its space
     ├── ObjectiveError      the objective can't be called, or broke the contract
-    │   └── MetricError     the tuned metric was not reported
+    │   ├── MetricError     the tuned metric was not reported
+    │   └── TrialError      a trial raised, and on_error="raise" was asked for
     ├── BudgetError         n_trials, timeout or another limit makes no sense (also a ValueError)
     ├── NoTrialError        nothing to choose from: no successful (or feasible) trial yet
     ├── StudyError          a study can't be opened or continued as asked
@@ -43,6 +44,10 @@ class ObjectiveError(Error):
 
 class MetricError(ObjectiveError):
     """The tuned metric is missing in what the objective returned or reported."""
+
+
+class TrialError(ObjectiveError):
+    """A trial raised an exception under ``on_error="raise"``; the message holds its traceback."""
 
 
 class BudgetError(Error, ValueError):

@@ -22,7 +22,7 @@ from rung.views.text import visible
 OPTIONS = (
     "metric", "mode", "n_trials", "timeout", "n_workers", "searcher", "scheduler", "max_resource", "resource",
     "initial_configs", "constraints", "report_only", "seed", "keep_checkpoints", "retries", "max_failures",
-    "name", "storage", "durability",
+    "on_error", "name", "storage", "durability",
 )  # fmt: skip
 """Arguments of `rung.tune` that a file may set as names of its own."""
 

@@ -18,6 +18,7 @@ from rung.errors import (
     StorageError,
     StudyInUse,
     TooManyFailures,
+    TrialError,
     WorkerError,
 )
 from rung.views.text import visible
@@ -26,6 +27,7 @@ _CODES: tuple[tuple[type[Error], int], ...] = (
     (NoTrialError, 1),
     (TooManyFailures, 1),
     (MetricError, 1),
+    (TrialError, 1),
     (WorkerError, 1),
     (StudyInUse, 3),
     (StorageError, 74),

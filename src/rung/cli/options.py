@@ -100,6 +100,11 @@ plan_options = (
     click.option("--gpus-per-trial", type=float, metavar="N", help="GPUs of each worker: 1, 2, 0.5."),
     click.option("--retries", type=int, help="How often a trial whose worker died runs again."),
     click.option("--max-failures", type=int, help="Failed trials in a row that stop the study."),
+    click.option(
+        "--on-error",
+        type=click.Choice(["continue", "raise"]),
+        help="Whether a trial that raises stops the study.",
+    ),
     seed_option,
     click.option("--durability", type=click.Choice(["machine", "process"]), help="What a report survives."),
 )

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rung.errors import Error, MetricError, ObjectiveError, TooManyFailures
+from rung.engine import _errors
+from rung.errors import Error, MetricError, TrialError
 from rung.execution.base import AttemptId, End, Executor, Job, Message, Report, WorkerUp
 from rung.schedulers.base import Drop, Finish, Resume, Scheduler, Start, Wait
 from rung.searchers.base import Searcher
@@ -81,6 +82,7 @@ class Discard:
 
 Command = Submit | Answer | Stop | Discard
 KeepCheckpoints = Literal["best", "all", "none"]
+OnError = Literal["continue", "raise"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,8 @@ class Plan:
     """How often a trial whose worker died is run again."""
     max_failures: int = 10
     """Failed trials in a row that stop the study."""
+    on_error: OnError = "continue"
+    """What follows when a trial raises: it has failed, or the study stops and the trial runs again."""
     keep_checkpoints: KeepCheckpoints = "best"
     """Whose checkpoints stay when their trials are over."""
     trial_timeout: float | None = None
@@ -187,15 +191,7 @@ class Engine:
 
     def _check_failures(self) -> None:
         if self.state.failed_in_a_row >= self.plan.max_failures:
-            self.stop("failures", TooManyFailures(self._failures()))
-
-    def _failures(self) -> str:
-        failed = [t for t in self.state.trials if t.status == Outcome.FAILED]
-        last = failed[-1].attempts[-1]
-        return (
-            f"{self.state.failed_in_a_row} trials in a row failed, so the study stopped; "
-            f"the last, trial {failed[-1].number}: {last.reason}\n{last.traceback}"
-        ).rstrip()
+            self.stop("failures", _errors.too_many(self.state))
 
     # ---- messages in
 
@@ -255,15 +251,23 @@ class Engine:
         elif outcome == Outcome.LOST or (outcome == Outcome.INTERRUPTED and not self.stopping):
             # Interrupted though nobody asked: the objective raised KeyboardInterrupt itself.
             outcome, reason = self._after_loss(end)
-        elif end.broken and not self.state.counts["completed"]:
+        elif error := self._error(end):
             # The trial did not fail, the objective's code is wrong: it runs again once that is mended.
             outcome = after_verdict(judged) if judged else Outcome.INTERRUPTED
-            self.stop("broken objective", _broken(end))
+            self.stop("error" if isinstance(error, TrialError) else "broken objective", error)
         self._emit(AttemptEnded(id=f"{end.id}/end", t=self._now, trial=end.id.trial, attempt=end.id.attempt,
                                 outcome=outcome, metrics=end.metrics, reason=reason,
                                 traceback=end.traceback))  # fmt: skip
         if self.state.trials[end.id.trial].is_finished:
             self._finished(end.id.trial)
+
+    def _error(self, end: End) -> Error | None:
+        # What stops the study instead of failing the trial.
+        if end.broken and not self.state.counts["completed"]:
+            return _errors.broken(end)
+        if end.traceback and self.plan.on_error == "raise":
+            return _errors.raised(end)
+        return None
 
     def _check_result(self, end: End) -> tuple[str, str]:
         reports = self.state.trials[end.id.trial].reports
@@ -392,12 +396,3 @@ class Engine:
         # A clone that has not reported yet stands where its parent stood when it was made.
         parent = self.state.trials[trial.parent]
         return max((r.resource for r in parent.reports if r.t <= trial.created), default=0)
-
-
-def _broken(end: End) -> Error:
-    if end.broken == "metric":
-        return MetricError(f"trial {end.id.trial}: {end.reason}")
-    return ObjectiveError(
-        f"the objective's code seems to be wrong, so the study stopped; trial {end.id.trial} raised "
-        f"{end.reason}\n{end.traceback}".rstrip()
-    )

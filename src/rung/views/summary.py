@@ -22,6 +22,7 @@ _ENDINGS = {
     "timeout": "time is up",
     "failures": "stopped, too many failures",
     "broken objective": "stopped, the objective is broken",
+    "error": "stopped, a trial raised",
     "interrupted": "interrupted",
     "closed": "closed",
     "killed": "killed",

@@ -1,0 +1,36 @@
+"""What the caller of `tune` is told when the objective lets the study go no further."""
+
+from __future__ import annotations
+
+from rung.errors import Error, MetricError, ObjectiveError, TooManyFailures, TrialError
+from rung.execution.base import End
+from rung.study.events import Outcome
+from rung.study.state import StudyState
+
+
+def broken(end: End) -> Error:
+    """The objective itself is wrong: no configuration would do better."""
+    if end.broken == "metric":
+        return MetricError(f"trial {end.id.trial}: {end.reason}")
+    return ObjectiveError(
+        f"the objective's code seems to be wrong, so the study stopped; trial {end.id.trial} raised "
+        f"{end.reason}\n{end.traceback}".rstrip()
+    )
+
+
+def raised(end: End) -> Error:
+    """A trial raised, which was not to be."""
+    return TrialError(
+        f"trial {end.id.trial} raised {end.reason}, so the study stopped; "
+        f"the trial runs again when it goes on\n{end.traceback}".rstrip()
+    )
+
+
+def too_many(state: StudyState) -> Error:
+    """Trial after trial failed."""
+    failed = [t for t in state.trials if t.status == Outcome.FAILED]
+    last = failed[-1].attempts[-1]
+    return TooManyFailures(
+        f"{state.failed_in_a_row} trials in a row failed, so the study stopped; "
+        f"the last, trial {failed[-1].number}: {last.reason}\n{last.traceback}".rstrip()
+    )
