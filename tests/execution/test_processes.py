@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import re
@@ -19,12 +18,14 @@ import psutil
 import pytest
 
 import rung
+from rung.engine.recovery import take
 from rung.errors import ObjectiveError, WorkerError
 from rung.execution import _pickling
 from rung.execution._leftovers import boot_id, kill_leftovers, start_time
 from rung.execution.base import AttemptId, End, Job, Report, WorkerUp
 from rung.execution.objective import Objective
 from rung.execution.processes import Processes
+from rung.storage.sqlite import SqliteStorage
 from rung.study.events import Verdict
 
 SPACE = {"x": rung.Float(0, 1)}
@@ -135,15 +136,17 @@ def test_a_worker_killed_from_outside_is_noticed_at_once():
     executor.close()
 
 
-def test_a_guard_killed_from_outside_takes_its_worker_along():
-    executor = pool(lambda config: time.sleep(60), 1)
+def test_a_guard_killed_from_outside_takes_its_worker_and_its_children_along(tmp_path, monkeypatch):
+    """A child that left the session too: the coordinator ends it in the guard's place."""
+    monkeypatch.setenv("RUNG_TEST_NOTES", str(tmp_path))
+    executor = pool(jobs.endless, 1)
     executor.submit(job(0))
     (up,) = executor.poll(10.0)
-    time.sleep(0.3)
+    wait_for_notes(executor, tmp_path, 1)
     os.kill(up.guard, signal.SIGKILL)
     (end,) = [m for m in collect(executor, ends=1) if isinstance(m, End)]
     assert (end.outcome, end.reason) == ("lost", "worker died: its guard was killed")
-    assert gone([up.pid])
+    assert gone(noted_pids(tmp_path))
     executor.close()
 
 
@@ -186,7 +189,10 @@ def test_close_ends_workers_and_their_children(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("victims", ["coordinator", "coordinator and guards"])
 def test_no_orphans_when_the_coordinator_is_killed(tmp_path, victims):
-    """The coordinator dies by SIGKILL while one worker sleeps and the other holds the GIL, each with a child."""
+    """The coordinator dies by SIGKILL while one worker sleeps and the other holds the GIL, each with a child.
+
+    The children left the session. Without guards they live until the study is taken anew.
+    """
     code = (
         "import rung, jobs, sys\n"
         "rung.tune(jobs.endless, {'x': rung.Float(0, 1)}, n_trials=4, n_workers=2, name='s',"
@@ -211,12 +217,11 @@ def test_no_orphans_when_the_coordinator_is_killed(tmp_path, victims):
     process.wait()
     assert gone(guards + workers)
     children = set(noted_pids(tmp_path)) - set(workers)
-    if "guards" not in victims:
-        assert gone(children)
-    else:  # nobody is left to reap children that left the session; those that stayed fall to the next session
-        for pid in children:
-            with contextlib.suppress(ProcessLookupError):  # a guard may have been quicker
-                os.kill(pid, signal.SIGKILL)
+    if "guards" in victims:
+        storage = SqliteStorage(tmp_path / "studies")
+        lease, _ = take(storage, "s", {})
+        storage.release(lease)
+    assert gone(children)
 
 
 def test_leftovers_are_killed_only_if_everything_matches():
@@ -246,6 +251,36 @@ def test_leftovers_are_killed_only_if_everything_matches():
     assert kill_leftovers([recorded()]) == 2
     process.wait()
     assert gone([child])
+
+
+def test_leftovers_that_left_the_session_are_known_by_their_environment():
+    worker = WorkerUp(0, pid=111, guard=110, started=time.time(), boot=boot_id())
+
+    def start(mark):
+        environment = {**os.environ, "RUNG_WORKER": mark}
+        return subprocess.Popen(["sleep", "600"], start_new_session=True, env=environment)
+
+    ours, within, others = start(" 110/111"), start(" 110/111 112/113"), start(" 110/1119")
+    assert kill_leftovers([WorkerUp(0, 111, 110, time.time() + 100, boot_id())]) == 0
+    assert kill_leftovers([worker]) == 2
+    assert {ours.wait(), within.wait()} == {-signal.SIGKILL}
+    assert others.poll() is None
+    others.kill()
+    others.wait()
+
+
+def test_who_kills_leftovers_spares_itself_and_those_it_came_from():
+    """A shell that outlived a trial has its mark, and so has the coordinator that it starts."""
+    kill = (
+        "import subprocess, sys; from rung.execution._leftovers import *; from rung.execution.base import WorkerUp;"
+        "print(kill_leftovers([WorkerUp(0, 111, 110, 0.0, boot_id())]))"
+    )
+    shell = f"import subprocess, sys; sys.exit(subprocess.call([sys.executable, '-c', {kill!r}]))"
+    environment = {**os.environ, "RUNG_WORKER": " 110/111"}
+    done = subprocess.run(
+        [sys.executable, "-c", shell], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "0\n"), done.stderr
 
 
 def test_threads_are_shared_out(monkeypatch):

@@ -27,6 +27,9 @@ PATIENCE = 1.0
 LIMIT = 1_000_000
 """Bytes that a log may hold; of more, the first quarter and the last part are kept."""
 
+MARK = "RUNG_WORKER"
+"""The environment variable by which descendants of a worker are known, as "guard/worker" for each around."""
+
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -143,6 +146,7 @@ def _start(channel: int, command: list[str], output: _Output | None) -> int:
                 os.set_inheritable(channel, True)
                 if output is not None:
                     command += output.hand_over()
+                os.environ[MARK] = f"{os.environ.get(MARK, '')} {guard}/{os.getpid()}"
                 os.execv(command[0], command)
         finally:
             os._exit(127)

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from rung.execution._guard import MARK
+
+if TYPE_CHECKING:
+    import psutil
+
+_PASSES = 20
+"""Looks at the processes there are, each for the children that were started during the one before."""
 
 
 class Recorded(Protocol):
@@ -43,22 +52,39 @@ def start_time(pid: int) -> float:
 
 
 def kill_leftovers(workers: Iterable[Recorded]) -> int:
-    """Kill what still lives of these workers' process groups; returns how many processes that were.
+    """Kill what still lives of these workers and their descendants; returns how many processes that were.
 
-    A process is killed only if boot, session (the guard's) and group (the worker's) match and it began
-    no earlier than the worker: a process id that was given anew is not enough.
+    A descendant is known by its session (the guard's) and group (the worker's), or, if it left them, by the
+    mark that it inherited in its environment. It is killed only if the boot matches and it began no earlier
+    than the worker: a process id that was given anew is not enough.
     """
     import psutil
 
     here = boot_id()
-    groups = {(w.guard, w.pid): w.started for w in workers if w.boot == here}
-    if not groups:
+    began = {f"{w.guard}/{w.pid}": w.started for w in workers if w.boot == here}
+    if not began:
         return 0
-    killed = 0
-    for process in psutil.process_iter():
-        with contextlib.suppress(OSError, psutil.Error):
-            began = groups.get((os.getsid(process.pid), os.getpgid(process.pid)))
-            if began is not None and process.create_time() >= began - 1.0:
+    spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    killed: set[psutil.Process] = set()
+    for _ in range(_PASSES):
+        found = {p for p in psutil.process_iter() if p.pid not in spared and _belongs(p, began)} - killed
+        if not found:
+            break
+        for process in found:
+            with contextlib.suppress(OSError):
                 os.kill(process.pid, signal.SIGKILL)
-                killed += 1
-    return killed
+        killed |= found
+    return len(killed)
+
+
+def _belongs(process: psutil.Process, began: Mapping[str, float]) -> bool:
+    import psutil
+
+    with contextlib.suppress(OSError, psutil.Error):
+        return any(process.create_time() >= began.get(mark, math.inf) - 1.0 for mark in _marks(process))
+    return False
+
+
+def _marks(process: psutil.Process) -> Iterator[str]:
+    yield f"{os.getsid(process.pid)}/{os.getpgid(process.pid)}"
+    yield from process.environ().get(MARK, "").split()

@@ -22,7 +22,7 @@ from rung.errors import WorkerError
 from rung.execution import _gpus, _guard, _memory, _pickling
 from rung.execution._channel import Channel
 from rung.execution._checkpoints import Checkpoints
-from rung.execution._leftovers import boot_id, start_time
+from rung.execution._leftovers import boot_id, kill_leftovers, start_time
 from rung.execution.base import AttemptId, End, Job, Message, Report, WorkerUp
 from rung.execution.objective import Objective
 from rung.study.events import Outcome, Verdict
@@ -55,6 +55,7 @@ class _Worker:
     def __init__(self, number: int, place: int, environment: dict[str, str], logs: Path | None) -> None:
         self.number, self.place = number, place
         self.ready = False
+        self.up: WorkerUp | None = None
         self.job: Job | None = None
         self.deadlines: list[tuple[float, _Fate]] = []
         """When the attempt is to be ended by force."""
@@ -267,8 +268,9 @@ class Processes:
         match said.pop("what"):
             case "hello":
                 worker.send(self._objective)
-                self._messages.append(WorkerUp(worker.number, said["pid"], worker.guard.pid,
-                                               start_time(said["pid"]), boot_id()))  # fmt: skip
+                pid = said["pid"]
+                worker.up = WorkerUp(worker.number, pid, worker.guard.pid, start_time(pid), boot_id())
+                self._messages.append(worker.up)
             case "ready":
                 worker.ready, self._failed_starts = True, 0
                 self._assign()
@@ -295,6 +297,8 @@ class Processes:
         worker.close()
         worker.guard.wait()
         how = _describe(int(status)) if status else "its guard was killed"
+        if not status and worker.up is not None:  # nobody else ends the worker's children then
+            kill_leftovers([worker.up])
         if not worker.ready:
             self._failed_starts += 1
             if self._failed_starts >= _STARTS:
