@@ -272,7 +272,7 @@ def test_leftovers_that_left_the_session_are_known_by_their_environment():
 def test_who_kills_leftovers_spares_itself_and_those_it_came_from():
     """A shell that outlived a trial has its mark, and so has the coordinator that it starts."""
     kill = (
-        "import subprocess, sys; from rung.execution._leftovers import *; from rung.execution.base import WorkerUp;"
+        "from rung.execution._leftovers import *; from rung.execution.base import WorkerUp;"
         "print(kill_leftovers([WorkerUp(0, 111, 110, 0.0, boot_id())]))"
     )
     shell = f"import subprocess, sys; sys.exit(subprocess.call([sys.executable, '-c', {kill!r}]))"
