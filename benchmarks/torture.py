@@ -75,6 +75,14 @@ class Study:
         rng = random.Random(seed)
         weights = [VICTIMS[kind] for kind in victims]
         plan = [(rng.choices(list(victims), weights)[0], rng.random(), rng.random()) for _ in range(kills)]
+        try:
+            self._torture(plan)
+        except BaseException:
+            for process in self.survivors(self.runs + 1):
+                process.kill()
+            raise
+
+    def _torture(self, plan: Iterable[tuple[str, float, float]]) -> None:
         process = self.start()
         for kind, pause, which in plan:
             if which < 0.8:  # the others are killed soon after their start, if that is where they are
@@ -85,6 +93,7 @@ class Study:
                 break
             self.kills[kind] += 1
             if process.poll() is not None:
+                assert process.returncode in {0, -signal.SIGKILL}, (self.folder / "stderr").read_text()
                 process = self.start()
         self.end(process)
 
