@@ -17,7 +17,6 @@ import os
 import re
 import shutil
 import sqlite3
-import tempfile
 import time
 import weakref
 import zlib
@@ -27,9 +26,19 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import IO
 
-from rung.errors import LeaseLost, StorageError, StudyCorrupt, StudyExists, StudyInUse, StudyNotFound
+from rung.errors import (
+    LeaseLost,
+    StorageError,
+    StudyCorrupt,
+    StudyError,
+    StudyExists,
+    StudyInUse,
+    StudyNotFound,
+)
+from rung.storage._aside import made_aside, sync
+from rung.storage._damage import check_pages, check_schema, explained, mend
 from rung.storage.base import Durability, Lease, Owner, StudyInfo, check_name
-from rung.study.events import SCHEMA_VERSION, Event, StudyCreated, decode
+from rung.study.events import SCHEMA_VERSION, Event, SessionStarted, StudyCreated, decode
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -46,6 +55,11 @@ CREATE TRIGGER event_is_never_changed BEFORE UPDATE ON event BEGIN SELECT RAISE(
 CREATE TRIGGER event_is_never_deleted BEFORE DELETE ON event BEGIN SELECT RAISE(ABORT, 'append only'); END;
 """
 _INSERT = "INSERT INTO event (seq, id, epoch, t, kind, body, crc) VALUES (?, ?, ?, ?, ?, ?, ?)"
+# Above the log's too: the number in `meta` has no checksum.
+_RAISE_EPOCH = """
+UPDATE meta SET value = 1 + max(value + 0, (SELECT epoch FROM event ORDER BY seq DESC LIMIT 1))
+WHERE key = 'epoch'
+"""
 _SYNCHRONOUS = {"machine": "FULL", "process": "NORMAL"}
 
 
@@ -58,6 +72,9 @@ os.register_at_fork(after_in_child=lambda: [lock.close() for lock in _LOCKS])
 class _SqliteLease(Lease):
     connection: sqlite3.Connection
     lock: IO[str]
+    path: Path
+    file: tuple[int, int]
+    """Which file it was when it was opened."""
 
 
 class SqliteStorage:
@@ -78,39 +95,41 @@ class SqliteStorage:
 
     def create(self, study: str, created: StudyCreated) -> None:
         """See `Storage`."""
+        self.restore(study, [created])
+
+    def restore(self, study: str, events: Sequence[Event], trials: Path | None = None) -> None:
+        """Make a study of a whole log and of a copy of the checkpoints in `trials`; all or nothing."""
         folder = self._folder(study)
         if folder.exists():
             raise StudyExists(f"study {study!r} is there already, in {folder}")
         try:
-            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            aside = Path(tempfile.mkdtemp(prefix=".new-", dir=self._root))
-        except OSError as error:
-            raise StorageError(f"no study can be made in {self._root}: {error.strerror}") from error
-        try:
-            _write_new(aside / "study.db", study, created)
-            _sync(aside)
-            aside.rename(folder)
-            _sync(self._root)
+            with made_aside(folder) as aside:
+                _write_new(aside / "study.db", study, events)
+                if trials is not None and trials.is_dir():
+                    shutil.copytree(trials, aside / "trials", symlinks=True)
+                    os.sync()
         except OSError as error:
             if folder.exists():
                 raise StudyExists(f"study {study!r} is there already, in {folder}") from error
-            raise StorageError(f"study {study!r} can't be made in {folder}: {error.strerror}") from error
+            raise StorageError(f"no study can be made in {self._root}: {error.strerror or error}") from error
         except sqlite3.Error as error:
-            raise StorageError(f"study {study!r} can't be made in {folder}: {error}") from error
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            raise StorageError(f"no study can be made in {self._root}: {error}") from error
 
     def acquire(self, study: str, owner: Owner) -> Lease:
         """See `Storage`. A dead owner's lock is gone with it; its epoch is fenced off."""
-        folder = self._existing(study)
-        lock = _lock(folder / "study.lock", study, owner)
-        try:
-            connection = _open_for_writing(folder / "study.db", self._synchronous)
-            epoch = _raise_epoch(connection)
-        except sqlite3.Error as error:
-            lock.close()
-            raise StorageError(f"study {study!r} in {folder} can't be opened for writing: {error}") from error
-        return _SqliteLease(study, epoch, owner, connection, lock)
+        path = self._existing(study) / "study.db"
+        with contextlib.ExitStack() as undo:
+            lock = _lock(path.with_name("study.lock"), study, owner)
+            undo.callback(lock.close)
+            try:
+                connection = _open_for_writing(path, self._synchronous)
+                undo.callback(connection.close)
+                check_pages(connection, path)
+                epoch = _raise_epoch(connection)
+            except sqlite3.Error as error:
+                raise explained(error, f"study {study!r}: {path} can't be opened for writing") from error
+            undo.pop_all()
+        return _SqliteLease(study, epoch, owner, connection, lock, path, _identity(path))
 
     def append(self, lease: Lease, events: Sequence[Event]) -> int:
         """See `Storage`."""
@@ -121,6 +140,7 @@ class SqliteStorage:
             try:
                 if _epoch(db) != lease.epoch:
                     raise LeaseLost(f"study {lease.study!r} was taken over; this process wrote nothing since")
+                _check_there(lease)
                 last: int = db.execute("SELECT max(seq) FROM event").fetchone()[0]
                 db.executemany(_INSERT, [_row(last + i, lease.epoch, e) for i, e in enumerate(events, 1)])
                 db.execute("COMMIT")
@@ -129,7 +149,9 @@ class SqliteStorage:
                     db.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
-            raise StorageError(f"study {lease.study!r}: the log can't be written: {error}") from error
+            raise StorageError(
+                f"study {lease.study!r}: the log can't be written: {error}{mend(error)}"
+            ) from error
         return last + len(events)
 
     def release(self, lease: Lease) -> None:
@@ -150,6 +172,7 @@ class SqliteStorage:
         aside = folder.with_name(f".deleted-{folder.name}-{owner.pid}")
         try:
             folder.rename(aside)
+            sync(self._root)
         except OSError as error:
             raise StorageError(f"study {study!r} can't be deleted: {error.strerror}") from error
         finally:
@@ -161,6 +184,7 @@ class SqliteStorage:
         path = self._existing(study) / "study.db"
         try:
             with contextlib.closing(_open_readonly(path)) as db:
+                check_schema(db, path)
                 rows = db.execute(
                     "SELECT seq, id, epoch, t, kind, body, crc FROM event WHERE seq > ? ORDER BY seq",
                     (after,),
@@ -168,16 +192,16 @@ class SqliteStorage:
                 for expected, row in enumerate(rows, after + 1):
                     yield _event(row, expected, path)
         except sqlite3.DatabaseError as error:
-            raise StudyCorrupt(f"study {study!r}: {path} can't be read: {error}") from error
+            raise explained(error, f"study {study!r}: {path} can't be read") from error
 
     def studies(self) -> Sequence[StudyInfo]:
         """See `Storage`. Folders that hold no readable study are left out."""
         infos = []
         for path in self._root.glob("[!.]*/study.db"):
-            with contextlib.suppress(sqlite3.Error, OSError, TypeError):
-                with contextlib.closing(_open_readonly(path)) as db:
-                    (name,) = db.execute("SELECT value FROM meta WHERE key = 'name'").fetchone()
-                infos.append(StudyInfo(name, _changed(path), _holder(path.with_name("study.lock"))))
+            with contextlib.suppress(sqlite3.Error, OSError):
+                name = self._name_in(path)
+                if name:
+                    infos.append(StudyInfo(name, _changed(path), _holder(path.with_name("study.lock"))))
         return sorted(infos, key=lambda info: -info.changed)
 
     def folder(self, study: str) -> Path | None:
@@ -188,6 +212,15 @@ class SqliteStorage:
         check_name(study)
         slug = re.sub(r"[^a-z0-9]+", "-", study.lower()).strip("-")[:40] or "study"
         return self._root / f"{slug}-{blake2b(study.encode(), digest_size=4).hexdigest()}"
+
+    def _name_in(self, path: Path) -> str:
+        """The name of the study in the file, "" unless it is one that its folder may have."""
+        with contextlib.closing(_open_readonly(path)) as db:
+            row = db.execute("SELECT value FROM meta WHERE key = 'name'").fetchone()
+        with contextlib.suppress(StudyError):
+            if row and self._folder(row[0]).name == path.parent.name:
+                return str(row[0])
+        return ""
 
     def _existing(self, study: str) -> Path:
         folder = self._folder(study)
@@ -200,15 +233,18 @@ class SqliteStorage:
         return folder
 
 
-def _write_new(path: Path, study: str, created: StudyCreated) -> None:
+def _write_new(path: Path, study: str, events: Sequence[Event]) -> None:
+    epoch = max((event.epoch for event in events if isinstance(event, SessionStarted)), default=0)
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("PRAGMA journal_mode=WAL")
         db.executescript(_SCHEMA)
-        meta = {"name": study, "epoch": "0", "schema": str(SCHEMA_VERSION)}
+        db.execute("BEGIN")
+        meta = {"name": study, "epoch": str(epoch), "schema": str(SCHEMA_VERSION)}
         db.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-        db.execute(_INSERT, _row(1, 0, created))
+        db.executemany(_INSERT, [_row(i, epoch, event) for i, event in enumerate(events, 1)])
+        db.execute("COMMIT")
     path.chmod(0o600)
-    _sync(path)
+    sync(path)
 
 
 def _row(seq: int, epoch: int, event: Event) -> tuple[int, str, int, float, str, str, int]:
@@ -224,7 +260,9 @@ def _crc(*parts: object) -> int:
 def _event(row: tuple[int, str, int, float, str, str, int], expected: int, path: Path) -> Event:
     seq, event_id, _, t, kind, body, crc = row
     if seq != expected or crc != _crc(*row[:-1]):
-        raise StudyCorrupt(f"{path}: event {expected} is damaged; the last good one is event {expected - 1}")
+        raise StudyCorrupt(
+            f"{path}: event {expected} is damaged; the last good one is event {expected - 1}; see: rung doctor"
+        )
     try:
         return decode(kind, event_id, t, json.loads(body))
     except (ValueError, RecursionError) as error:
@@ -240,19 +278,18 @@ def _open_for_writing(path: Path, synchronous: str) -> sqlite3.Connection:
 
 
 def _raise_epoch(db: sqlite3.Connection) -> int:
-    try:
-        db.execute("BEGIN IMMEDIATE")
-        db.execute("UPDATE meta SET value = value + 1 WHERE key = 'epoch'")
-        epoch = _epoch(db)
-        db.execute("COMMIT")
-    except sqlite3.Error:
-        db.close()
-        raise
+    db.execute("BEGIN IMMEDIATE")
+    db.execute(_RAISE_EPOCH)
+    epoch = _epoch(db)
+    db.execute("COMMIT")
     return epoch
 
 
 def _epoch(db: sqlite3.Connection) -> int:
-    return int(db.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()[0])
+    row = db.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()
+    if row is None or not str(row[0]).isdecimal():
+        raise sqlite3.DatabaseError("its owner's number is damaged")
+    return int(row[0])
 
 
 def _open_readonly(path: Path) -> sqlite3.Connection:
@@ -319,9 +356,17 @@ def _changed(path: Path) -> float:
     return max(p.stat().st_mtime for p in (path, wal) if p.exists() and p.stat().st_size)
 
 
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+def _check_there(lease: _SqliteLease) -> None:
+    # What is written to a file without a name is gone when it is closed, and nothing else would say so.
+    if _identity(lease.path) != lease.file:
+        raise StorageError(
+            f"study {lease.study!r}: {lease.path} was moved or deleted while it ran; nothing more is written"
+        )
+
+
+def _identity(path: Path) -> tuple[int, int]:
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_dev, found.st_ino

@@ -1,0 +1,78 @@
+"""Databases of every format that rung ever wrote open for ever; those of a newer rung are refused by name."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+from storage.make_golden import GOLDEN, SPACE, facts, objective
+
+import rung
+from rung.errors import StorageError
+from rung.storage.sqlite import SqliteStorage
+from rung.study.events import SCHEMA_VERSION
+from rung.study.state import StudyState
+from rung.testing import check_log
+
+FORMATS = range(1, SCHEMA_VERSION + 1)
+
+
+def placed(root: Path, version: int) -> SqliteStorage:
+    storage = SqliteStorage(root)
+    folder = storage.folder("golden")
+    folder.mkdir()
+    shutil.copyfile(GOLDEN / f"format-{version}.db", folder / "study.db")
+    return storage
+
+
+@pytest.mark.parametrize("version", FORMATS)
+def test_it_folds_to_what_it_always_did(tmp_path, version):
+    storage = placed(tmp_path, version)
+    events = list(storage.read("golden"))
+    told = json.loads((GOLDEN / f"format-{version}.json").read_text())
+    assert facts(StudyState.replay(events)) == told
+    assert len(events) == told["events"]
+    assert [info.name for info in storage.studies()] == ["golden"]
+
+
+def test_the_first_one_has_every_kind_of_event(tmp_path):
+    assert len({event.kind for event in placed(tmp_path, 1).read("golden")}) == 11
+
+
+@pytest.mark.parametrize("version", FORMATS)
+def test_it_goes_on(tmp_path, version):
+    storage = placed(tmp_path, version)
+    before = len(list(storage.read("golden")))
+    study = rung.tune(
+        objective, SPACE, metric="error", report_only=["test_error"], scheduler="asha", max_resource=9,
+        n_trials=20, searcher="random", name="golden", storage=tmp_path, progress=False,
+    )  # fmt: skip
+    assert len(study.trials) == 20
+    assert all(trial.is_finished for trial in study.trials)
+    events = list(storage.read("golden"))
+    assert len(events) > before
+    check_log(events, n_trials=20, capacity=2)
+
+
+def test_a_newer_one_is_refused_by_its_version(tmp_path):
+    storage = placed(tmp_path, SCHEMA_VERSION)
+    path = storage.folder("golden") / "study.db"
+    newer = SCHEMA_VERSION + 1
+    db = sqlite3.connect(path)
+    db.execute("UPDATE meta SET value = ? WHERE key = 'schema'", (newer,))
+    db.commit()
+    db.close()
+    bytes_ = path.read_bytes()
+    said = f"written in format {newer}; this rung reads up to {SCHEMA_VERSION}: upgrade rung"
+    with pytest.raises(StorageError, match=said):
+        list(storage.read("golden"))
+    with pytest.raises(StorageError, match=said):
+        rung.Study.load("golden", storage=tmp_path)
+    with pytest.raises(StorageError, match=said):
+        rung.Study(SPACE, name="golden", storage=tmp_path)
+    with pytest.raises(StorageError, match=said):
+        storage.acquire("golden", rung.storage.Owner("here", 1, 0.0))
+    assert path.read_bytes() == bytes_
