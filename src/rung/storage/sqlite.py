@@ -168,6 +168,8 @@ class SqliteStorage:
     def delete(self, study: str, owner: Owner) -> None:
         """See `Storage`. First renamed, so that no half of a study is left under its name."""
         lease = self.acquire(study, owner)
+        assert isinstance(lease, _SqliteLease)
+        lease.connection.close()  # SQLite removes its files by name, which may be another study's soon
         folder = self._folder(study)
         aside = folder.with_name(f".deleted-{folder.name}-{owner.pid}")
         try:
@@ -176,7 +178,7 @@ class SqliteStorage:
         except OSError as error:
             raise StorageError(f"study {study!r} can't be deleted: {error.strerror}") from error
         finally:
-            self.release(lease)
+            lease.lock.close()
         shutil.rmtree(aside, ignore_errors=True)
 
     def read(self, study: str, after: int = 0) -> Iterator[Event]:
