@@ -43,10 +43,14 @@ def reported(number: int) -> Reported:
                     metrics={"y": 0.1 * number})  # fmt: skip
 
 
-@pytest.fixture(params=["memory", "sqlite-machine", "sqlite-process"])
+@pytest.fixture(
+    params=["memory", "sqlite-machine", "sqlite-process", pytest.param("postgres", marks=pytest.mark.slow)]
+)
 def storage(request, tmp_path):
     if request.param == "memory":
         return MemoryStorage()
+    if request.param == "postgres":
+        return request.getfixturevalue("postgres")
     return SqliteStorage(tmp_path / "studies", request.param.split("-")[1])
 
 

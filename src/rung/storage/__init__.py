@@ -8,19 +8,35 @@ from rung.storage.memory import MemoryStorage
 
 
 def open_storage(url: str | Storage, durability: Durability = "machine") -> Storage:
-    """The storage at `url`: a folder (one SQLite file per study inside), or ":memory:"."""
+    """The storage at `url`: a folder (one SQLite file per study inside), a database, or ":memory:".
+
+    A database is `postgresql://user@host:5432/name`, and needs ``rung[postgres]``.
+    """
     if not isinstance(url, str) and hasattr(url, "append"):
         return url
     text = str(url)
     if text == ":memory:":
         return MemoryStorage()
-    if "://" in text:
+    scheme, separator, _ = text.partition("://")
+    if scheme in {"postgresql", "postgres"} and separator:
+        return _postgres(text, durability)
+    if separator:
         raise StorageError(
-            f"storage={text.split('://', 1)[0]}://...; this rung knows a folder's path and :memory:"
+            f"storage={scheme}://...; this rung knows a folder's path, postgresql://... and :memory:"
         )
     from rung.storage.sqlite import SqliteStorage
 
     return SqliteStorage(text, durability)
+
+
+def _postgres(url: str, durability: Durability) -> Storage:
+    try:
+        from rung.storage.postgres import PostgresStorage
+    except ImportError as error:
+        raise StorageError(
+            f"storage=postgresql://... needs psycopg ({error}): pip install 'rung[postgres]'"
+        ) from error
+    return PostgresStorage(url, durability)
 
 
 __all__ = ["Durability", "Lease", "MemoryStorage", "Owner", "Storage", "StudyInfo", "open_storage"]

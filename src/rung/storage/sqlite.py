@@ -14,12 +14,10 @@ import contextlib
 import fcntl
 import json
 import os
-import re
 import shutil
 import sqlite3
 import time
 import weakref
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
@@ -37,8 +35,10 @@ from rung.errors import (
 )
 from rung.storage._aside import made_aside, sync
 from rung.storage._damage import check_pages, check_schema, explained, mend
+from rung.storage._names import slug
+from rung.storage._rows import event_of, row_of
 from rung.storage.base import Durability, Lease, Owner, StudyInfo, check_name
-from rung.study.events import SCHEMA_VERSION, Event, SessionStarted, StudyCreated, decode
+from rung.study.events import SCHEMA_VERSION, Event, SessionStarted, StudyCreated
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -142,7 +142,7 @@ class SqliteStorage:
                     raise LeaseLost(f"study {lease.study!r} was taken over; this process wrote nothing since")
                 _check_there(lease)
                 last: int = db.execute("SELECT max(seq) FROM event").fetchone()[0]
-                db.executemany(_INSERT, [_row(last + i, lease.epoch, e) for i, e in enumerate(events, 1)])
+                db.executemany(_INSERT, [row_of(last + i, lease.epoch, e) for i, e in enumerate(events, 1)])
                 db.execute("COMMIT")
             except BaseException:
                 if db.in_transaction:
@@ -192,7 +192,7 @@ class SqliteStorage:
                     (after,),
                 )
                 for expected, row in enumerate(rows, after + 1):
-                    yield _event(row, expected, path)
+                    yield event_of(row, expected, path)
         except sqlite3.DatabaseError as error:
             raise explained(error, f"study {study!r}: {path} can't be read") from error
 
@@ -212,8 +212,7 @@ class SqliteStorage:
 
     def _folder(self, study: str) -> Path:
         check_name(study)
-        slug = re.sub(r"[^a-z0-9]+", "-", study.lower()).strip("-")[:40] or "study"
-        return self._root / f"{slug}-{blake2b(study.encode(), digest_size=4).hexdigest()}"
+        return self._root / f"{slug(study)}-{blake2b(study.encode(), digest_size=4).hexdigest()}"
 
     def _name_in(self, path: Path) -> str:
         """The name of the study in the file, "" unless it is one that its folder may have."""
@@ -243,32 +242,10 @@ def _write_new(path: Path, study: str, events: Sequence[Event]) -> None:
         db.execute("BEGIN")
         meta = {"name": study, "epoch": str(epoch), "schema": str(SCHEMA_VERSION)}
         db.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-        db.executemany(_INSERT, [_row(i, epoch, event) for i, event in enumerate(events, 1)])
+        db.executemany(_INSERT, [row_of(i, epoch, event) for i, event in enumerate(events, 1)])
         db.execute("COMMIT")
     path.chmod(0o600)
     sync(path)
-
-
-def _row(seq: int, epoch: int, event: Event) -> tuple[int, str, int, float, str, str, int]:
-    body = json.dumps(event.body(), ensure_ascii=True, separators=(",", ":"))
-    t = float(event.t)
-    return seq, event.id, epoch, t, event.kind, body, _crc(seq, event.id, epoch, t, event.kind, body)
-
-
-def _crc(*parts: object) -> int:
-    return zlib.crc32("\x1f".join(map(str, parts)).encode())
-
-
-def _event(row: tuple[int, str, int, float, str, str, int], expected: int, path: Path) -> Event:
-    seq, event_id, _, t, kind, body, crc = row
-    if seq != expected or crc != _crc(*row[:-1]):
-        raise StudyCorrupt(
-            f"{path}: event {expected} is damaged; the last good one is event {expected - 1}; see: rung doctor"
-        )
-    try:
-        return decode(kind, event_id, t, json.loads(body))
-    except (ValueError, RecursionError) as error:
-        raise StudyCorrupt(f"{path}: event {expected} can't be read: {error}") from error
 
 
 def _open_for_writing(path: Path, synchronous: str) -> sqlite3.Connection:

@@ -1,0 +1,38 @@
+"""An event as a row of a database: columns, and a checksum over all of them."""
+
+from __future__ import annotations
+
+import json
+import zlib
+
+from rung.errors import StudyCorrupt
+from rung.study.events import Event, decode
+
+Row = tuple[int, str, int, float, str, str, int]
+"""seq, id, epoch, t, kind, body, crc."""
+
+
+def row_of(seq: int, epoch: int, event: Event) -> Row:
+    """The row of an event; `seq` counts from 1."""
+    body = json.dumps(event.body(), ensure_ascii=True, separators=(",", ":"))
+    t = float(event.t)
+    return seq, event.id, epoch, t, event.kind, body, crc_of(seq, event.id, epoch, t, event.kind, body)
+
+
+def crc_of(*parts: object) -> int:
+    """The checksum of the columns before it."""
+    return zlib.crc32("\x1f".join(map(str, parts)).encode())
+
+
+def event_of(row: Row, expected: int, where: object) -> Event:
+    """The event of a row read from `where`; raises StudyCorrupt unless it is number `expected`, whole."""
+    seq, event_id, _, t, kind, body, crc = row
+    if seq != expected or crc != crc_of(*row[:-1]):
+        raise StudyCorrupt(
+            f"{where}: event {expected} is damaged; the last good one is event {expected - 1}; "
+            "see: rung doctor"
+        )
+    try:
+        return decode(kind, event_id, t, json.loads(body))
+    except (ValueError, RecursionError) as error:
+        raise StudyCorrupt(f"{where}: event {expected} can't be read: {error}") from error
