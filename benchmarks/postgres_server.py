@@ -1,4 +1,4 @@
-"""A PostgreSQL server of one's own, for storage.py and the tests: made in a temporary folder, and gone with it."""
+"""A PostgreSQL server of one's own, for storage.py and the tests: in a temporary folder, and gone with it."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from rung.errors import BudgetError, StudyExists, StudyMismatch, StudyNotFound
 from rung.space import Config, Space
-from rung.storage import Storage
+from rung.storage import Storage, without_passwords
 from rung.study.budget import whole
 from rung.study.events import StudyCreated
 from rung.study.metrics import Goals
@@ -50,7 +50,7 @@ def create_or_open(
     for difference in _differences(state, space, goals, seed, max_resource):
         raise StudyMismatch(
             f"study {name!r} is stored with other arguments: {difference}. Go on with the old ones, "
-            f"use another name=, or delete it: {storage.folder(name) or 'it is in memory'}"
+            f"use another name=, or delete it by `rung delete`; it is in {storage}"
         )
     return state
 
@@ -69,12 +69,13 @@ def _differences(
 
 
 def command() -> str:
-    """What one types to run this program again, "" if nobody can tell."""
+    """What one types to run this program again, without passwords; "" if nobody can tell."""
     # In a notebook or at a prompt there is no command to type again.
     script = Path(sys.argv[0])
     if not script.is_file() or script.name == "ipykernel_launcher.py":
         return ""
-    return shlex.join(["python", *sys.argv] if script.suffix == ".py" else sys.argv)
+    words = ["python", *sys.argv] if script.suffix == ".py" else sys.argv
+    return shlex.join(map(without_passwords, words))
 
 
 def identifier(resource: str) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-
 from benchmarks.postgres_server import Server, programs, server
+
 from rung.storage.postgres import PostgresStorage
 
 

@@ -19,6 +19,7 @@ from rung.cli.experiment import Experiment, load
 from rung.cli.options import budget_options, given, plan_options, quiet_option, with_options
 from rung.cli.output import json_option, storage_option, write_best
 from rung.errors import Interrupted, StudyError
+from rung.storage import without_passwords
 
 _NOT_KEPT = ("name", "storage")
 """Flags that say which study it is, rather than how it runs."""
@@ -92,7 +93,8 @@ def _tune(
 
 
 def _resume_command(name: str, storage: Any) -> str:
-    where = [] if not isinstance(storage, str | Path) or str(storage) == DEFAULT_STORAGE else [str(storage)]
+    known = isinstance(storage, str | Path) and str(storage) != DEFAULT_STORAGE
+    where = [without_passwords(str(storage))] if known else []
     return shlex.join(["rung", "resume", name, *(word for path in where for word in ("--storage", path))])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rung.errors import StorageError
+from rung.storage._names import without_passwords
 from rung.storage.base import Durability, Lease, Owner, Storage, StudyInfo
 from rung.storage.memory import MemoryStorage
 
@@ -39,4 +40,13 @@ def _postgres(url: str, durability: Durability) -> Storage:
     return PostgresStorage(url, durability)
 
 
-__all__ = ["Durability", "Lease", "MemoryStorage", "Owner", "Storage", "StudyInfo", "open_storage"]
+__all__ = [
+    "Durability",
+    "Lease",
+    "MemoryStorage",
+    "Owner",
+    "Storage",
+    "StudyInfo",
+    "open_storage",
+    "without_passwords",
+]

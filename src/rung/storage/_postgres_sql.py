@@ -18,7 +18,7 @@ CREATE TABLE rung.study (
     owner text
 );
 CREATE TABLE rung.event (
-    study integer NOT NULL REFERENCES rung.study ON DELETE CASCADE,
+    study integer NOT NULL,
     seq bigint NOT NULL,
     id text NOT NULL,
     epoch bigint NOT NULL,

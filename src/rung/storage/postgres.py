@@ -106,8 +106,8 @@ class PostgresStorage:
         check_name(study)
         with self._failing(f"study {study!r} can't be made"), self._connect() as db:
             db.execute(sql.WRITER)
+            self._make_tables(db)
             with db.transaction():
-                self._make_tables(db)
                 new = db.execute(
                     "INSERT INTO rung.study (name, key) VALUES (%s, %s) ON CONFLICT (name) DO NOTHING "
                     "RETURNING number",
@@ -171,9 +171,11 @@ class PostgresStorage:
         lease = self.acquire(study, owner)
         assert isinstance(lease, _PostgresLease)
         try:
-            with self._failing(f"study {study!r} can't be deleted"):
-                lease.writer.db.execute("DELETE FROM rung.study WHERE number = %s AND epoch = %s",
-                                        (lease.writer.number, lease.epoch))  # fmt: skip
+            writer = lease.writer
+            with self._failing(f"study {study!r} can't be deleted"), writer.db.transaction():
+                writer.db.execute("DELETE FROM rung.study WHERE number = %s AND epoch = %s",
+                                  (writer.number, lease.epoch))  # fmt: skip
+                writer.db.execute("DELETE FROM rung.event WHERE study = %s", (writer.number,))
         finally:
             self.release(lease)
         shutil.rmtree(folder, ignore_errors=True)
@@ -303,12 +305,14 @@ class PostgresStorage:
         return True
 
     def _make_tables(self, db: Connection) -> None:
+        if self._has_tables(db):
+            return
+        # Of many that come at once one does it. Not in one transaction, which would not see what others made.
+        db.execute("SELECT pg_advisory_lock(%s, 0)", (sql.LOCK,))
         if not self._has_tables(db):
-            db.execute(
-                "SELECT pg_advisory_xact_lock(%s, 0)", (sql.LOCK,)
-            )  # of many that come at once, one does it
-            if not self._has_tables(db):
+            with db.transaction():
                 db.execute(sql.TABLES)
+        db.execute("SELECT pg_advisory_unlock(%s, 0)", (sql.LOCK,))
 
     def _warn_of_no_sync(self, db: Connection) -> None:
         (fsync,) = db.execute("SHOW fsync").fetchone() or ("on",)
