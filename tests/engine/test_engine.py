@@ -13,7 +13,7 @@ from simulation import SPACE, Simulation, constant
 
 from rung.engine.engine import Answer, Engine, Plan, Submit
 from rung.errors import MetricError, TooManyFailures
-from rung.execution.base import AttemptId, End, Job, Report
+from rung.execution.base import AttemptId, End, Job, Report, WorkerUp
 from rung.schedulers import Fifo
 from rung.searchers import Random
 from rung.space import Categorical, Float, Space
@@ -191,6 +191,13 @@ def test_a_repeated_report_has_one_effect():
     assert [e.id for e in first.events] == ["t0/a1/r1"]
     assert not again.events
     assert len(engine.state.trials[0].reports) == 1
+
+
+def test_a_repeated_worker_is_logged_once():
+    engine = fresh_engine()
+    up = WorkerUp(0, pid=10, guard=11, started=0.0, boot="b")
+    events = [e.id for now in (1.0, 2.0) for e in engine.handle((up,), now=now, capacity=0).events]
+    assert events == ["s1/w0"]
 
 
 def test_a_late_attempt_is_superseded():

@@ -15,8 +15,11 @@ import pytest
 import rung
 from rung.errors import BudgetError, MetricError, ObjectiveError
 from rung.execution._checkpoints import Checkpoints
+from rung.execution.base import AttemptId, Job
+from rung.execution.running import RunningTrial
 from rung.schedulers import Asha
 from rung.storage import MemoryStorage
+from rung.study.events import Verdict
 from rung.testing import check_log
 
 SPACE = {"x": rung.Float(0, 1)}
@@ -116,6 +119,26 @@ def test_a_copy_of_the_parents(tmp_path):
         (path / "b").write_text("w")
     child.copy_from(0)  # it has its own by now
     assert child.epoch == 5
+
+
+def begin(folder: Path, attempt: int) -> int:
+    """Where an attempt of trial 1 begins, a clone of trial 0 at epoch 2."""
+    job = Job(AttemptId(1, attempt), {}, seed=0, max_resource=9, start_resource=2, parent=0)
+    return RunningTrial(job, ("value",), lambda report: Verdict.CONTINUE, folder).start_resource
+
+
+def test_a_clone_that_died_before_its_first_report_begins_from_its_parent_again(tmp_path):
+    parent = Checkpoints(tmp_path, 0)
+    with parent.replace(3) as path:  # the parent has gone on since the clone was decided
+        (path / "model").write_text("3")
+    assert begin(tmp_path, attempt=1) == 3
+    assert begin(tmp_path, attempt=2) == 3
+
+
+def test_a_clone_of_a_parent_that_was_trained_to_the_end_has_something_to_train(tmp_path):
+    with Checkpoints(tmp_path, 0).replace(9) as path:
+        (path / "model").write_text("9")
+    assert begin(tmp_path, attempt=1) == 0
 
 
 def test_a_copy_while_the_parent_saves(tmp_path):

@@ -205,6 +205,8 @@ class Engine:
                 self._on_worker(message)
 
     def _on_worker(self, up: WorkerUp) -> None:
+        if any(worker.worker == up.worker for worker in self.state.workers):
+            return  # a repeated message
         event_id = f"s{self.state.epoch}/w{up.worker}"
         self._emit(WorkerStarted(id=event_id, t=self._now, worker=up.worker, pid=up.pid,
                                  guard=up.guard, started=up.started, boot=up.boot))  # fmt: skip

@@ -84,7 +84,7 @@ class Checkpoints:
             if other.name not in {self._link.name, *keep}:
                 other.unlink() if other.is_symlink() else shutil.rmtree(other, ignore_errors=True)
 
-    def roll_back(self, epoch: int) -> None:
+    def roll_back(self, epoch: float) -> None:
         """Let the newest checkpoint that was saved at `epoch` or before count; without one there is none."""
         if (self.epoch or 0) <= epoch:
             return

@@ -99,17 +99,16 @@ class RunningTrial:
         job = self._job
         if self._saved is None:
             return job.start_resource
-        if job.parent is not None:
-            self._saved.copy_from(job.parent)
+        # An attempt expects to train an epoch at least.
+        most = math.inf if job.max_resource is None else job.max_resource - 1
         if job.id.attempt > 1:
             # What was saved and not reported is trained again; so is the last epoch, of whose end nothing is
-            # known: the objective expects to train one.
-            last = (
-                job.start_resource
-                if job.max_resource is None
-                else min(job.start_resource, job.max_resource - 1)
-            )
-            self._saved.roll_back(last)
+            # known.
+            self._saved.roll_back(min(job.start_resource, most))
+        if job.parent is not None:
+            # Also where the copy of an attempt before was of a later epoch, and is gone by now.
+            self._saved.copy_from(job.parent)
+            self._saved.roll_back(most)
         return (self._saved.epoch or job.start_resource) if self._saved.exists else 0
 
     @property
