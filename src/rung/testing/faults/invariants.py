@@ -123,7 +123,7 @@ def a_trial_ends_once(events: Sequence[Event]) -> None:
 
 
 def a_verdict_holds(events: Sequence[Event]) -> None:
-    """However an attempt ends that was told to pause or to stop, it is paused or stopped, unless it failed."""
+    """However an attempt ends that was told to pause or stop, it is paused or stopped, unless it failed."""
     told: dict[tuple[int, int], str] = {}
     for event in events:
         if isinstance(event, Judged):
