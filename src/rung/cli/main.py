@@ -7,6 +7,8 @@ from typing import Any
 import click
 
 from rung import __version__
+from rung.cli.doctor import doctor
+from rung.cli.export import export
 from rung.cli.running import resume, run
 from rung.cli.showing import best, delete, report, status, studies, trials
 from rung.cli.trial import logs, trial
@@ -38,7 +40,7 @@ _INTERRUPTED = 130
 _EPILOG = """\b
 Exit codes:
   0    fine
-  1    there is no best trial, the objective failed, or `check` found what is to be mended
+  1    there is no best trial, the objective failed, or `check` or `doctor` found what is to be mended
   2    wrong arguments or file, no such study
   3    another process runs the study
   74   the study can't be written or read
@@ -69,7 +71,9 @@ def commands() -> None:
     """Find good hyperparameters, lose nothing, and look at what was found."""
 
 
-for command in (run, resume, check, simulate, status, best, trials, trial, logs, studies, report, delete):
+for command in (
+    run, resume, check, simulate, status, best, trials, trial, logs, studies, report, export, doctor, delete,
+):  # fmt: skip
     commands.add_command(command)
 
 

@@ -21,6 +21,7 @@ from rung.cli.output import (
     write_json,
     write_table,
 )
+from rung.errors import StudyCorrupt
 from rung.storage import Owner, StudyInfo, open_storage
 from rung.study.budget import Budget
 from rung.study.sizes import size_text
@@ -147,7 +148,10 @@ def studies(storage: str, as_json: bool) -> None:
 
 
 def _standing(info: StudyInfo, storage: str) -> list[Any]:
-    study = Study.load(info.name, storage=storage)
+    try:
+        study = Study.load(info.name, storage=storage)
+    except StudyCorrupt:
+        return ["damaged, see: rung doctor", "", None]
     summary = _summary(study, info.owner)
     trials = f"{summary.finished} of {summary.n_trials}" if summary.n_trials else str(summary.finished)
     return [_state(study, info.owner), trials, summary.best.value if summary.best else None]

@@ -9,6 +9,8 @@ from pathlib import Path
 from rung.errors import StorageError, StudyCorrupt
 from rung.study.events import SCHEMA_VERSION
 
+SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+"""What sqlite3 raises; the second where its message quotes damaged text."""
 _OUTER = {
     sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOLFS,
@@ -19,7 +21,7 @@ _OUTER = {
 def check_schema(db: sqlite3.Connection, path: Path) -> None:
     """Raise StorageError if a newer rung wrote the file."""
     # Damage of `meta` hides no event: what can be read of the log is read.
-    with contextlib.suppress(sqlite3.DatabaseError):
+    with contextlib.suppress(*SQLITE_ERRORS):
         row = db.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
         if row is not None and str(row[0]).isdecimal() and int(row[0]) > SCHEMA_VERSION:
             raise StorageError(
@@ -36,14 +38,14 @@ def check_pages(db: sqlite3.Connection, path: Path) -> None:
         raise sqlite3.DatabaseError(found.removeprefix("*** in database main ***\n"))
 
 
-def explained(error: sqlite3.Error, what: str) -> StorageError:
+def explained(error: Exception, what: str) -> StorageError:
     """What rung says of an error of SQLite: StudyCorrupt if the file is at fault."""
     if _code(error) in _OUTER:
         return StorageError(f"{what}: {error}{mend(error)}")
     return StudyCorrupt(f"{what}: {error}; see: rung doctor")
 
 
-def mend(error: sqlite3.Error) -> str:
+def mend(error: Exception) -> str:
     """What to do about it, "" if it is not the disk."""
     full = _code(error) in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
     return (
@@ -51,5 +53,5 @@ def mend(error: sqlite3.Error) -> str:
     )
 
 
-def _code(error: sqlite3.Error) -> int:
-    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+def _code(error: Exception) -> int:
+    return int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)) & 0xFF

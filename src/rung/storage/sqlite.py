@@ -18,7 +18,7 @@ import shutil
 import sqlite3
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -34,7 +34,7 @@ from rung.errors import (
     StudyNotFound,
 )
 from rung.storage._aside import made_aside, sync
-from rung.storage._damage import check_pages, check_schema, explained, mend
+from rung.storage._damage import SQLITE_ERRORS, check_pages, check_schema, explained, mend
 from rung.storage._names import slug
 from rung.storage._rows import event_of, row_of
 from rung.storage.base import Durability, Lease, Owner, StudyInfo, check_name
@@ -97,17 +97,15 @@ class SqliteStorage:
         """See `Storage`."""
         self.restore(study, [created])
 
-    def restore(self, study: str, events: Sequence[Event], trials: Path | None = None) -> None:
-        """Make a study of a whole log and of a copy of the checkpoints in `trials`; all or nothing."""
+    def restore(self, study: str, events: Sequence[Event], trials: Iterable[Path] = ()) -> None:
+        """Make a study of a whole log, with copies of folders of trials where they exist; all or nothing."""
         folder = self._folder(study)
         if folder.exists():
             raise StudyExists(f"study {study!r} is there already, in {folder}")
         try:
             with made_aside(folder) as aside:
                 _write_new(aside / "study.db", study, events)
-                if trials is not None and trials.is_dir():
-                    shutil.copytree(trials, aside / "trials", symlinks=True)
-                    os.sync()
+                _copy(trials, aside / "trials")
         except OSError as error:
             if folder.exists():
                 raise StudyExists(f"study {study!r} is there already, in {folder}") from error
@@ -117,7 +115,7 @@ class SqliteStorage:
 
     def acquire(self, study: str, owner: Owner) -> Lease:
         """See `Storage`. A dead owner's lock is gone with it; its epoch is fenced off."""
-        path = self._existing(study) / "study.db"
+        path = self.database(study)
         with contextlib.ExitStack() as undo:
             lock = _lock(path.with_name("study.lock"), study, owner)
             undo.callback(lock.close)
@@ -126,7 +124,7 @@ class SqliteStorage:
                 undo.callback(connection.close)
                 check_pages(connection, path)
                 epoch = _raise_epoch(connection)
-            except sqlite3.Error as error:
+            except SQLITE_ERRORS as error:
                 raise explained(error, f"study {study!r}: {path} can't be opened for writing") from error
             undo.pop_all()
         return _SqliteLease(study, epoch, owner, connection, lock, path, _identity(path))
@@ -148,7 +146,7 @@ class SqliteStorage:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 raise
-        except sqlite3.Error as error:
+        except SQLITE_ERRORS as error:
             raise StorageError(
                 f"study {lease.study!r}: the log can't be written: {error}{mend(error)}"
             ) from error
@@ -157,7 +155,7 @@ class SqliteStorage:
     def release(self, lease: Lease) -> None:
         """See `Storage`. Leaves one database file, without a write-ahead log beside it."""
         assert isinstance(lease, _SqliteLease)
-        with contextlib.suppress(sqlite3.Error):
+        with contextlib.suppress(*SQLITE_ERRORS):
             if _epoch(lease.connection) == lease.epoch:
                 lease.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         lease.connection.close()
@@ -183,9 +181,9 @@ class SqliteStorage:
 
     def read(self, study: str, after: int = 0) -> Iterator[Event]:
         """See `Storage`."""
-        path = self._existing(study) / "study.db"
+        path = self.database(study)
         try:
-            with contextlib.closing(_open_readonly(path)) as db:
+            with contextlib.closing(open_readonly(path)) as db:
                 check_schema(db, path)
                 rows = db.execute(
                     "SELECT seq, id, epoch, t, kind, body, crc FROM event WHERE seq > ? ORDER BY seq",
@@ -193,14 +191,14 @@ class SqliteStorage:
                 )
                 for expected, row in enumerate(rows, after + 1):
                     yield event_of(row, expected, path)
-        except sqlite3.DatabaseError as error:
+        except SQLITE_ERRORS as error:
             raise explained(error, f"study {study!r}: {path} can't be read") from error
 
     def studies(self) -> Sequence[StudyInfo]:
         """See `Storage`. Folders that hold no readable study are left out."""
         infos = []
         for path in self._root.glob("[!.]*/study.db"):
-            with contextlib.suppress(sqlite3.Error, OSError):
+            with contextlib.suppress(*SQLITE_ERRORS, OSError):
                 name = self._name_in(path)
                 if name:
                     infos.append(StudyInfo(name, _changed(path), _holder(path.with_name("study.lock"))))
@@ -210,13 +208,17 @@ class SqliteStorage:
         """See `Storage`."""
         return self._folder(study)
 
+    def database(self, study: str) -> Path:
+        """The file that holds the study's log; raises StudyNotFound, StudyCorrupt if it is not there."""
+        return self._existing(study) / "study.db"
+
     def _folder(self, study: str) -> Path:
         check_name(study)
         return self._root / f"{slug(study)}-{blake2b(study.encode(), digest_size=4).hexdigest()}"
 
     def _name_in(self, path: Path) -> str:
         """The name of the study in the file, "" unless it is one that its folder may have."""
-        with contextlib.closing(_open_readonly(path)) as db:
+        with contextlib.closing(open_readonly(path)) as db:
             row = db.execute("SELECT value FROM meta WHERE key = 'name'").fetchone()
         with contextlib.suppress(StudyError):
             if row and self._folder(row[0]).name == path.parent.name:
@@ -248,6 +250,13 @@ def _write_new(path: Path, study: str, events: Sequence[Event]) -> None:
     sync(path)
 
 
+def _copy(folders: Iterable[Path], into: Path) -> None:
+    for folder in filter(Path.is_dir, folders):
+        shutil.copytree(folder, into / folder.name, symlinks=True)
+    if into.is_dir():
+        os.sync()
+
+
 def _open_for_writing(path: Path, synchronous: str) -> sqlite3.Connection:
     # Any thread may use it: the coordinator lets one in at a time.
     db = sqlite3.connect(path, isolation_level=None, timeout=10.0, check_same_thread=False)
@@ -271,7 +280,8 @@ def _epoch(db: sqlite3.Connection) -> int:
     return int(row[0])
 
 
-def _open_readonly(path: Path) -> sqlite3.Connection:
+def open_readonly(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing, to a database that somebody may be writing."""
     # SQLite reads a WAL database by writing beside it; where that can't be, nobody else writes either.
     still = not os.access(path.parent, os.W_OK) and not path.with_name("study.db-wal").exists()
     db = sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable={still:d}", uri=True, timeout=10.0)
