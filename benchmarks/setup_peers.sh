@@ -53,7 +53,7 @@ fi
 for environment in .peers .peers-syne .peers-bench; do
     environment "$environment"
 done
-install .peers 'optuna>=5a0,<6' onnxruntime
+install .peers 'optuna>=5a0,<6' onnxruntime 'psycopg[binary]>=3.2' # storage.py: Optuna on PostgreSQL
 # Syne Tune's own requirements name xgboost, whose CUDA libraries are gigabytes; ASHA needs none of it.
 install .peers-syne --no-deps 'syne-tune==0.16.*'
 install .peers-syne dill numpy onnxruntime pandas psutil scikit-learn scipy sortedcontainers statsmodels tqdm \

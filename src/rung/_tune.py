@@ -106,7 +106,7 @@ def tune(
             and the same call again runs that trial again. A trial whose worker died, or whose metric is no
             number, has failed either way.
         name: Of the study; without one it is generated, shown and logged.
-        storage: A folder (default: `RUNG_STORAGE`, else "rung_studies"), or ":memory:".
+        storage: A folder (default: `RUNG_STORAGE`, else "rung_studies"), "postgresql://...", or ":memory:".
         durability: What a stored report survives: a crash of the "machine", or of any "process".
         progress: Show it; None shows it in a terminal, a notebook, or as plain lines.
 

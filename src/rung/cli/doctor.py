@@ -13,7 +13,7 @@ import click
 import psutil
 
 from rung import __version__
-from rung.analysis.usage import folder_bytes, size_text
+from rung.analysis.usage import folder_bytes
 from rung.cli.output import json_option, storage_option, write_json
 from rung.storage import Storage, open_storage
 from rung.storage._salvage import examine
@@ -21,6 +21,7 @@ from rung.storage.sqlite import SqliteStorage
 from rung.study.events import Event
 from rung.study.state import StudyState
 from rung.views.text import visible
+from rung.study.sizes import size_text
 
 _NETWORK = ("nfs", "cifs", "smb", "afs", "9p", "ceph", "gluster", "lustre", "gpfs", "beegfs", "fuse.sshfs")
 

@@ -1,0 +1,199 @@
+"""How many trials and reports a second are stored for good, beside Optuna: `python benchmarks/storage.py`.
+
+Two worker processes, an objective that does nothing; SQLite on the disk of this checkout, PostgreSQL on
+loopback (a server of its own, on the disk of the temporary folder, if one is installed). Then a study of
+100,000 trials with 10 reports each is opened. Optuna is measured if `benchmarks/setup_peers.sh` was run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+
+from postgres_server import programs, server
+from runs import version
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+PEERS = ROOT / ".peers" / "bin" / "python"
+
+
+@dataclass(frozen=True)
+class Row:
+    what: str
+    value: float
+    target: str
+    peer: float | None = None
+
+    @property
+    def verdict(self) -> str:
+        if not self.target:
+            return ""
+        relation, bound = self.target.split()
+        return "met" if (self.value >= float(bound)) == (relation == ">=") else "MISSED"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How many there are of something a second: `n` of rung's, `peer_n` of Optuna's."""
+
+    case: str
+    storage: str
+    durability: str
+    n: int
+    peer_n: int
+    target: str = ""
+
+
+MEASURES = (
+    Measure("trials", "SQLite", "process", 3000, 0, ">= 1000"),
+    Measure("reports", "SQLite", "process", 10_000, 0, ">= 3000"),
+    Measure("trials", "SQLite", "machine", 1500, 200, ">= 300"),
+    Measure("reports", "SQLite", "machine", 3000, 600, ">= 1000"),
+    Measure("trials", "PostgreSQL", "machine", 1500, 200, ">= 500"),
+    Measure("reports", "PostgreSQL", "machine", 3000, 600),
+)
+
+
+def ask(python: Path, script: str, *arguments: object, **environment: str):
+    command = [python, HERE / script, *map(str, arguments)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=ROOT, env=os.environ | environment)
+    return json.loads(done.stdout)
+
+
+def throughput(measure: Measure, url: str | None, runs: int) -> Row:
+    """The medians of some runs, the libraries in turn, since other load comes and goes."""
+    ours, theirs = [], []
+    for _ in range(runs):
+        with tempfile.TemporaryDirectory(prefix=".storage-", dir=ROOT) as folder:
+            ours.append(ask(Path(sys.executable), "storage_rung.py", measure.case, measure.n, url or folder,
+                            measure.durability, RUNG_HOME=folder))  # fmt: skip
+            if measure.peer_n and peer_can(measure.storage):
+                other = optuna_url(url) if url else f"sqlite:///{folder}/optuna.db"
+                theirs.append(ask(PEERS, "storage_optuna.py", measure.case, measure.peer_n, other))
+                if url:
+                    drop_study(url)
+    what = f'{measure.case}/s, {measure.storage}, durability="{measure.durability}"'
+    return Row(what, median(ours), measure.target, median(theirs) if theirs else None)
+
+
+def peer_can(storage: str) -> bool:
+    if not PEERS.exists():
+        return False
+    driver = "sqlite3" if storage == "SQLite" else "psycopg"
+    command = [PEERS, "-c", f"import {driver}"]
+    return subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode == 0
+
+
+def optuna_url(url: str) -> str:
+    return url.replace("postgresql://", "postgresql+psycopg://")
+
+
+def drop_study(url: str) -> None:
+    code = "import optuna, sys; optuna.delete_study(study_name='study', storage=sys.argv[1])"
+    subprocess.run([PEERS, "-c", code, optuna_url(url)], check=True, stderr=subprocess.DEVNULL)
+
+
+def big(n: int) -> Iterator[Row]:
+    with tempfile.TemporaryDirectory(prefix=".storage-", dir=ROOT) as folder:
+
+        def of(case: str):
+            return ask(Path(sys.executable), "storage_rung.py", case, n, folder, "process")
+
+        of("write")
+        of("open")  # from here on it is in the system's cache
+        opened = [of("open") for _ in range(3)]
+        yield Row(f"s to open {n:,} trials with 10 reports", median(s for s, _ in opened), "<= 3")
+        yield Row("  MB of memory at most", median(mb for _, mb in opened), "<= 500")
+        yield Row("  s of `rung status`", median(of("status") for _ in range(3)), "<= 0.5")
+
+
+def sync_ms() -> float:
+    """Milliseconds to write 12 kB and sync them, the median: a report can't be stored for good in less."""
+    times = []
+    with tempfile.NamedTemporaryFile(prefix=".storage-", dir=ROOT) as file:
+        for _ in range(100):
+            file.write(os.urandom(12288))
+            file.flush()
+            begun = time.perf_counter()
+            os.fdatasync(file.fileno())
+            times.append(time.perf_counter() - begun)
+    return 1000 * median(times)
+
+
+def versions() -> dict[str, str]:
+    here = Path(sys.executable)
+    programs_ = programs()
+    postgres = "not installed"
+    if programs_:
+        told = subprocess.run(
+            [programs_ / "postgres", "--version"], check=True, stdout=subprocess.PIPE, text=True
+        )
+        postgres = told.stdout.split()[2]
+    return {
+        "rung": version(here, "rung"),
+        "optuna": version(PEERS, "optuna") if PEERS.exists() else "missing: run benchmarks/setup_peers.sh",
+        "optuna's driver for PostgreSQL": "psycopg" if peer_can("PostgreSQL") else "missing",
+        "python": platform.python_version(),
+        "sqlite": sqlite3.sqlite_version,
+        "postgresql": postgres,
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
+        "ms per sync of the disk": f"{sync_ms():.1f}",
+        "load before": f"{os.getloadavg()[0]:.1f}",
+    }
+
+
+def show(row: Row) -> None:
+    peer = "-" if row.peer is None else f"{row.peer:.4g}"
+    print(f"{row.what:50}{row.value:>10.4g}{peer:>10}  {row.target} {row.verdict}".rstrip(), flush=True)
+
+
+def all_rows(options: argparse.Namespace) -> Iterator[Row]:
+    with ExitStack() as stack:
+        url = None
+        for measure in (m for m in MEASURES if options.only in f"{m.case} {m.storage}"):
+            if measure.storage == "PostgreSQL" and url is None:
+                if programs() is None:
+                    continue
+                url = stack.enter_context(server()).url
+            yield throughput(measure, url if measure.storage == "PostgreSQL" else None, options.runs)
+    if options.only in "big":
+        yield from big(options.big)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=3, help="of each row; the table shows medians")
+    parser.add_argument(
+        "--big", type=int, default=100_000, metavar="N", help="trials of the study that is opened"
+    )
+    parser.add_argument(
+        "--only", default="", metavar="TEXT", help="only the rows that have it: trials, SQLite, big"
+    )
+    parser.add_argument("--json", type=Path, metavar="PATH", help="write the rows there")
+    options = parser.parse_args()
+    facts = versions()
+    print(", ".join(f"{name} {value}" for name, value in facts.items()), end="\n\n")
+    print(f"{'':50}{'rung':>10}{'optuna':>10}  target")
+    rows = []
+    for row in all_rows(options):
+        show(row)
+        rows.append({**asdict(row), "verdict": row.verdict})
+    if options.json:
+        options.json.write_text(json.dumps({"versions": facts, "rows": rows}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
