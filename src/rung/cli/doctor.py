@@ -19,9 +19,9 @@ from rung.storage import Storage, open_storage
 from rung.storage._salvage import examine
 from rung.storage.sqlite import SqliteStorage
 from rung.study.events import Event
+from rung.study.sizes import size_text
 from rung.study.state import StudyState
 from rung.views.text import visible
-from rung.study.sizes import size_text
 
 _NETWORK = ("nfs", "cifs", "smb", "afs", "9p", "ceph", "gluster", "lustre", "gpfs", "beegfs", "fuse.sshfs")
 
