@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from rung._tune import tune as tune
     from rung.errors import Error as Error
     from rung.errors import Interrupted as Interrupted
+    from rung.execution.command import Command as Command
     from rung.execution.running import RunningTrial as RunningTrial
     from rung.execution.running import TrialEnded as TrialEnded
     from rung.execution.running import TrialInterrupted as TrialInterrupted
@@ -55,6 +56,7 @@ _HOMES = {
     "rung._study": ("Study",),
     "rung._tune": ("tune",),
     "rung.errors": ("Error", "Interrupted"),
+    "rung.execution.command": ("Command",),
     "rung.execution.running": (
         "RunningTrial",
         "TrialEnded",

@@ -16,6 +16,7 @@ from rung._bench import Bench, Run
 from rung._opening import identifier
 from rung.errors import ObjectiveError, WorkerError
 from rung.execution.base import AttemptId, Job
+from rung.execution.command import Command
 from rung.execution.objective import Objective
 from rung.space import Space
 from rung.study.budget import seconds, whole
@@ -32,13 +33,38 @@ Curve = Mapping[int, Mapping[str, float]]
 _WIDTH = 90
 _TRACEBACK_LINES = 6
 _SAVE = "save by `with trial.checkpoint() as path:` before you report"
-_GO_ON = f"To go on, {_SAVE}, load it if trial.resumes, and train `for epoch in trial.epochs()`"
 _ROUNDING = 1e-6
 """What saving in lower precision may change, relative to a value."""
 _ALMOST = "Two unbroken runs are equal to the last digit, so something is rounded, or not saved"
 _ALL_STATE = (
     "Save all that training changes: the model, the optimiser's state, the learning rate's schedule and the "
     "random generators (or seed each epoch by trial.seed + epoch)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Advice:
+    """How it is done, in the words of an objective's kind."""
+
+    report: str
+    resource: str
+    go_on: str
+    directly: str
+
+
+_FUNCTION = _Advice(
+    "trial.report(epoch=..., ...)",
+    "trial.max_resource",
+    f"To go on, {_SAVE}, load it if trial.resumes, and train `for epoch in trial.epochs()`",
+    "written directly into trial.checkpoint_dir: a crash in the middle of a write leaves half a file. "
+    f"Better {_SAVE}",
+)
+_PROGRAM = _Advice(
+    "a line with the epoch and the metric",
+    "{max_resource}",
+    "To go on, save into {checkpoint_dir} before you print the line, and begin after epoch {start_resource}",
+    "written directly into {checkpoint_dir}: give each epoch a file of its own and load that of "
+    "{start_resource}, and half a file costs nothing",
 )
 
 
@@ -123,7 +149,7 @@ def check_objective(
     job = Job(AttemptId(0, 1), chosen, derived_seed(seed, "trial", 0), max_resource,
               resource=identifier(resource))  # fmt: skip
     try:
-        bound = Objective.bind(objective, space.names, tuple(m.name for m in goals.metrics))
+        bound = Objective.of(objective, space, goals, max_resource)
     except ObjectiveError as error:
         return Report((_fix("call", str(error)),), chosen)
     try:
@@ -153,6 +179,10 @@ class _Check:
     goals: Goals
     rtol: float
 
+    @property
+    def advice(self) -> _Advice:
+        return _PROGRAM if isinstance(self.bench.objective.function, Command) else _FUNCTION
+
     def report(self) -> Report:
         straight, resumed = self.bench.run("straight"), dict[int, Mapping[str, float]]()
         findings = [_ok("travel", "it can be sent to worker processes")]
@@ -161,7 +191,7 @@ class _Check:
         else:
             findings.append(self._metric(straight))
             findings += self._again(straight) if len(straight.steps) < 2 else self._killed(straight, resumed)
-            findings += [_checkpoints(straight), _time(straight)]
+            findings += [_checkpoints(straight, self.advice), _time(straight)]
         size = straight.saved.size if straight.saved else None
         return Report(tuple(findings), self.bench.job.config, self._curve(straight), resumed,
                       straight.epoch_seconds, size)  # fmt: skip
@@ -188,7 +218,8 @@ class _Check:
         if trouble := self._trouble(after):
             yield replace(trouble, topic="resume", text=f"{killed} came to grief {trouble.text}")
         else:
-            yield _where(straight, before, after, killed) or self._values(straight, before, after)
+            where = _where(straight, before, after, killed, self.advice)
+            yield where or self._values(straight, before, after)
 
     def _trouble(self, run: Run) -> Finding | None:
         """Why a run that was left alone has not come to a good end, if so."""
@@ -218,13 +249,13 @@ class _Check:
             return _note(
                 "metric",
                 f"it returns a finite {names} and reports no epochs: fine with "
-                'scheduler="fifo"; others need trial.report(epoch=..., ...) after each',
+                f'scheduler="fifo"; others need {self.advice.report} after each',
             )
         epochs, wanted = [step.epoch for step in run.steps], self.bench.job.max_resource
         told = f"it reports {names}, always finite, at epochs {', '.join(map(str, epochs))}"
         if epochs[-1] == wanted:
             return _ok("metric", told)
-        return _note("metric", f"{told}; trial.max_resource is {wanted}: train up to it")
+        return _note("metric", f"{told}; {self.advice.resource} is {wanted}: train up to it")
 
     def _unlike(self, run: Run, middle: int) -> Finding:
         trouble = self._trouble(run)
@@ -289,11 +320,11 @@ def _seed(differences: Sequence[str]) -> Finding:
     )
 
 
-def _where(straight: Run, before: Run, after: Run, killed: str) -> Finding | None:
+def _where(straight: Run, before: Run, after: Run, killed: str, advice: _Advice) -> Finding | None:
     """What is wrong with the epoch at which a killed trial went on, if anything."""
     last = before.steps[-1]
     if not after.steps:
-        return _fix("resume", f"{killed} reports nothing. {_GO_ON}")
+        return _fix("resume", f"{killed} reports nothing. {advice.go_on}")
     expected = next((step.epoch for step in straight.steps if step.epoch > last.epoch), last.epoch + 1)
     at, anew = after.steps[0].epoch, after.steps[0].epoch == straight.steps[0].epoch
     if at == expected:
@@ -302,13 +333,13 @@ def _where(straight: Run, before: Run, after: Run, killed: str) -> Finding | Non
         return _note(
             "resume",
             "it starts anew after a pause: fine with scheduler asha form stopping, "
-            f"wasteful with promotion. {_GO_ON}",
+            f"wasteful with promotion. {advice.go_on}",
         )
     why = "it has saved a checkpoint and does not load it" if anew else "the checkpoint is of another epoch"
-    return _fix("resume", f"{killed} goes on at epoch {at}, not at {expected}: {why}. {_GO_ON}")
+    return _fix("resume", f"{killed} goes on at epoch {at}, not at {expected}: {why}. {advice.go_on}")
 
 
-def _checkpoints(run: Run) -> Finding:
+def _checkpoints(run: Run, advice: _Advice) -> Finding:
     saved = [step.saved for step in run.steps if step.saved]
     if not saved:
         return _note("checkpoints", "none saved by rung: a trial that is cut off starts anew")
@@ -316,11 +347,7 @@ def _checkpoints(run: Run) -> Finding:
     if saved[-1].epoch == 0 or any(
         a.folder == b.folder and a.changed != b.changed for a, b in pairwise(saved)
     ):
-        return _note(
-            "checkpoints",
-            f"{size}, written directly into trial.checkpoint_dir: a crash in the "
-            f"middle of a write leaves half a file. Better {_SAVE}",
-        )
+        return _note("checkpoints", f"{size}, {advice.directly}")
     return _ok("checkpoints", f"{size}, replaced in one step")
 
 

@@ -174,7 +174,7 @@ def dry_run(
     checked = Study(
         space, **plan, max_resource=max_resource, resource=resource, seed=seed, storage=":memory:"
     )
-    bound = Objective.bind(objective, space.names, tuple(m.name for m in goals.metrics))
+    bound = Objective.of(objective, space, goals, max_resource)
     flown = _fly(bound, checked, pilots, min(max(1, pilots - 1), n_workers))
     plan["scheduler"] = scheduler if flown.reporting else "fifo"
     curves = _Curves(space, goals, flown, checked.seed, max_resource)

@@ -119,7 +119,7 @@ def tune(
         raise ObjectiveError("the file calls rung.tune itself: run it with python, not with rung")
     space, goals = Space.of(space), Goals.of(metric, mode, constraints, report_only)
     searcher = searchers.get(searcher)
-    bound = Objective.bind(objective, space.names, tuple(m.name for m in goals.metrics))
+    bound = Objective.of(objective, space, goals, max_resource)
     n_workers, retries = whole("n_workers", n_workers, 1), whole("retries", retries, 0)
     max_failures = whole("max_failures", max_failures, 1)
     trial_timeout = None if trial_timeout is None else seconds(trial_timeout, "trial_timeout")

@@ -24,7 +24,7 @@ def _path(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_takes_the_names_that_tune_knows(tmp_path: Path) -> None:
     path = write_file(tmp_path)
     experiment = load(f"{path}:failing")
-    assert experiment.objective.__name__ == experiment.function == "failing"
+    assert experiment.objective.__name__ == experiment.source["objective"] == "failing"
     assert experiment.options == {"metric": "loss", "n_trials": 6, "report_only": ["test_error"]}
     assert list(experiment.space) == ["x", "kind"]
 
@@ -39,7 +39,7 @@ def test_is_pickled_by_value(tmp_path: Path) -> None:
 def test_a_colon_in_the_path_is_no_objective(tmp_path: Path) -> None:
     folder = tmp_path / "a:b"
     folder.mkdir()
-    assert load(str(write_file(folder))).function == "objective"
+    assert load(str(write_file(folder))).source["objective"] == "objective"
 
 
 @pytest.mark.parametrize(

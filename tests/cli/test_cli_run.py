@@ -96,7 +96,7 @@ def test_what_goes_wrong_is_one_message_and_a_code(
         (("run", "softmax.py", "--n-trials", "0"), "n_trials=0; give a whole number"),
         (("run", "softmax.py", "--timeout", "soon"), "timeout='soon'; give seconds"),
         (("run", "softmax.py", "--searcher", "luck"), "luck"),
-        (("run",), "Missing argument"),
+        (("run",), "give either a FILE.py, or --command"),
         (("resume", "unknown"), "no study 'unknown' in"),
         (("status",), "there is no study yet"),
         (("status", "--storage", "postgresql://host"), "storage=postgresql://...; this rung knows"),

@@ -29,13 +29,16 @@ OPTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """What a file says of a study."""
+    """What is to be tuned."""
 
-    path: Path
-    function: str
+    name: str
+    """Of the study, if nothing else names it."""
     objective: Any
     space: Any
     options: Mapping[str, Any]
+    """Arguments of `rung.tune` that the file sets."""
+    source: Mapping[str, Any]
+    """What the log keeps, for `rung resume` to load it anew."""
 
 
 def load(target: str) -> Experiment:
@@ -55,7 +58,8 @@ def load(target: str) -> Experiment:
     if not hasattr(module, "space"):
         raise SpaceError(f'{path} has no `space`; add one, such as space = {{"x": rung.Float(0, 1)}}')
     options = {name: getattr(module, name) for name in OPTIONS if hasattr(module, name)}
-    return Experiment(path.resolve(), function, objective, module.space, options)
+    source = {"file": str(path.resolve()), "objective": function}
+    return Experiment(path.stem, objective, module.space, options, source)
 
 
 def _hint_at_typos(module: ModuleType) -> None:

@@ -60,6 +60,20 @@ def _bound(text: str) -> tuple[str, str]:
     return name.strip(), text[len(name) :]
 
 
+source_options = (
+    click.argument("target", metavar="[FILE.py[:OBJECTIVE]]", required=False),
+    click.option(
+        "--command", metavar="COMMAND",
+        help="Instead of a file: a program in any language, such as 'python train.py --lr {learning_rate} "
+        "--epochs {max_resource}', that prints lines such as {\"epoch\": 1, \"validation_error\": 0.2}.",
+    ),
+    click.option("--space", metavar="FILE", help="With --command: its hyperparameters, in TOML or JSON."),
+    click.option(
+        "--pattern", metavar="REGEX",
+        help="With --command: finds metrics and epoch in a line by named groups, such as "
+        "'epoch (?P<epoch>\\d+) .*error (?P<validation_error>\\S+)'; without it, lines are JSON.",
+    ),
+)  # fmt: skip
 n_trials_option = click.option("--n-trials", type=int, help="Trials in all.")
 timeout_option = click.option(
     "--timeout", metavar="TIME", callback=time_or_number, help="Running time in all: 90, 2h, 1h 30m."

@@ -16,8 +16,9 @@ from rung._opening import DEFAULT_STORAGE
 from rung._study import Study
 from rung._tune import made_by, tune
 from rung.cli.experiment import Experiment, load
-from rung.cli.options import budget_options, given, plan_options, quiet_option, with_options
+from rung.cli.options import budget_options, given, plan_options, quiet_option, source_options, with_options
 from rung.cli.output import json_option, storage_option, write_best
+from rung.cli.program import load_either, reload_program
 from rung.errors import Interrupted, StudyError
 from rung.storage import without_passwords
 
@@ -26,21 +27,34 @@ _NOT_KEPT = ("name", "storage")
 
 
 @click.command()
-@click.argument("target", metavar="FILE.py[:OBJECTIVE]")
-@with_options(*budget_options, *plan_options)
-@click.option("--name", help="Of the study; without it, the file's.")
+@with_options(*source_options, *budget_options, *plan_options)
+@click.option("--name", help="Of the study; without it, the name of FILE.py, or of the space's file.")
 @click.option("--storage", metavar="FOLDER", help="Where the study is kept.")
 @with_options(quiet_option, json_option)
-def run(target: str, quiet: bool, as_json: bool, **flags: Any) -> None:
-    """Tune the objective of a Python file.
+def run(
+    *, target: str | None, command: str | None, space: str | None, pattern: str | None,
+    quiet: bool, as_json: bool, **flags: Any,
+) -> None:  # fmt: skip
+    """Tune the objective of a Python file, or any program.
 
     The same command again goes on with the study. The file defines `objective` and `space`, and may set
     n_trials, timeout, n_workers, metric, mode and most other arguments of rung.tune by names of its own;
     flags go before them.
+
+    With --command, a program runs for each trial: {name} in its arguments is a hyperparameter, or one of
+    config (all as JSON), max_resource, start_resource, target_resource, checkpoint_dir, trial, attempt, seed.
+    Reports are lines of its stdout. --space has a table for each hyperparameter:
+
+    \b
+        [learning_rate]
+        type = "float"       # or int, categorical, ordinal, constant, scipy.stats
+        low = 1e-4
+        high = 1
+        log = true
     """
-    experiment = load(target)
+    experiment = load_either(target, command, space, pattern)
     typed = given(flags)
-    options = {"name": experiment.path.stem, **experiment.options, **typed}
+    options = {"name": experiment.name, **experiment.options, **typed}
     _tune(experiment, options, typed, quiet, as_json)
 
 
@@ -50,16 +64,20 @@ def run(target: str, quiet: bool, as_json: bool, **flags: Any) -> None:
 def resume(name: str, storage: str, quiet: bool, as_json: bool, **flags: Any) -> None:
     """Go on with a study that `rung run` made.
 
-    It goes up to the budget it was given, or a new one. The file is imported anew; flags of the earlier
-    command hold on.
+    It goes up to the budget it was given, or a new one. The file is imported anew, or the stored program
+    run in its folder; flags of the earlier command hold on.
     """
-    plan = Study.load(name, storage=storage).state.plan
-    if "file" not in plan:
+    study = Study.load(name, storage=storage)
+    plan = study.state.plan
+    if "file" not in plan and "program" not in plan:
         how = (
             f"continue with: {plan['command']}" if plan.get("command") else "run the code that made it again"
         )
         raise StudyError(f"study {name!r} was not made by `rung run`; {how}")
-    experiment = load(f"{plan['file']}:{plan['objective']}")
+    if "program" in plan:
+        experiment = reload_program(plan["program"], name, study.space)
+    else:
+        experiment = load(f"{plan['file']}:{plan['objective']}")
     typed = {**plan["flags"], **given(flags)}
     budget = {key: plan[key] for key in ("n_trials", "timeout", "n_workers", "max_resource")}
     options = {**experiment.options, **budget, **typed, "name": name, "storage": storage}
@@ -72,8 +90,7 @@ def _tune(
     command = _resume_command(options["name"], options.get("storage"))
     token = made_by.set(
         {
-            "file": str(experiment.path),
-            "objective": experiment.function,
+            **experiment.source,
             "flags": {name: value for name, value in typed.items() if name not in _NOT_KEPT},
             "command": command,
         }

@@ -11,7 +11,6 @@ import click
 
 from rung._check import check_objective
 from rung._dry_run import dry_run
-from rung.cli.experiment import load
 from rung.cli.options import (
     budget_options,
     constraint_option,
@@ -25,10 +24,12 @@ from rung.cli.options import (
     scheduler_option,
     searcher_option,
     seed_option,
+    source_options,
     time_or_number,
     with_options,
 )
 from rung.cli.output import json_option, write_json
+from rung.cli.program import load_either
 from rung.cli.running import messages
 from rung.views.text import visible
 
@@ -38,22 +39,24 @@ _SIMULATED = (
     "initial_configs", "constraints", "seed", "keep_checkpoints",
 )  # fmt: skip
 """What a file may set for these commands; the rest of it is for `rung run`."""
-_target = click.argument("target", metavar="FILE.py[:OBJECTIVE]")
 
 
 @click.command()
-@_target
+@with_options(*source_options)
 @click.option("--max-resource", type=click.IntRange(min=2), help="Epochs of each run (4).")
 @click.option("--timeout", metavar="TIME", callback=time_or_number, help="Of each of three runs (10min).")
 @with_options(metric_option, resource_option, seed_option, quiet_option, json_option)
-def check(target: str, quiet: bool, as_json: bool, **flags: Any) -> None:
+def check(
+    *, target: str | None, command: str | None, space: str | None, pattern: str | None,
+    quiet: bool, as_json: bool, **flags: Any,
+) -> None:  # fmt: skip
     """Try an objective out: does it report, is it seeded, does it go on after a kill?
 
     It runs for 4 epochs straight, and for 2 + 2 with its process killed in between; the two curves must
     agree. Of the file's settings `metric`, `resource` and `seed` count. Nothing is stored. The exit code is
     1 if something is to be mended.
     """
-    experiment = load(target)
+    experiment = load_either(target, command, space, pattern)
     options = {**_of(experiment.options, _CHECKED), **given(flags)}
     with nullcontext() if quiet else messages():
         report = check_objective(experiment.objective, experiment.space, **options)
@@ -62,7 +65,7 @@ def check(target: str, quiet: bool, as_json: bool, **flags: Any) -> None:
 
 
 @click.command()
-@_target
+@with_options(*source_options)
 @with_options(
     *budget_options, searcher_option, scheduler_option, metric_option, mode_option, constraint_option
 )
@@ -73,14 +76,17 @@ def check(target: str, quiet: bool, as_json: bool, **flags: Any) -> None:
 )
 @click.option("--failures", type=click.FloatRange(0, 1), help="Probability that a worker dies in an epoch.")
 @with_options(quiet_option, json_option)
-def simulate(target: str, quiet: bool, as_json: bool, **flags: Any) -> None:
+def simulate(
+    *, target: str | None, command: str | None, space: str | None, pattern: str | None,
+    quiet: bool, as_json: bool, **flags: Any,
+) -> None:  # fmt: skip
     """Say what `rung run` would do, from a few real trials and the rest in virtual time.
 
     Takes the file and the flags of `rung run`. Pilot trials of random configurations run in full; simulated
     trials take their curves and seconds, with noise, so this is good for counts, times and disk, not for
     values. Nothing is stored.
     """
-    experiment = load(target)
+    experiment = load_either(target, command, space, pattern)
     options = {**_of(experiment.options, _SIMULATED), **given(flags)}
     with nullcontext() if quiet else messages():
         found = dry_run(experiment.objective, experiment.space, **options)

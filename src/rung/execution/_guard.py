@@ -139,7 +139,9 @@ def _start(channel: int, command: list[str], output: _Output | None) -> int:
     if worker == 0:
         try:
             os.setpgid(0, 0)
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+            # SIGPIPE and SIGXFSZ: Python ignores them, and what it executes would inherit that.
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE,
+                           signal.SIGXFSZ):  # fmt: skip
                 signal.signal(number, signal.SIG_DFL)
             _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # a killed guard takes its worker along
             if os.getppid() == guard:

@@ -13,6 +13,9 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from rung.errors import MetricError, ObjectiveError
+from rung.execution.command import Command
+from rung.space import Space
+from rung.study.metrics import Goals
 
 if TYPE_CHECKING:
     from rung.execution.running import RunningTrial
@@ -31,6 +34,16 @@ class Objective:
     takes_trial: bool
     metrics: tuple[str, ...]
     """The tuned metrics; a plain number returned is the first one's value."""
+
+    @classmethod
+    def of(
+        cls, function: Callable[..., Any], space: Space, goals: Goals, max_resource: int | None = None
+    ) -> Objective:
+        """The objective of a study; raises ObjectiveError for what can't work in any of its trials."""
+        metrics = tuple(metric.name for metric in goals.metrics)
+        if isinstance(function, Command):
+            function.check(space, metrics, max_resource)
+        return cls.bind(function, space.names, metrics)
 
     @classmethod
     def bind(
@@ -53,7 +66,8 @@ class Objective:
         var_keyword = any(p.kind is p.VAR_KEYWORD for p in parameters)
         first = positional[0] if positional else None
         keyword_only = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
-        if (first is not None and first.name in names) or (first is None and (var_keyword or keyword_only)):
+        by_name = first is not None and first.kind is not first.POSITIONAL_ONLY and first.name in names
+        if by_name or (first is None and (var_keyword or keyword_only)):
             return cls(function, True, _check_unpacked(function, parameters, names), metrics)
         return cls(function, False, _check_positional(function, parameters), metrics)
 
@@ -84,7 +98,8 @@ def fingerprint(function: Callable[..., Any]) -> str:
     while isinstance(function, functools.partial):
         function = function.func
     code = getattr(inspect.unwrap(function), "__code__", None)
-    return blake2b(_code_text(code).encode(), digest_size=8).hexdigest() if code else ""
+    text = repr(function) if isinstance(function, Command) else _code_text(code) if code else ""
+    return blake2b(text.encode(errors="backslashreplace"), digest_size=8).hexdigest() if text else ""
 
 
 def _code_text(code: CodeType) -> str:

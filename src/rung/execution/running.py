@@ -27,6 +27,8 @@ class TrialEnded(BaseException):
     """Raised inside an objective to end it; not an Exception, so that ``except Exception`` lets it pass."""
 
     outcome = Outcome.INTERRUPTED
+    traceback = ""
+    """What is kept beside its text."""
 
 
 class TrialStopped(TrialEnded):
@@ -49,6 +51,16 @@ class TrialDiverged(TrialEnded):
     """A tuned metric was reported as NaN or infinite; the trial has failed."""
 
     outcome = Outcome.FAILED
+
+
+class ProgramFailed(TrialEnded):
+    """The program of a `rung.Command` ended with an exit code; `output` is what it said last."""
+
+    outcome = Outcome.FAILED
+
+    def __init__(self, reason: str, output: str) -> None:
+        super().__init__(reason)
+        self.traceback = output
 
 
 _MISTAKES = (NameError, AttributeError, TypeError, ImportError, SyntaxError)
@@ -174,7 +186,17 @@ class RunningTrial:
         finally:
             self._epoch = None
 
-    def report(self, *, epoch: int | None = None, **metrics: Any) -> None:
+    @property
+    def resource(self) -> str:
+        """What an epoch is called: the keyword of `report`."""
+        return self._job.resource
+
+    @property
+    def tuned(self) -> tuple[str, ...]:
+        """The names of the tuned metrics."""
+        return self._tuned
+
+    def report(self, /, *, epoch: int | None = None, **metrics: Any) -> None:
         """Record metrics at an epoch (1, 2, ...; without `epoch` the next one).
 
         With `tune(resource="step")` the keyword is `step`.
@@ -282,7 +304,7 @@ def run_attempt(objective: Objective, job: Job, send: Send, folder: Path | None 
         if trial.verdict is not Verdict.CONTINUE:  # it heard, and ended by returning
             raise _RAISES[trial.verdict](trial.verdict.value)
     except TrialEnded as ended:
-        return End(job.id, ended.outcome, usage.measure(), str(ended))
+        return End(job.id, ended.outcome, usage.measure(), str(ended), ended.traceback)
     except KeyboardInterrupt:
         return End(job.id, Outcome.INTERRUPTED, usage.measure(), "KeyboardInterrupt")
     except MetricError as error:

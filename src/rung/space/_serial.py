@@ -15,7 +15,7 @@ from rung.space.domains import Domain
 from rung.space.numeric import Float, Int
 from rung.space.values import Value
 
-_KINDS: dict[str, type[Float | Int | Categorical | Ordinal | Constant]] = {
+KINDS: dict[str, type[Float | Int | Categorical | Ordinal | Constant]] = {
     "float": Float,
     "int": Int,
     "categorical": Categorical,
@@ -76,11 +76,11 @@ def domain_from_json(data: Mapping[str, Any]) -> Domain:
     domain: Domain
     if kind == "scipy.stats":
         domain = Distribution.from_name(data["name"], data["args"], data["kwds"])
-    elif kind in _KINDS:
-        domain = _KINDS[kind](**words)  # type: ignore[arg-type]  # checked by the domain itself
+    elif kind in KINDS:
+        domain = KINDS[kind](**words)  # type: ignore[arg-type]  # checked by the domain itself
     else:
         raise SpaceError(
-            f"domain of type {kind!r}; this version of rung knows {', '.join(_KINDS)}, scipy.stats"
+            f"domain of type {kind!r}; this version of rung knows {', '.join(KINDS)}, scipy.stats"
         )
     return domain if when is None else domain.when(condition_from_json(when))
 
