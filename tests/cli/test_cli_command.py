@@ -156,7 +156,7 @@ def gone(pid: int) -> bool:
 @pytest.mark.parametrize(
     ("n_workers", "number"),
     [
-        ("1", signal.SIGKILL),
+        pytest.param("1", signal.SIGKILL, marks=pytest.mark.slow),
         pytest.param("1", signal.SIGINT, marks=pytest.mark.slow),
         pytest.param("2", signal.SIGKILL, marks=pytest.mark.slow),
         pytest.param("2", signal.SIGINT, marks=pytest.mark.slow),

@@ -27,6 +27,7 @@ def same(found: str, told: str) -> bool:
     )
 
 
+@pytest.mark.slow
 def test_the_page_holds(tmp_path: Path) -> None:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     runs = 0

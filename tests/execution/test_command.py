@@ -446,7 +446,7 @@ for epoch in range(start + 1, last + 1):
 """
 
 
-@pytest.mark.parametrize("n_workers", [1, 2])
+@pytest.mark.parametrize("n_workers", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_asha_pauses_programs_which_go_on_from_their_checkpoints(tmp_path, n_workers):
     words = [
         *script(tmp_path, ACCUMULATE),
