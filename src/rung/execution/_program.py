@@ -54,7 +54,7 @@ class Program:
             with guard_end:
                 fd = guard_end.fileno()
                 self._guard = subprocess.Popen(
-                    [sys.executable, "-I", "-S", _guard.__file__, str(fd), _STDIN, *arguments],
+                    [sys.executable, "-I", "-S", _guard.__file__, str(fd), _STDIN, "", "", *arguments],
                     stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
                     env=dict(environment), cwd=cwd, start_new_session=True, pass_fds=(fd,),
                 )  # fmt: skip
