@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rung.errors import BudgetError, StudyExists, StudyMismatch, StudyNotFound
+from rung._text import brief, is_iterable
+from rung.errors import BudgetError, ConfigError, StudyExists, StudyMismatch, StudyNotFound
 from rung.space import Config, Space
 from rung.storage import Storage, without_passwords
 from rung.study.budget import whole
@@ -80,12 +81,16 @@ def command() -> str:
 
 def identifier(resource: str) -> str:
     """The name of the resource; raises BudgetError unless it can be a keyword."""
-    if not isinstance(resource, str) or not resource.isidentifier():
-        raise BudgetError(f'resource={resource!r}; give the keyword of report(), such as "epoch" or "step"')
+    if not isinstance(resource, str) or len(resource) > 200 or not resource.isidentifier():
+        raise BudgetError(
+            f'resource={brief(resource)}; give the keyword of report(), such as "epoch" or "step"'
+        )
     return resource
 
 
 def distinct(space: Space, configs: Sequence[Mapping[str, Any]]) -> tuple[Config, ...]:
     """The configurations in canonical form, each once; raises ConfigError."""
+    if not is_iterable(configs):
+        raise ConfigError(f"initial_configs={brief(configs)}; give a list of configurations, which are dicts")
     valid = [space.validate(config) for config in configs]
     return tuple({space.key(config): config for config in valid}.values())

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from rung._study import Study
+from rung._text import brief, is_iterable
 from rung.errors import BudgetError, Error
 from rung.execution.base import End, Job
+from rung.execution.objective import as_metrics
 from rung.execution.simulator import Simulator
 from rung.schedulers.base import Scheduler
 from rung.searchers.base import Searcher
@@ -65,8 +68,11 @@ def simulate(
         The study, in memory; its clock is the virtual one.
     """
     space = Space.of(space)
+    max_resource = whole("max_resource", max_resource, 1)
+    n_trials = None if n_trials is None else whole("n_trials", n_trials, 1)
+    max_failures = whole("max_failures", max_failures, 1)
     if not callable(curve):
-        rows = rows_of(curve) if isinstance(curve, Study) else list(curve)
+        rows = rows_of(curve) if isinstance(curve, Study) else _rows(curve)
         curves = _curves(space, rows, max_resource)
         initial_configs = [config for config, _ in curves.values()]
         n_trials = min(n_trials or len(curves), len(curves))
@@ -80,6 +86,16 @@ def simulate(
     )  # fmt: skip
     study.drive(_simulator(study, curve, n_workers, stragglers, failures), max_failures=max_failures)
     return study
+
+
+def _rows(table: Any) -> list[Row]:
+    pairs: list[Row] = list(table) if is_iterable(table) else [table]
+    for pair in pairs:
+        if not (isinstance(pair, tuple | list) and len(pair) == 2 and isinstance(pair[1], Sequence)):
+            raise Error(
+                f"curve: {brief(pair)}; give a function, a study, or rows (config, [(metrics, seconds), ...])"
+            )
+    return pairs
 
 
 def rows_of(study: Study) -> list[Row]:
@@ -119,9 +135,27 @@ def _lookup(space: Space, curves: Mapping[str, Row]) -> CurveFunction:
     return look_up
 
 
+def _factor(name: str, value: Any, high: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= high:
+        raise Error(f"{name}={brief(value)}; give a number from 0 to {high:g}")
+    return float(value)
+
+
+def _point(told: Any) -> tuple[dict[str, float], float]:
+    try:
+        metrics, seconds = told
+        seconds = float(seconds)
+    except (TypeError, ValueError, OverflowError):
+        metrics, seconds = None, math.nan
+    if not isinstance(metrics, Mapping) or not 0 <= seconds < math.inf:
+        raise Error(f"curve: it gave {brief(told)}; give ({{metric: number}}, seconds)")
+    return as_metrics(metrics), seconds
+
+
 def _simulator(
     study: Study, curve: CurveFunction, n_workers: int, stragglers: float, failures: float
 ) -> Simulator:
+    stragglers, failures = _factor("stragglers", stragglers, 10.0), _factor("failures", failures, 1.0)
     max_resource = study.max_resource
     assert max_resource is not None
 
@@ -129,7 +163,7 @@ def _simulator(
         rng = stream(study.seed, "simulator", 1000 * job.id.trial + job.id.attempt)
         factor = float(rng.lognormal(0.0, stragglers)) if stragglers else 1.0
         for epoch in range(job.start_resource + 1, max_resource + 1):
-            metrics, seconds = curve(dict(job.config), epoch)
+            metrics, seconds = _point(curve(dict(job.config), epoch))
             if failures and rng.random() < failures:
                 yield seconds * factor * float(rng.random()), End(job.id, Outcome.LOST, reason="simulated")
             yield seconds * factor, metrics

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from rung import analysis, schedulers, searchers
 from rung._names import generated_name
 from rung._opening import command, create_or_open, distinct, identifier, latest, where
+from rung._text import brief, visible
 from rung.engine.coordinator import Coordinator
 from rung.engine.engine import Engine, Plan
 from rung.engine.recovery import take
@@ -29,7 +30,7 @@ from rung.schedulers.base import Scheduler
 from rung.searchers.base import Searcher
 from rung.space import Config, Domain, Space
 from rung.storage import Durability, Owner, Storage, open_storage
-from rung.study.budget import Budget
+from rung.study.budget import Budget, whole
 from rung.study.events import FinalReportShown, Outcome, Verdict, after_verdict
 from rung.study.history import History
 from rung.study.metrics import Goals
@@ -80,6 +81,7 @@ class Study:
         goals = Goals.of(metric, mode, constraints, report_only)
         self._searcher, self._scheduler = searchers.get(searcher), schedulers.get(scheduler)
         self._searcher.check(space)
+        max_resource = None if max_resource is None else whole("max_resource", max_resource, 1)
         self._scheduler.check(max_resource)
         self._plan = Plan(
             Budget.of(n_trials, timeout), distinct(space, initial_configs), max_resource, identifier(resource)
@@ -198,13 +200,14 @@ class Study:
         """Which searcher and which scheduler are at work, and what "auto" chose and why."""
         plan = self._state.plan or self._described(self._plan, {})
         history = History(self._state)
-        searcher, scheduler = plan["searcher"]["name"], plan["scheduler"]["name"]
+        told = plan.get("scheduler", {})
+        searcher, scheduler = plan.get("searcher", {}).get("name", "unknown"), told.get("name", "unknown")
         if searcher == "auto":
             searcher = searchers.Auto().explain(history)
         if scheduler == "auto" and self._state.sessions:
-            told = plan["scheduler"]
-            scheduler = schedulers.Auto(min_resource=told["min_resource"], eta=told["eta"]).explain(history)
-        return f"searcher: {searcher}\nscheduler: {scheduler}"
+            arguments = {name: told[name] for name in ("min_resource", "eta") if name in told}
+            scheduler = schedulers.Auto(**arguments).explain(history)
+        return f"searcher: {visible(searcher)}\nscheduler: {visible(scheduler)}"
 
     def plot_learning_curves(self) -> Figure:
         """Every trial's reported metric over epochs. Needs matplotlib (``rung[plot]``)."""
@@ -261,6 +264,7 @@ class Study:
         go on after `trial.start_resource`; keep its model. On a NaN or infinite tuned metric the trial has
         failed, and the answer is STOP.
         """
+        self._check_trial(trial)
         verdict, diverged = trial.record(epoch, metrics)
         if diverged:
             self.fail(trial, diverged)
@@ -280,9 +284,10 @@ class Study:
             raise MetricError(f"trial {trial.number}: {missing}")
         self._end(trial, End(trial.id, Outcome.COMPLETED, metrics))
 
-    def fail(self, trial: RunningTrial, reason: str) -> None:
+    def fail(self, trial: RunningTrial, reason: str | Exception) -> None:
         """End a trial that did not work."""
-        self._end(trial, End(trial.id, Outcome.FAILED, reason=reason))
+        self._check_trial(trial)
+        self._end(trial, End(trial.id, Outcome.FAILED, reason=str(reason)))
 
     def close(self) -> None:
         """Give the study back; trials that still run are asked for again when it goes on."""
@@ -372,7 +377,12 @@ class Study:
             assert self._session is not None
             self._step(self._session, (end,), capacity=0)
 
+    def _check_trial(self, trial: object) -> None:
+        if not isinstance(trial, RunningTrial):
+            raise StudyError(f"trial={brief(trial)}; give what study.ask() returned")
+
     def _check_mine(self, trial: RunningTrial) -> None:
+        self._check_trial(trial)
         current = self._state.open.get(trial.number)
         if (
             not trial.is_of(self._send)

@@ -16,6 +16,7 @@ from typing import Any
 
 from rung import searchers, views
 from rung._study import Study
+from rung._text import brief, visible, visible_lines
 from rung.engine.coordinator import Coordinator
 from rung.engine.engine import KeepCheckpoints, OnError, Plan
 from rung.errors import BudgetError, Interrupted, ObjectiveError
@@ -34,6 +35,8 @@ from rung.study.state import StudyState
 
 logger = logging.getLogger("rung")
 
+_MOST_WORKERS = 1024
+"""Processes that one machine may be asked for."""
 made_by: ContextVar[Mapping[str, Any]] = ContextVar("made_by")
 """What the log tells of the caller beside the plan; the command line sets it, to find its file again."""
 importing: ContextVar[bool] = ContextVar("importing", default=False)
@@ -120,16 +123,16 @@ def tune(
     space, goals = Space.of(space), Goals.of(metric, mode, constraints, report_only)
     searcher = searchers.get(searcher)
     bound = Objective.of(objective, space, goals, max_resource)
-    n_workers, retries = whole("n_workers", n_workers, 1), whole("retries", retries, 0)
+    n_workers, retries = whole("n_workers", n_workers, 1, _MOST_WORKERS), whole("retries", retries, 0)
     max_failures = whole("max_failures", max_failures, 1)
     trial_timeout = None if trial_timeout is None else seconds(trial_timeout, "trial_timeout")
     trial_memory = None if trial_memory is None else size_of("trial_memory", trial_memory)
     if gpus_per_trial is not None:
         _gpus.assign(gpus_per_trial, n_workers)
-    if keep_checkpoints not in {"best", "all", "none"}:
-        raise BudgetError(f'keep_checkpoints={keep_checkpoints!r}; use "best", "all" or "none"')
-    if on_error not in {"continue", "raise"}:
-        raise BudgetError(f'on_error={on_error!r}; use "continue" or "raise"')
+    if keep_checkpoints not in ("best", "all", "none"):
+        raise BudgetError(f'keep_checkpoints={brief(keep_checkpoints)}; use "best", "all" or "none"')
+    if on_error not in ("continue", "raise"):
+        raise BudgetError(f'on_error={brief(on_error)}; use "continue" or "raise"')
     _check_budget(Budget.of(n_trials, timeout), space, searcher)
     study = Study(
         space, metric=metric, mode=mode, constraints=constraints, report_only=report_only, searcher=searcher,
@@ -195,7 +198,7 @@ def _warn_of_failures(study: Study) -> None:
     if counts["failed"] and not counts["completed"] + counts["stopped"]:
         first = next(t for t in study.trials if t.status == "failed")
         logger.warning("no trial has succeeded; the first, trial %d: %s\n%s",
-                       first.number, first.reason, first.traceback)  # fmt: skip
+                       first.number, visible(first.reason), visible_lines(first.traceback))  # fmt: skip
 
 
 @contextmanager

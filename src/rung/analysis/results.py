@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rung._text import visible
 from rung.errors import NoTrialError
 from rung.study.events import Outcome
 from rung.study.state import StudyState
@@ -26,7 +27,8 @@ def best_trial(state: StudyState) -> Trial:
 
 def pareto_front(state: StudyState) -> Sequence[Trial]:
     """Feasible completed trials that no other dominates, by the first objective."""
-    candidates = [t for t in state.trials if t.status == Outcome.COMPLETED and t.feasible]
+    completed = [t for t in state.trials if t.status == Outcome.COMPLETED and t.feasible]
+    candidates = [t for t in completed if not state.goals.missing(t.metrics)]
     losses = {t.number: state.goals.losses(t.metrics) for t in candidates}
     front: list[Trial] = []
     for trial in sorted(candidates, key=lambda t: losses[t.number]):
@@ -84,7 +86,8 @@ class FinalReport:
 
 
 def _rows(values: Mapping[str, Any]) -> list[str]:
-    return [f"  {k} = {v:.6g}" if isinstance(v, float) else f"  {k} = {v}" for k, v in values.items()]
+    shown = {visible(name): f"{v:.6g}" if isinstance(v, float) else str(v) for name, v in values.items()}
+    return [f"  {name} = {visible(text)}" for name, text in shown.items()]
 
 
 def _times(n: int) -> str:

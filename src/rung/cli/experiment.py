@@ -25,6 +25,7 @@ OPTIONS = (
     "on_error", "name", "storage", "durability",
 )  # fmt: skip
 """Arguments of `rung.tune` that a file may set as names of its own."""
+_LONGEST = 50  # characters of what may be a typo of these
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +53,20 @@ def load(target: str) -> Experiment:
         raise Error(f"{path} is not a Python file; give one that defines `objective` and `space`")
     module = _import(path.resolve())
     _hint_at_typos(module)
-    objective = getattr(module, function, None)
-    if objective is None:
+    names = vars(module)  # not getattr: a module may have a __getattr__ of its own
+    if names.get(function) is None:
         raise ObjectiveError(f"{path} has no {function!r}; {_functions(module)}")
-    if not hasattr(module, "space"):
+    if "space" not in names:
         raise SpaceError(f'{path} has no `space`; add one, such as space = {{"x": rung.Float(0, 1)}}')
-    options = {name: getattr(module, name) for name in OPTIONS if hasattr(module, name)}
+    options = {name: names[name] for name in OPTIONS if name in names}
     source = {"file": str(path.resolve()), "objective": function}
-    return Experiment(path.stem, objective, module.space, options, source)
+    return Experiment(path.stem, names[function], names["space"], options, source)
 
 
 def _hint_at_typos(module: ModuleType) -> None:
     for name in vars(module):
+        if not isinstance(name, str) or len(name) > _LONGEST:  # globals() takes any key
+            continue
         close = difflib.get_close_matches(name, OPTIONS, n=1, cutoff=0.8)
         if close and name not in OPTIONS:
             click.echo(f"note: {visible(name)} is not a setting; did you mean {close[0]}?", err=True)
@@ -86,14 +89,15 @@ def _import(path: Path) -> ModuleType:
     token = importing.set(True)
     try:
         spec.loader.exec_module(module)
+        sys.modules[spec.name] = module  # it may have thrown itself out
+        # Workers can't import a module of this name: they get its functions and classes themselves.
+        cloudpickle.register_pickle_by_value(module)
     except Error:
         raise
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit, GeneratorExit) as error:
         raise Error(f"{path} can't be imported:\n{_traceback(error, path)}") from error
     finally:
         importing.reset(token)
-    # Workers can't import a module of this name: they get its functions and classes themselves.
-    cloudpickle.register_pickle_by_value(module)
     return module
 
 

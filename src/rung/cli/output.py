@@ -48,13 +48,17 @@ def write_csv(rows: Sequence[Mapping[str, Any]]) -> None:
     buffer = io.StringIO()
     columns = list(dict.fromkeys(name for row in rows for name in row))
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(map(visible, columns))
+    writer.writerow(map(_csv_cell, columns))
     writer.writerows([_csv_cell(row.get(name)) for name in columns] for row in rows)
     click.echo(buffer.getvalue(), nl=False)
 
 
 def _csv_cell(value: Any) -> str:
-    return "" if value is None else visible(str(value))
+    if value is None or isinstance(value, float | int):
+        return "" if value is None else str(value)
+    text = visible(str(value))
+    # A spreadsheet would run it as a formula; the apostrophe makes it text there.
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
 def write_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

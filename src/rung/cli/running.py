@@ -15,7 +15,7 @@ import click
 from rung._opening import DEFAULT_STORAGE
 from rung._study import Study
 from rung._tune import made_by, tune
-from rung.cli.experiment import Experiment, load
+from rung.cli.experiment import OPTIONS, Experiment, load
 from rung.cli.options import budget_options, given, plan_options, quiet_option, source_options, with_options
 from rung.cli.output import json_option, storage_option, write_best
 from rung.cli.program import load_either, reload_program
@@ -76,10 +76,13 @@ def resume(name: str, storage: str, quiet: bool, as_json: bool, **flags: Any) ->
         raise StudyError(f"study {name!r} was not made by `rung run`; {how}")
     if "program" in plan:
         experiment = reload_program(plan["program"], name, study.space)
+    elif Path(plan["file"]).resolve().is_relative_to(Path(storage).resolve()):
+        raise StudyError(f"study {name!r}: {plan['file']} lies among the studies, whose files are never run")
     else:
-        experiment = load(f"{plan['file']}:{plan['objective']}")
-    typed = {**plan["flags"], **given(flags)}
-    budget = {key: plan[key] for key in ("n_trials", "timeout", "n_workers", "max_resource")}
+        experiment = load(f"{plan['file']}:{plan.get('objective', 'objective')}")
+    kept = {flag: value for flag, value in plan.get("flags", {}).items() if flag in OPTIONS}
+    typed = {**kept, **given(flags)}
+    budget = {key: plan[key] for key in ("n_trials", "timeout", "n_workers", "max_resource") if key in plan}
     options = {**experiment.options, **budget, **typed, "name": name, "storage": storage}
     _tune(experiment, options, typed, quiet, as_json)
 
@@ -112,7 +115,9 @@ def _tune(
 def _resume_command(name: str, storage: Any) -> str:
     known = isinstance(storage, str | Path) and str(storage) != DEFAULT_STORAGE
     where = [without_passwords(str(storage))] if known else []
-    return shlex.join(["rung", "resume", name, *(word for path in where for word in ("--storage", path))])
+    return shlex.join(
+        ["rung", "resume", str(name), *(word for path in where for word in ("--storage", path))]
+    )
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from rung.cli.output import (
     write_json,
     write_table,
 )
-from rung.errors import StudyCorrupt
+from rung.errors import StorageError
 from rung.storage import Owner, StudyInfo, open_storage
 from rung.study.budget import Budget
 from rung.study.sizes import size_text
@@ -150,7 +150,7 @@ def studies(storage: str, as_json: bool) -> None:
 def _standing(info: StudyInfo, storage: str) -> list[Any]:
     try:
         study = Study.load(info.name, storage=storage)
-    except StudyCorrupt:
+    except StorageError:
         return ["damaged, see: rung doctor", "", None]
     summary = _summary(study, info.owner)
     trials = f"{summary.finished} of {summary.n_trials}" if summary.n_trials else str(summary.finished)

@@ -12,10 +12,11 @@ from hashlib import blake2b
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
+from rung._text import brief
 from rung.errors import MetricError, ObjectiveError
 from rung.execution.command import Command
 from rung.space import Space
-from rung.study.metrics import Goals
+from rung.study.metrics import Goals, check_metric_name
 
 if TYPE_CHECKING:
     from rung.execution.running import RunningTrial
@@ -55,7 +56,7 @@ class Objective:
         asks for f(**config).
         """
         if not callable(function):
-            raise ObjectiveError(f"objective={function!r} is not callable; {_ASK}")
+            raise ObjectiveError(f"objective={brief(function)} is not callable; {_ASK}")
         if inspect.iscoroutinefunction(function):
             raise ObjectiveError(f"{_name(function)} is async, which rung can't call; {_ASK}")
         try:
@@ -109,13 +110,7 @@ def _code_text(code: CodeType) -> str:
 
 def as_metrics(values: Mapping[Any, Any]) -> dict[str, float]:
     """Plain floats from numbers, numpy scalars and one-element arrays or tensors; else MetricError."""
-    return {_metric_name(name): _number(name, value) for name, value in values.items()}
-
-
-def _metric_name(name: Any) -> str:
-    if not isinstance(name, str) or not name:
-        raise MetricError(f"metric {name!r}: the name of a metric is a non-empty string")
-    return name
+    return {check_metric_name(name): _number(name, value) for name, value in values.items()}
 
 
 def _number(name: str, value: Any) -> float:
@@ -177,8 +172,7 @@ def _name(function: Any) -> str:
 
 
 def _show(value: Any) -> str:
-    text = repr(value)
-    return f"{text if len(text) <= 60 else text[:57] + '...'} (a {type(value).__name__})"
+    return f"{brief(value, 60)} (a {type(value).__name__})"
 
 
 def _example(metrics: tuple[str, ...]) -> str:

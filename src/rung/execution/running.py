@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from rung._text import brief
 from rung.errors import MetricError, ObjectiveError
 from rung.execution._checkpoints import Checkpoints
 from rung.execution._usage import Usage
@@ -264,7 +265,7 @@ class RunningTrial:
             raise MetricError("trial.report() was called in a child process; report from the objective's own")
         what = self._job.resource
         if epoch is not None and (not _is_whole(epoch) or epoch < 1):
-            raise MetricError(f"{what}={epoch!r}; {what}s are whole numbers that count from 1")
+            raise MetricError(f"{what}={brief(epoch)}; {what}s are whole numbers that count from 1")
         if epoch is not None and epoch <= self._resource:
             raise MetricError(f"{what}={epoch!r} reported after {what} {self._resource}; {what}s must grow")
         if self.max_resource is not None and self._next(epoch) > self.max_resource:
@@ -281,7 +282,7 @@ class RunningTrial:
 
 def _is_whole(epoch: Any) -> bool:
     try:
-        return not isinstance(epoch, bool) and int(epoch) == epoch
+        return not isinstance(epoch, bool) and int(epoch) == epoch and epoch < 2**53
     except (TypeError, ValueError, OverflowError):
         return False
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from rung._text import brief
 from rung.errors import Error
 from rung.searchers.auto import Auto
 from rung.searchers.base import Searcher
@@ -35,11 +36,13 @@ def get(searcher: str | Searcher) -> Searcher:
     if isinstance(searcher, str):
         if searcher not in SEARCHERS:
             raise Error(
-                f"searcher={searcher!r}: there is none of that name; {did_you_mean(searcher, SEARCHERS)}"
+                f"searcher={brief(searcher)}: there is none of that name; {did_you_mean(searcher, SEARCHERS)}"
             )
         return SEARCHERS[searcher]()
     if isinstance(searcher, type) or not isinstance(searcher, Searcher):
-        raise Error(f"searcher={searcher!r}: no searcher; use a name such as 'random' or an object, Random()")
+        raise Error(
+            f"searcher={brief(searcher)}: no searcher; use a name such as 'random' or an object, Random()"
+        )
     return searcher
 
 

@@ -5,25 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
+from rung._text import brief, is_iterable
 from rung.errors import SpaceError
 from rung.space.choices import Constant, Ordinal
 from rung.space.conditions import Comparison, Condition
 from rung.space.distributions import Distribution
 from rung.space.domains import Domain
-from rung.space.values import did_you_mean, plain
+from rung.space.values import NAME, did_you_mean, plain
 
 Domains: TypeAlias = dict[str, Domain]
 Plan: TypeAlias = tuple[tuple[str, Condition | None], ...]
+
+_DEEPEST = 100  # hyperparameters each of which depends on the next
 
 
 def domains_of(given: Mapping[str, Any]) -> Domains:
     """Return the domain of each name; SpaceError names the first hyperparameter that is wrong."""
     if not isinstance(given, Mapping):
-        raise SpaceError(f"{given!r}: a {type(given).__name__}; a space is a dict from names to domains")
+        raise SpaceError(f"{brief(given)}: a {type(given).__name__}; a space is a dict from names to domains")
     if not given:
         raise SpaceError("the space is empty; give at least one hyperparameter")
     domains = {name: _domain(name, value) for name, value in given.items()}
     for name, domain in domains.items():
+        if not isinstance(domain.condition, Condition | None):
+            raise SpaceError(f"{name}: condition={brief(domain.condition)}: no condition; use .when(...)")
         if domain.condition is not None:
             _check(domain.condition, domains, f"{name}: ")
     return domains
@@ -33,10 +38,14 @@ def forbidden_of(given: Iterable[Condition], domains: Domains) -> tuple[Conditio
     """Return the forbidden combinations, each one checked against `domains`."""
     if isinstance(given, Condition):
         raise SpaceError(f"forbid={given!r}: one condition; use a list, forbid=[...]")
+    if not is_iterable(given):
+        raise SpaceError(f"forbid={brief(given)}: a {type(given).__name__}; use a list of conditions")
     forbid = tuple(given)
     for condition in forbid:
         if not isinstance(condition, Condition):
-            raise SpaceError(f'forbid: {condition!r} is no condition; use one such as param("layers") > 3')
+            raise SpaceError(
+                f'forbid: {brief(condition)} is no condition; use one such as param("layers") > 3'
+            )
         _check(condition, domains, "forbid: ")
     return forbid
 
@@ -73,6 +82,8 @@ def _visit(name: str, path: tuple[str, ...], parents: dict[str, list[str]], orde
     if name in path:
         cycle = " -> ".join((*path[path.index(name) :], name))
         raise SpaceError(f"{name}: its condition depends on itself, {cycle}; drop one of these conditions")
+    if len(path) == _DEEPEST:
+        raise SpaceError(f"{name}: more than {_DEEPEST} conditions hang on one another; join some of them")
     if name not in order:
         for parent in parents[name]:
             _visit(parent, (*path, name), parents, order)
@@ -91,8 +102,10 @@ def _check(condition: Condition, domains: Domains, where: str) -> None:
 
 
 def _domain(name: object, value: object) -> Domain:
-    if not isinstance(name, str) or not name:
-        raise SpaceError(f"{name!r}: the name of a hyperparameter needs to be a str that is not empty")
+    if not isinstance(name, str) or not 0 < len(name) <= NAME:
+        raise SpaceError(
+            f"{brief(name)}: the name of a hyperparameter needs to be a str of 1 to {NAME} characters"
+        )
     if isinstance(value, Domain):
         return value
     try:
@@ -104,11 +117,11 @@ def _domain(name: object, value: object) -> Domain:
 
 def _constant(value: object) -> Constant:
     if isinstance(value, list | tuple | set | frozenset | range):
-        raise SpaceError(f"{value!r} is a {type(value).__name__}; use Categorical([...])")
+        raise SpaceError(f"{brief(value)} is a {type(value).__name__}; use Categorical([...])")
     try:
         return Constant(plain(value))
     except SpaceError:
         raise SpaceError(
-            f"{value!r} is no domain; use Float, Int, Categorical, Ordinal, a frozen scipy.stats "
+            f"{brief(value)} is no domain; use Float, Int, Categorical, Ordinal, a frozen scipy.stats "
             "distribution, or a constant (bool, int, float, str, None)"
         ) from None

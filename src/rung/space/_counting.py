@@ -14,19 +14,23 @@ _MOST = 100_000  # combinations gone through to count a space
 
 def walk(plan: Plan, values: Mapping[str, Sequence[Value]]) -> Iterator[Config]:
     """Yield each combination of `values`, in the order of `plan`, without the inactive ones."""
-    return _walk(plan, 0, values, {})
+    levels: list[Iterator[Config]] = [iter([{}])]  # a stack of our own: a plan may be longer than Python's
+    while levels:
+        config = next(levels[-1], None)
+        if config is None:
+            levels.pop()
+        elif len(levels) > len(plan):
+            yield config
+        else:
+            levels.append(_grown(config, *plan[len(levels) - 1], values))
 
 
-def _walk(plan: Plan, depth: int, values: Mapping[str, Sequence[Value]], config: Config) -> Iterator[Config]:
-    if depth == len(plan):
-        yield config
-        return
-    name, condition = plan[depth]
+def _grown(
+    config: Config, name: str, condition: Condition | None, values: Mapping[str, Sequence[Value]]
+) -> Iterator[Config]:
     if condition is not None and not condition.holds(config):
-        yield from _walk(plan, depth + 1, values, config)
-        return
-    for value in values[name]:
-        yield from _walk(plan, depth + 1, values, config | {name: value})
+        return iter([config])
+    return (config | {name: value} for value in values[name])
 
 
 def count(domains: Domains, plan: Plan, forbid: Sequence[Condition]) -> int | None:

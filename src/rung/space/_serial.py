@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
+from rung._text import brief
 from rung.errors import SpaceError
 from rung.space.choices import Categorical, Constant, Ordinal
 from rung.space.conditions import And, Comparison, Condition, Or
@@ -76,11 +77,11 @@ def domain_from_json(data: Mapping[str, Any]) -> Domain:
     domain: Domain
     if kind == "scipy.stats":
         domain = Distribution.from_name(data["name"], data["args"], data["kwds"])
-    elif kind in KINDS:
+    elif isinstance(kind, str) and kind in KINDS:
         domain = KINDS[kind](**words)  # type: ignore[arg-type]  # checked by the domain itself
     else:
         raise SpaceError(
-            f"domain of type {kind!r}; this version of rung knows {', '.join(KINDS)}, scipy.stats"
+            f"domain of type {brief(kind)}; this version of rung knows {', '.join(KINDS)}, scipy.stats"
         )
     return domain if when is None else domain.when(condition_from_json(when))
 
@@ -96,11 +97,15 @@ def space_to_json(domains: Mapping[str, Domain], forbid: Sequence[Condition]) ->
 def space_from_json(data: Mapping[str, Any]) -> tuple[dict[str, Domain], list[Condition]]:
     """Return the arguments of Space; SpaceError if `data` is not what `space_to_json` writes."""
     try:
-        domains = {name: domain_from_json(domain) for name, domain in data["domains"]}
+        domains: dict[str, Domain] = {}
+        for name, domain in data["domains"]:
+            if name in domains:
+                raise SpaceError(f"{brief(name)}: stored twice; a hyperparameter has one domain")
+            domains[name] = domain_from_json(domain)
         return domains, [condition_from_json(condition) for condition in data["forbid"]]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         if isinstance(error, SpaceError):
             raise
         raise SpaceError(
-            f"no stored space ({type(error).__name__}: {error}); expected Space.to_json()"
+            f"no stored space ({type(error).__name__}: {brief(str(error))}); expected Space.to_json()"
         ) from None

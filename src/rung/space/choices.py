@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rung._text import brief, is_iterable
 from rung.errors import ConfigError, SpaceError
 from rung.space.conditions import ORDERINGS, Comparison
 from rung.space.domains import Domain, cells, nudge
 from rung.space.values import Value, did_you_mean, number, plain
+
+_MOST = 100_000  # choices
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -21,13 +24,13 @@ class _Choices(Domain):
     _index: dict[Value, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if isinstance(self.choices, str | bytes | set | frozenset | Mapping) or not isinstance(
-            self.choices, Iterable
-        ):
+        if isinstance(self.choices, str | bytes | set | frozenset | Mapping) or not is_iterable(self.choices):
             self._fail(f"choices of type {type(self.choices).__name__}; use a list, [...]")
         index: dict[Value, int] = {}
         for choice in self.choices:
             self._add(choice, index)
+            if len(index) > _MOST:
+                self._fail(f"more than {_MOST:,} choices; use Int or Float")
         if not index:
             self._fail("no choices; give at least one")
         object.__setattr__(self, "choices", tuple(index))
@@ -39,7 +42,9 @@ class _Choices(Domain):
         except SpaceError as error:
             self._fail(error)
         if value in index:
-            self._fail(f"{value!r} equals another choice (in Python 1 == 1.0 == True); leave one of them out")
+            self._fail(
+                f"{brief(value)} equals another choice (in Python 1 == 1.0 == True); leave one of them out"
+            )
         index[value] = len(index)
 
     @property
@@ -64,12 +69,12 @@ class _Choices(Domain):
         try:
             return self.choices[self._index[plain(value)]]
         except (KeyError, SpaceError):
-            raise ConfigError(f"{value!r} is no choice; {did_you_mean(value, self.choices)}") from None
+            raise ConfigError(f"{brief(value)} is no choice; {did_you_mean(value, self.choices)}") from None
 
     def lattice(self, points: int | None = None) -> Sequence[Value]:
         """Return the choices; SpaceError if `points` is given."""
         if points is not None:
-            self._fail(f"points={points!r} for choices; leave it out, a grid takes all of them")
+            self._fail(f"points={brief(points)} for choices; leave it out, a grid takes all of them")
         return self.choices
 
     def __repr__(self) -> str:
@@ -162,8 +167,12 @@ class Constant(Domain):
 
     def canonical(self, value: object) -> Value:
         """Return the value; ConfigError if `value` is not equal to it."""
-        if value != self.value:
-            raise ConfigError(f"{value!r} is not the constant; use {self.value!r}")
+        try:
+            equal = plain(value) == self.value
+        except SpaceError:
+            equal = False
+        if not equal:
+            raise ConfigError(f"{brief(value)} is not the constant; use {brief(self.value)}")
         return self.value
 
     def lattice(self, points: int | None = None) -> Sequence[Value]:

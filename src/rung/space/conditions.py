@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from rung._text import brief, is_iterable
 from rung.errors import SpaceError
 from rung.space.values import Value, plain
 
@@ -19,6 +20,7 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
     "in": lambda value, options: value in options,
 }
+_DEEPEST = 100  # conditions joined in a row
 ORDERINGS = frozenset({"<", "<=", ">", ">="})
 
 
@@ -62,15 +64,17 @@ class Comparison(Condition):
     value: Value
 
     def __post_init__(self) -> None:
-        if self.op not in _OPERATORS:
-            raise SpaceError(f"{self.op!r} is no comparison; use one of {', '.join(_OPERATORS)}")
+        if not isinstance(self.name, str):
+            raise SpaceError(f"param({brief(self.name)}): a {type(self.name).__name__}; use the name, a str")
+        if not isinstance(self.op, str) or self.op not in _OPERATORS:
+            raise SpaceError(f"{brief(self.op)} is no comparison; use one of {', '.join(_OPERATORS)}")
         try:
             object.__setattr__(self, "value", plain(self.value))
         except SpaceError as error:
-            raise SpaceError(f"{self!r}: {error}") from None
+            raise SpaceError(f"{brief(self)}: {error}") from None
         if self.op == "in" and not isinstance(self.value, tuple):
             raise SpaceError(
-                f"{self.name!r} in {self.value!r}: no tuple; use param({self.name!r}).isin([...])"
+                f"{self.name!r} in {brief(self.value)}: no tuple; use param({self.name!r}).isin([...])"
             )
 
     def holds(self, config: Mapping[str, Value]) -> bool:
@@ -99,6 +103,13 @@ class Comparison(Condition):
 class _Pair(Condition):
     left: Condition
     right: Condition
+    depth: int = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        depth = 1 + max(getattr(side, "depth", 0) for side in (self.left, self.right))
+        if depth > _DEEPEST:
+            raise SpaceError(f"more than {_DEEPEST} conditions joined in a row; use isin([...])")
+        object.__setattr__(self, "depth", depth)
 
     def comparisons(self) -> Iterator[Comparison]:
         """Yield the comparisons of both sides."""
@@ -149,6 +160,8 @@ class Param:
         """Return the condition that the value is one of `options`."""
         if isinstance(options, str):
             raise SpaceError(f"param({self.name!r}).isin({options!r}): a str; use a list, [{options!r}]")
+        if not is_iterable(options):
+            raise SpaceError(f"param({self.name!r}).isin({brief(options)}): no list; use [...]")
         values = tuple(options)
         if not values:
             raise SpaceError(f"param({self.name!r}).isin([]) can never hold; give at least one value")

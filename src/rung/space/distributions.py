@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -15,12 +16,27 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from rung._text import brief
 from rung.errors import ConfigError, SpaceError
 from rung.space.conditions import Comparison
 from rung.space.domains import Domain, check_numeric, check_points, nudge, spread
 from rung.space.values import Value, number, whole
 
 _EDGE = 2.0**-53  # ppf(0) can be -inf, and for a discrete distribution it lies one below the support
+_FARTHEST = 2**53  # beyond it float64 can't tell integers apart
+_ENDLESS = frozenset(
+    {
+        "studentized_range",
+        "ksone",
+        "irwinhall",
+        "dpareto_lognorm",
+        "gausshyper",
+        "betanbinom",
+        "yulesimon",
+        "zipfian",
+        "skellam",
+    }
+)
 _MEND = "use a frozen univariate distribution of scipy.stats, such as scipy.stats.loguniform(1e-4, 1)"
 
 
@@ -48,7 +64,7 @@ class Distribution(Domain):
 
     def __post_init__(self) -> None:
         if not is_frozen(self.rv):
-            raise SpaceError(f"Distribution({self.rv!r}): not frozen; {_MEND}")
+            raise SpaceError(f"Distribution({brief(self.rv)}): not frozen; {_MEND}")
         name = self.rv.dist.name
         law = named_law(name)
         if type(law) is not type(self.rv.dist):
@@ -65,15 +81,25 @@ class Distribution(Domain):
             object.__setattr__(self, "kwds", tuple((k, number(v)) for k, v in self.kwds))
         except SpaceError as error:
             self._fail(error)
-        middle = float(self.rv.ppf(0.5))
-        if not math.isfinite(middle):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # scipy's, of arguments out of range: the errors below tell
+            self._check_law()
+
+    def _check_law(self) -> None:
+        if self.name in _ENDLESS:
+            self._fail("scipy's quantiles of this one may take for ever; use another distribution")
+        try:
+            if self.discrete and not math.isfinite(float(self.rv.var())):
+                self._fail("infinite variance, where scipy's quantiles take for ever; use Int(..., log=True)")
+            middle = float(self.rv.ppf(0.5))
+        except (ArithmeticError, RuntimeError, TypeError, MemoryError) as error:
+            self._fail(f"scipy can't work with these arguments: {brief(error)}")
+        if not math.isfinite(middle) or (self.discrete and abs(middle) > _FARTHEST):
             self._fail(
                 "an argument is out of its range (the median is not finite); see its page in scipy's manual"
             )
         if self.discrete and middle != int(middle):
             self._fail("a discrete distribution with values that are not integers; use an integer loc")
-        if self.discrete and not math.isfinite(float(self.rv.var())):
-            self._fail("infinite variance, where scipy's quantiles take for ever; use Int(..., log=True)")
 
     @classmethod
     def from_name(cls, name: str, args: Sequence[object], kwds: Mapping[str, object]) -> Self:
@@ -83,7 +109,9 @@ class Distribution(Domain):
         try:
             return cls(law(*numbers, **{key: number(value) for key, value in kwds.items()}))
         except TypeError as error:
-            raise SpaceError(f"scipy.stats.{name}: {error}; see its page in scipy's manual") from None
+            raise SpaceError(
+                f"scipy.stats.{name}: {brief(str(error))}; see its page in scipy's manual"
+            ) from None
 
     @property
     def support(self) -> tuple[float, float]:
@@ -161,7 +189,7 @@ def named_law(name: str) -> Any:
     """Return the distribution `name` of scipy.stats, not yet frozen; SpaceError if there is none."""
     from scipy import stats
 
-    law = vars(stats).get(name)
+    law = vars(stats).get(name) if isinstance(name, str) else None
     if not isinstance(law, stats.rv_continuous | stats.rv_discrete):
-        raise SpaceError(f"{name!r} is no distribution of scipy.stats; {_MEND}")
+        raise SpaceError(f"{brief(name)} is no distribution of scipy.stats; {_MEND}")
     return law

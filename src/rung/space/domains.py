@@ -9,6 +9,7 @@ from typing import Any, Never, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from rung._text import brief
 from rung.errors import SpaceError
 from rung.space.conditions import ORDERINGS, Comparison, Condition, Param, conjunction
 from rung.space.values import Value, number
@@ -27,7 +28,9 @@ class Domain:
         if isinstance(condition, Param):
             raise SpaceError(f"when({condition!r}): no condition; compare it, as in {condition!r} == True")
         if not isinstance(condition, Condition):
-            raise SpaceError(f'when({condition!r}): no condition; use one such as param("num_layers") >= 2')
+            raise SpaceError(
+                f'when({brief(condition)}): no condition; use one such as param("num_layers") >= 2'
+            )
         return replace(self, condition=conjunction(self.condition, condition))
 
     @property
@@ -72,7 +75,7 @@ class Domain:
         return self.decode(max(0.0, 1 - abs(1 - u)))  # a step over an end is reflected
 
     def _fail(self, message: object) -> Never:
-        raise SpaceError(f"{self!r}: {message}") from None
+        raise SpaceError(f"{brief(self, 200)}: {message}") from None
 
     def __repr__(self) -> str:
         shown = (f for f in fields(self) if f.repr and f.name != "condition")
@@ -86,7 +89,7 @@ class Domain:
 def check_points(points: int) -> None:
     """Raise SpaceError unless `points` is an int of at least 2."""
     if type(points) is not int or points < 2:
-        raise SpaceError(f"points={points!r}; a grid needs an int of at least 2")
+        raise SpaceError(f"points={brief(points)}; a grid needs an int of at least 2")
 
 
 def spread(domain: Domain, places: Iterable[float]) -> list[Value]:

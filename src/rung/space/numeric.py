@@ -71,6 +71,8 @@ class Float(_Bounded):
         except SpaceError as error:
             self._fail(error)
         self._check_bounds()
+        if low == high:
+            self._fail(f"low and high are the same float, {low!r}; use Int, or a wider range")
         if math.isinf(high - low):
             self._fail("high - low is more than a float can hold; use a narrower range or log=True")
         object.__setattr__(self, "low", low)

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from rung._text import brief
 from rung.errors import ConfigError, SpaceError
 from rung.space import _building, _serial
 from rung.space._counting import count, walk
@@ -162,7 +163,7 @@ class Space:
         ConfigError names the hyperparameter, the value and the mend if it does not fit this space.
         """
         if not isinstance(config, Mapping):
-            raise ConfigError(f"{config!r}: a {type(config).__name__}; a configuration is a dict")
+            raise ConfigError(f"{brief(config)}: a {type(config).__name__}; a configuration is a dict")
         for name in config:
             self._check_name(name, ConfigError)
         result: Config = {}
@@ -170,8 +171,8 @@ class Space:
             if condition is None or condition.holds(result):
                 result[name] = self._canonical(name, config)
             elif name in config:
-                why = f"inactive, since {self[name].condition!r} does not hold"
-                raise ConfigError(f"{name}: {config[name]!r} given though it is {why}; leave it out")
+                why = f"inactive, since {brief(self[name].condition)} does not hold"
+                raise ConfigError(f"{name}: {brief(config[name])} given though it is {why}; leave it out")
         self._check_allowed(result)
         return self._in_order(result)
 
@@ -194,6 +195,8 @@ class Space:
 
     def config_from_json(self, data: Mapping[str, Any]) -> Config:
         """Return the configuration that `config_to_json` wrote: lists become tuples, names are in order."""
+        if not isinstance(data, Mapping):
+            raise ConfigError(f"{brief(data)}: a {type(data).__name__}; a stored configuration is a dict")
         return self._in_order({name: _serial.value_from_json(value) for name, value in data.items()})
 
     def diff(self, other: Space) -> str:
@@ -277,11 +280,11 @@ class Space:
 
     def _check_name(self, name: object, error: type[SpaceError]) -> None:
         if name not in self:
-            raise error(f"{name!r} is no hyperparameter of this space; {did_you_mean(name, self.names)}")
+            raise error(f"{brief(name)} is no hyperparameter of this space; {did_you_mean(name, self.names)}")
 
     def _canonical(self, name: str, config: Mapping[str, Any]) -> Value:
         if name not in config:
-            raise ConfigError(f"{name}: missing; add a value of {self[name]!r}")
+            raise ConfigError(f"{name}: missing; add a value of {brief(self[name], 200)}")
         try:
             return self[name].canonical(config[name])
         except ConfigError as error:
@@ -290,4 +293,6 @@ class Space:
     def _check_allowed(self, config: Config) -> None:
         for shown, condition in zip(self.forbid, self._resolved, strict=True):
             if condition.holds(config):
-                raise ConfigError(f"{config!r} is forbidden by {shown!r}; change one of these values")
+                raise ConfigError(
+                    f"{brief(config, 200)} is forbidden by {shown!r}; change one of these values"
+                )

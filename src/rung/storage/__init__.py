@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from os import PathLike
+
+from rung._text import brief
 from rung.errors import StorageError
 from rung.storage._names import without_passwords
 from rung.storage.base import Durability, Lease, Owner, Storage, StudyInfo
 from rung.storage.memory import MemoryStorage
+
+_LONGEST = 1000
+"""Characters of a path: less than what Linux takes, since folders and files are below it."""
 
 
 def open_storage(url: str | Storage, durability: Durability = "machine") -> Storage:
@@ -13,9 +20,13 @@ def open_storage(url: str | Storage, durability: Durability = "machine") -> Stor
 
     A database is `postgresql://user@host:5432/name`, and needs ``rung[postgres]``.
     """
-    if not isinstance(url, str) and hasattr(url, "append"):
+    if not isinstance(url, str) and hasattr(url, "acquire"):
         return url
-    text = str(url)
+    if not isinstance(url, str | PathLike):
+        raise StorageError(f"storage={brief(url)}; give a folder's path, or :memory:")
+    text = os.fspath(url)
+    if not isinstance(text, str) or "\0" in text or len(text) > _LONGEST or not _encodes(text):
+        raise StorageError(f"storage={brief(text)}; give a folder's path of at most {_LONGEST} characters")
     if text == ":memory:":
         return MemoryStorage()
     scheme, separator, _ = text.partition("://")
@@ -28,6 +39,14 @@ def open_storage(url: str | Storage, durability: Durability = "machine") -> Stor
     from rung.storage.sqlite import SqliteStorage
 
     return SqliteStorage(text, durability)
+
+
+def _encodes(path: str) -> bool:
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _postgres(url: str, durability: Durability) -> Storage:

@@ -35,6 +35,7 @@ from rung.errors import (
 )
 from rung.storage._aside import made_aside, sync
 from rung.storage._damage import SQLITE_ERRORS, check_pages, check_schema, explained, mend
+from rung.storage._foreign import distrust, refuse_links
 from rung.storage._names import slug
 from rung.storage._rows import event_of, row_of
 from rung.storage.base import Durability, Lease, Owner, StudyInfo, check_name
@@ -85,9 +86,12 @@ class SqliteStorage:
     """
 
     def __init__(self, root: str | Path, durability: Durability = "machine") -> None:
-        if durability not in _SYNCHRONOUS:
+        if not isinstance(durability, str) or durability not in _SYNCHRONOUS:
             raise StorageError(f'durability={durability!r}; use "machine" or "process"')
-        self._root = Path(root).expanduser().absolute()
+        try:
+            self._root = Path(root).expanduser().absolute()
+        except RuntimeError as error:  # ~ of nobody
+            raise StorageError(f"storage={str(root)!r}: {error}") from error
         self._synchronous = _SYNCHRONOUS[durability]
 
     def __str__(self) -> str:
@@ -116,6 +120,7 @@ class SqliteStorage:
     def acquire(self, study: str, owner: Owner) -> Lease:
         """See `Storage`. A dead owner's lock is gone with it; its epoch is fenced off."""
         path = self.database(study)
+        refuse_links(path.parent)
         with contextlib.ExitStack() as undo:
             lock = _lock(path.with_name("study.lock"), study, owner)
             undo.callback(lock.close)
@@ -197,10 +202,10 @@ class SqliteStorage:
     def studies(self) -> Sequence[StudyInfo]:
         """See `Storage`. Folders that hold no readable study are left out."""
         infos = []
-        for path in self._root.glob("[!.]*/study.db"):
-            with contextlib.suppress(*SQLITE_ERRORS, OSError):
+        for path in filter(Path.is_file, self._root.glob("[!.]*/study.db")):
+            with contextlib.suppress(*SQLITE_ERRORS, OSError, StorageError, StudyError):
                 name = self._name_in(path)
-                if name:
+                if name:  # not a copy, nor one that lies about its name
                     infos.append(StudyInfo(name, _changed(path), _holder(path.with_name("study.lock"))))
         return sorted(infos, key=lambda info: -info.changed)
 
@@ -260,8 +265,13 @@ def _copy(folders: Iterable[Path], into: Path) -> None:
 def _open_for_writing(path: Path, synchronous: str) -> sqlite3.Connection:
     # Any thread may use it: the coordinator lets one in at a time.
     db = sqlite3.connect(path, isolation_level=None, timeout=10.0, check_same_thread=False)
-    db.execute(f"PRAGMA synchronous={synchronous}")
-    db.execute("PRAGMA fullfsync=1")  # macOS: a sync that reaches the disk
+    try:
+        distrust(db, _SCHEMA)
+        db.execute(f"PRAGMA synchronous={synchronous}")
+        db.execute("PRAGMA fullfsync=1")  # macOS: a sync that reaches the disk
+    except sqlite3.Error:
+        db.close()
+        raise
     return db
 
 
@@ -285,8 +295,13 @@ def open_readonly(path: Path) -> sqlite3.Connection:
     # SQLite reads a WAL database by writing beside it; where that can't be, nobody else writes either.
     still = not os.access(path.parent, os.W_OK) and not path.with_name("study.db-wal").exists()
     db = sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable={still:d}", uri=True, timeout=10.0)
-    for pragma in ("query_only=1", "trusted_schema=0", "cell_size_check=1"):
-        db.execute(f"PRAGMA {pragma}")
+    try:
+        for pragma in ("query_only=1", "trusted_schema=0", "cell_size_check=1"):
+            db.execute(f"PRAGMA {pragma}")
+        distrust(db, _SCHEMA)
+    except sqlite3.Error:
+        db.close()
+        raise
     return db
 
 
@@ -324,7 +339,7 @@ def _flock(file: IO[str], tries: int = 5) -> None:
 
 def _holder(path: Path) -> Owner | None:
     """Who holds the lock now, None if nobody does."""
-    with contextlib.suppress(OSError), path.open() as file:
+    with contextlib.suppress(OSError), open(os.open(path, os.O_RDONLY | os.O_NONBLOCK)) as file:  # noqa: PTH123
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from rung._text import brief
 from rung.errors import BudgetError
 
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*(d|h|min|m|s)")
+_LONGEST = 100  # characters of a duration
 _SECONDS = {"d": 86400.0, "h": 3600.0, "min": 60.0, "m": 60.0, "s": 1.0}
 
 
@@ -23,19 +25,21 @@ def seconds(duration: str | float | timedelta, name: str = "timeout") -> float:
     value = _seconds(duration)
     if not (value > 0 and math.isfinite(value)):
         raise BudgetError(
-            f'{name}={duration!r}; give seconds, a timedelta, or text such as "90s", "2h", "1h 30m"'
+            f'{name}={brief(duration)}; give seconds, a timedelta, or text such as "90s", "2h", "1h 30m"'
         )
     return value
 
 
-def whole(name: str, value: Any, low: int) -> int:
-    """The argument `name` as an int (numpy's are taken too); raises BudgetError unless it is >= `low`."""
+def whole(name: str, value: Any, low: int, high: int = 2**63 - 1) -> int:
+    """The argument `name` as an int (numpy's are taken too); raises BudgetError unless low <= it <= high."""
     try:
         number = operator.index(value)
     except TypeError:
         number = low - 1
     if isinstance(value, bool) or number < low:
-        raise BudgetError(f"{name}={value!r}; give a whole number of at least {low}")
+        raise BudgetError(f"{name}={brief(value)}; give a whole number of at least {low}")
+    if number > high:
+        raise BudgetError(f"{name}={brief(value)}; give a whole number of at most {high}")
     return number
 
 
@@ -45,9 +49,11 @@ def _seconds(duration: str | float | timedelta) -> float:
             return duration.total_seconds()
         case bool():
             return math.nan
+        case int() if duration.bit_length() > 63:
+            return math.nan
         case int() | float():
             return float(duration)
-        case str() if _PART.sub("", duration).strip() == "":
+        case str() if len(duration) <= _LONGEST and _PART.sub("", duration).strip() == "":
             return sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(duration))
     return math.nan
 

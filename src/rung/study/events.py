@@ -14,9 +14,13 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from rung._text import brief
 from rung.errors import StudyCorrupt
 
 SCHEMA_VERSION = 1
+_FOR_EVER = 1e12
+"""Seconds that no study lasts."""
+_LARGEST = 2**64
 
 
 class Verdict(StrEnum):
@@ -203,9 +207,35 @@ def decode(kind: str, event_id: str, t: float, body: Mapping[str, Any]) -> Event
         values = dict(body)
         if "metrics" in values:
             values["metrics"] = {str(k): float(v) for k, v in values["metrics"].items()}
-        return KINDS[kind](id=event_id, t=float(t), **values)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise StudyCorrupt(f"event {event_id!r} of kind {kind!r} can't be read: {error}") from error
+        event = KINDS[kind](id=event_id, t=float(t), **values)
+        _check_types(event)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise StudyCorrupt(
+            f"event {brief(event_id)} of kind {brief(kind)} can't be read: {brief(str(error))}"
+        ) from error
+    return event
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "int": (int,), "int | None": (int, type(None)), "float": (float, int), "str": (str,), "bool": (bool,),
+    "Mapping[str, Any]": (dict,), "Mapping[str, float]": (dict,), "Mapping[str, str]": (dict,),
+}  # fmt: skip
+_ACCEPTED = {
+    cls: [(f.name, _TYPES[str(f.type)]) for f in fields(cls) if f.name in _FIELDS[cls]]
+    for cls in KINDS.values()
+}
+
+
+def _check_types(event: Event) -> None:
+    # A checksum says that a log is whole, not that rung wrote it.
+    if type(event.id) is not str or not 0 <= event.t < _FOR_EVER:
+        raise ValueError(f"t={event.t}")
+    for name, accepted in _ACCEPTED[type(event)]:
+        value = getattr(event, name)
+        if type(value) not in accepted:
+            raise TypeError(f"{name}={brief(value)}")
+        if type(value) in (int, float) and not -_FOR_EVER <= value < _LARGEST:
+            raise ValueError(f"{name}={brief(value)}")
 
 
 def _plain(value: Any) -> Any:

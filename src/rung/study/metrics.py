@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
+from rung._text import brief, is_iterable
 from rung.errors import MetricError
 
 Mode = Literal["min", "max"]
@@ -23,7 +24,19 @@ A trial's are those of all its attempts together: the sums of the seconds, the h
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt,
 }  # fmt: skip
+_NAME = 200
+"""Characters of the name of a metric."""
+_BOUND_LENGTH = 100
 _BOUND = re.compile(r"\s*(<=|>=|<|>)\s*(\S+)\s*")
+
+
+def check_metric_name(name: object, what: str = "metric") -> str:
+    """Return `name`; MetricError, which begins with `what`, unless it is a string of 1 to 200 characters."""
+    if not isinstance(name, str) or not 0 < len(name) <= _NAME:
+        raise MetricError(
+            f"{what} {brief(name)}: the name of a metric is a non-empty string of at most {_NAME} characters"
+        )
+    return name
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +47,9 @@ class Metric:
     mode: Mode = "min"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name:
-            raise MetricError(f"metric={self.name!r}; the name of a metric is a non-empty string")
-        if self.mode not in {"min", "max"}:
-            raise MetricError(f'mode={self.mode!r} for metric {self.name!r}; use "min" or "max"')
+        check_metric_name(self.name)
+        if self.mode not in ("min", "max"):
+            raise MetricError(f'mode={brief(self.mode)} for metric {self.name!r}; use "min" or "max"')
 
     def better(self, a: float, b: float) -> bool:
         """Whether `a` is strictly better than `b`."""
@@ -59,13 +71,16 @@ class Constraint:
     @classmethod
     def parse(cls, name: str, text: str) -> Constraint:
         """Read ``"<= 20"``; raises MetricError on anything else."""
-        match = _BOUND.fullmatch(text) if isinstance(text, str) else None
+        check_metric_name(name, "constraints: name")
+        match = _BOUND.fullmatch(text) if isinstance(text, str) and len(text) <= _BOUND_LENGTH else None
         try:
             bound = float(match[2]) if match else math.nan
         except ValueError:
             bound = math.nan
         if match is None or math.isnan(bound):
-            raise MetricError(f'constraints: {name}={text!r}; write a relation and a number, such as "<= 20"')
+            raise MetricError(
+                f'constraints: {name}={brief(text)}; write a relation and a number, such as "<= 20"'
+            )
         return cls(name, match[1], bound)
 
     def holds(self, value: float) -> bool:
@@ -88,6 +103,7 @@ class Goals:
         if not self.metrics:
             raise MetricError('metric={}; name at least one metric, such as metric="validation_error"')
         for name in self.report_only:
+            check_metric_name(name, "report_only: name")
             if name in self.required:
                 raise MetricError(
                     f"report_only: {name} is tuned or constrained; what chooses is not what is reported"
@@ -102,11 +118,20 @@ class Goals:
         report_only: Iterable[str] = (),
     ) -> Goals:
         """Build from what `tune` takes; raises MetricError naming the argument that is wrong."""
+        if not is_iterable(report_only):
+            raise MetricError(f"report_only={brief(report_only)}; give a list of names")
         if isinstance(report_only, str):
-            raise MetricError(f'report_only="{report_only}"; give a list: report_only=["{report_only}"]')
+            raise MetricError(
+                f"report_only={brief(report_only)}; give a list: report_only=[{brief(report_only)}]"
+            )
         if not isinstance(metric, str | Mapping):
             raise MetricError(
-                f"metric={metric!r}; give a name, or a dict such as {{'error': 'min', 'accuracy': 'max'}}"
+                f"metric={brief(metric)}; "
+                "give a name, or a dict such as {'error': 'min', 'accuracy': 'max'}"
+            )
+        if not isinstance(constraints, Mapping | None):
+            raise MetricError(
+                f'constraints={brief(constraints)}; give a dict such as {{"model_mb": "<= 20"}}'
             )
         modes = metric if isinstance(metric, Mapping) else {metric: mode}
         return cls(

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
 from typing import Any
 
-from rung.errors import StudyCorrupt
+from rung._text import brief
+from rung.errors import MetricError, StudyCorrupt
 from rung.space import Config, Space
 from rung.study.events import (
     SCHEMA_VERSION,
@@ -25,16 +26,21 @@ from rung.study.events import (
     StudyCreated,
     TrialCreated,
     TrialDropped,
+    Verdict,
     WorkerStarted,
 )
 from rung.study.metrics import Goals
+from rung.study.plan import check_plan
 from rung.study.trial import Attempt, Report, Trial
+
+_ABSURD = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError, MetricError)
+"""What the fold of a log raises that no rung wrote."""
 
 
 class StudyState:
     """All that is known of a study. Changed by `apply` alone, read by everybody.
 
-    `apply` trusts its events: they come from an engine or from a log whose checksums held.
+    `apply` checks that an event follows from those before it, since a log may come from a stranger.
     """
 
     def __init__(self, created: StudyCreated) -> None:
@@ -83,14 +89,15 @@ class StudyState:
         first = next(stream, None)
         if not isinstance(first, StudyCreated):
             raise StudyCorrupt(f"the log begins with {first!r}, not with StudyCreated")
-        state = cls(first)
-        for event in stream:
-            try:
+        event: Event = first
+        try:
+            state = cls(first)
+            for event in stream:
                 state.apply(event)
-            except (LookupError, TypeError, ValueError) as error:
-                raise StudyCorrupt(
-                    f"event {event.id!r} does not follow from those before it: {error!r}"
-                ) from error
+        except _ABSURD as error:
+            raise StudyCorrupt(
+                f"event {brief(event.id)} does not follow from those before it: {brief(error, 200)}"
+            ) from error
         return state
 
     @property
@@ -132,6 +139,7 @@ class StudyState:
         raise StudyCorrupt(f"event {event.id!r}: a second {event.kind}")
 
     def _session_started(self, event: SessionStarted) -> None:
+        check_plan(event.plan)
         self.sessions.append(event)
         self.workers.clear()
         self.ended = ""
@@ -147,22 +155,37 @@ class StudyState:
         self.looks += 1
 
     def _judged(self, event: Judged) -> None:
-        self.open[event.trial].verdict = event.verdict
+        self._running(event).verdict = Verdict(event.verdict)
+
+    def _running(self, event: Judged | Reported | AttemptEnded) -> Attempt:
+        attempt = self.open[event.trial]
+        if attempt.number != event.attempt:
+            raise ValueError(f"attempt {event.attempt} is not the one that runs, {attempt.number}")
+        return attempt
 
     def _trial_dropped(self, event: TrialDropped) -> None:
-        trial = self.trials[event.trial]
+        trial = self._trial(event.trial)
         self.counts[trial.status] -= 1
         trial.status = Outcome.STOPPED
         self.counts[trial.status] += 1
 
     def _trial_created(self, event: TrialCreated) -> None:
-        config = self.space.config_from_json(event.config)
+        if event.trial != len(self.trials) or not (event.parent is None or 0 <= event.parent < event.trial):
+            raise ValueError(f"trial {event.trial} of parent {event.parent}, after {len(self.trials)} trials")
+        config = self.space.validate(self.space.config_from_json(event.config))
         self._keys.add(self.space.key(config))
         self.known.append((len(self.curve), len(self.ends)))
         self.trials.append(Trial(event.trial, config, event.origin, event.t, event.parent))
 
+    def _trial(self, number: int) -> Trial:
+        if number < 0:
+            raise ValueError(f"trial {number}")
+        return self.trials[number]
+
     def _attempt_started(self, event: AttemptStarted) -> None:
-        trial = self.trials[event.trial]
+        trial = self._trial(event.trial)
+        if event.trial in self.open or trial.is_finished or event.attempt != len(trial.attempts) + 1:
+            raise ValueError(f"attempt {event.attempt} of a trial that is {trial.status}")
         if trial.attempts:
             self.counts[trial.status] -= 1
         trial.status = "running"
@@ -172,6 +195,9 @@ class StudyState:
         self.waiting.discard(event.trial)
 
     def _reported(self, event: Reported) -> None:
+        self._running(event)
+        if event.resource < 1:
+            raise ValueError(f"resource {event.resource}")
         shown, held_back = self._split(event.metrics)
         reports = self.trials[event.trial].reports
         while reports and reports[-1].resource >= event.resource:
@@ -181,11 +207,11 @@ class StudyState:
         self.checkpoints = self.checkpoints or event.checkpoint
 
     def _attempt_ended(self, event: AttemptEnded) -> None:
-        trial = self.trials[event.trial]
-        attempt = self.open.pop(event.trial)
+        attempt, trial = self._running(event), self.trials[event.trial]
+        del self.open[event.trial]
         attempt.ended, attempt.outcome = event.t, event.outcome
         attempt.reason, attempt.traceback = event.reason, event.traceback
-        trial.status = event.outcome
+        trial.status = Outcome(event.outcome)
         self.ends.append((trial.number, attempt.number))
         self.counts[trial.status] += 1
         if trial.is_waiting:

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rung._text import visible, visible_lines
 
-def visible(text: str) -> str:
-    """The text with its control characters spelled out, so that no terminal obeys them."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+__all__ = ["duration", "number", "one_line", "shown", "value_text", "visible", "visible_lines"]
 
 
 def one_line(text: str) -> str:

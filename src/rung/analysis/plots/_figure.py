@@ -8,6 +8,7 @@ from io import BytesIO
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from rung._text import visible
 from rung.errors import NoTrialError
 from rung.study.events import Outcome
 from rung.study.state import StudyState
@@ -63,6 +64,11 @@ def scale(values: Collection[float]) -> str:
 def best_label(trial: Trial) -> str:
     """Return what a legend says of the best trial."""
     return f"best: trial {trial.number}, {value(trial):.4g}"
+
+
+def plain(text: str) -> str:
+    """Return foreign text as matplotlib draws it letter by letter: no formula, no control character."""
+    return visible(text).replace("$", r"\$")
 
 
 def legend(axes: Axes) -> None:

@@ -15,6 +15,7 @@ from rung.analysis.plots._figure import (
     completed,
     counted,
     legend,
+    plain,
     scale,
     value,
 )
@@ -43,8 +44,8 @@ def figure(state: StudyState) -> Figure:
     _points(axes, [t for t in trials if not t.feasible], seconds, "infeasible trial", "none")
     _failures(axes, [_ended(t) / seconds for t in state.trials if t.status == Outcome.FAILED])
     _steps(axes, incumbents(trials, metric), state.t, seconds)
-    axes.set(xlabel=f"running time of the study ({unit})", ylabel=metric.name)
-    axes.set_title(f"Best {metric.name} of {counted(len(trials), 'completed trial')}")
+    axes.set(xlabel=f"running time of the study ({unit})", ylabel=plain(metric.name))
+    axes.set_title(f"Best {plain(metric.name)} of {counted(len(trials), 'completed trial')}")
     axes.set_xlim(left=0)
     axes.set_yscale(scale([value(t) for t in trials]))
     legend(axes)

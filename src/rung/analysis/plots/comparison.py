@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rung.analysis.plots._figure import ShownFigure, scale
+from rung.analysis.plots._figure import ShownFigure, plain, scale
 from rung.analysis.plots.anytime import _unit
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def figure(comparison: Comparison) -> Figure:
         if comparison.times[-1] > 10 * comparison.times[0] > 0:
             axes.set_xscale("log")
             axes.xaxis.set_major_formatter("{x:g}")
-    left.set_title(f"Best {comparison.metric.name} so far, {len(comparison.seeds)} seeds")
+    left.set_title(f"Best {plain(comparison.metric.name)} so far, {len(comparison.seeds)} seeds")
     left.set_ylabel(f"{comparison.metric.name}: median and quartiles")
     left.set_yscale(scale([y for values in comparison.values.values() for y in values[:, [0, -1]].ravel()]))
     left.legend(fontsize="small")
@@ -45,10 +45,10 @@ def _values(axes: Axes, comparison: Comparison, seconds: float) -> None:
     for name, (color, dash) in zip(comparison.values, cycle(_STYLES), strict=False):
         low, median, high = comparison.quartiles(name)
         axes.fill_between(x, low, high, step="post", color=color, alpha=0.18, lw=0)
-        axes.step(x, median, where="post", color=color, ls=dash, lw=2, label=name)
+        axes.step(x, median, where="post", color=color, ls=dash, lw=2, label=plain(name))
 
 
 def _ranks(axes: Axes, comparison: Comparison, seconds: float) -> None:
     x = comparison.times / seconds
     for (name, ranks), (color, dash) in zip(comparison.ranks().items(), cycle(_STYLES), strict=False):
-        axes.step(x, ranks.mean(axis=0), where="post", color=color, ls=dash, lw=2, label=name)
+        axes.step(x, ranks.mean(axis=0), where="post", color=color, ls=dash, lw=2, label=plain(name))

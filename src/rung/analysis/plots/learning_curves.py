@@ -10,7 +10,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from rung.analysis.plots._figure import BEST, INK, ShownFigure, best_label, counted, drawn, legend, scale
+from rung.analysis.plots._figure import (
+    BEST,
+    INK,
+    ShownFigure,
+    best_label,
+    counted,
+    drawn,
+    legend,
+    plain,
+    scale,
+)
 from rung.errors import NoTrialError
 from rung.study.events import Outcome
 from rung.study.metrics import Metric
@@ -43,7 +53,9 @@ def figure(state: StudyState) -> Figure:
     for outcome, marker in _ENDS.items():
         _mark(axes, [c[-1] for n, c in curves.items() if state.trials[n].status == outcome], marker, outcome)
     axes.set(
-        xlabel=state.resource, ylabel=metric.name, title=f"{metric.name} of {counted(len(curves), 'trial')}"
+        xlabel=plain(state.resource),
+        ylabel=plain(metric.name),
+        title=f"{plain(metric.name)} of {counted(len(curves), 'trial')}",
     )
     axes.set_yscale(scale([y for curve in curves.values() for _, y in curve]))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

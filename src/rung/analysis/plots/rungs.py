@@ -19,6 +19,7 @@ from rung.analysis.plots._figure import (
     counted,
     drawn,
     legend,
+    plain,
     scale,
 )
 from rung.errors import NoTrialError
@@ -54,9 +55,9 @@ def figure(state: StudyState) -> Figure:
     if state.best is not None and state.best.number in climbs:
         _line(axes, climbs[state.best.number], BEST, lw=2.2, ms=7, label=best_label(state.best), zorder=4)
     axes.set(
-        xlabel=state.resource,
-        ylabel=metric,
-        title=f"{metric} of {counted(len(climbs), 'trial')} at each rung",
+        xlabel=plain(state.resource),
+        ylabel=plain(metric),
+        title=f"{plain(metric)} of {counted(len(climbs), 'trial')} at each rung",
     )
     axes.set_yscale(scale([y for climb in climbs.values() for _, y in climb]))
     _label(axes, sorted({x for climb in climbs.values() for x, _ in climb}))

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from rung.analysis.plots._figure import BEST, ShownFigure, best_label, completed, counted, scale, value
+from rung.analysis.plots._figure import BEST, ShownFigure, best_label, completed, counted, plain, scale, value
 from rung.errors import NoTrialError
 from rung.space import Categorical, Distribution, Domain, Float, Int, Ordinal, Value
 from rung.study.state import StudyState
@@ -45,7 +45,7 @@ def figure(state: StudyState) -> Figure:
         _draw(axes, name, state.space[name], trials, norm)
         stars += _star(axes, name, state.space[name], state.best)
     panels[0].set_yscale(scale([value(trial) for trial in trials]))  # all panels share it
-    metric = state.goals.metrics[0].name
+    metric = plain(state.goals.metrics[0].name)
     picture.supylabel(metric)
     picture.suptitle(f"{metric} of {counted(len(trials), 'completed trial')}")
     picture.colorbar(
@@ -66,7 +66,7 @@ def _panels(n: int) -> tuple[Figure, list[Axes]]:
 
 
 def _draw(axes: Axes, name: str, domain: Domain, trials: list[Trial], norm: Normalize) -> None:
-    axes.set_xlabel(name)
+    axes.set_xlabel(plain(name))
     _set_up(axes, domain)
     active = [trial for trial in trials if name in trial.config]
     x, y = [_place(domain, trial, name) for trial in active], [value(trial) for trial in active]
@@ -130,7 +130,7 @@ def _ends(domain: Domain) -> tuple[float, float]:
 
 def _name(axes: Axes, choices: Sequence[Value]) -> None:
     places = range(0, len(choices), math.ceil(len(choices) / _MOST))
-    names = [_short(str(choices[place])) for place in places]
+    names = [plain(_short(str(choices[place]))) for place in places]
     axes.set_xlim(-0.5, len(choices) - 0.5)
     axes.set_xticks(places, names, rotation=90 if len("  ".join(names)) > _WIDEST else 0)
 

@@ -1,0 +1,51 @@
+"""Study folders that a stranger made: what is refused before anything in them is read or written."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from rung.errors import StorageError
+
+_LARGEST = 2**24
+"""Bytes of a text in a database: rung's own are far smaller."""
+_TABLES = "SELECT type, name, tbl_name, sql FROM sqlite_schema"
+
+
+def distrust(db: sqlite3.Connection, schema: str) -> None:
+    """Bound what a row may hold; sqlite3.DatabaseError if something is in it that `schema` does not make.
+
+    Views, triggers and generated columns of somebody else could compute for ever, or change what is written.
+    """
+    db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST)
+    if not set(db.execute(_TABLES)) <= _made_by(schema):
+        raise sqlite3.DatabaseError("it holds tables, views or triggers that rung did not make")
+
+
+@cache
+def _made_by(schema: str) -> frozenset[tuple[str, ...]]:
+    db = sqlite3.connect(":memory:")
+    try:
+        db.executescript(schema)
+        return frozenset(db.execute(_TABLES))
+    finally:
+        db.close()
+
+
+def refuse_links(folder: Path) -> None:
+    """Raise StorageError if a symbolic link in a study's folder leads elsewhere: we would write through it.
+
+    The link to a trial's checkpoint is rung's own, and leads to a folder beside it.
+    """
+    for path in (folder, *_entries(folder)):
+        if path.is_symlink() and not (path.name == "checkpoint" and len(path.readlink().parts) == 1):
+            raise StorageError(f"{path} is a symbolic link; rung writes to a study's own folder only")
+
+
+def _entries(folder: Path, depth: int = 3) -> Iterator[Path]:
+    for path in folder.iterdir():
+        yield path
+        if depth > 1 and path.is_dir() and not path.is_symlink():
+            yield from _entries(path, depth - 1)
