@@ -39,9 +39,15 @@ def refuse_links(folder: Path) -> None:
 
     The link to a trial's checkpoint is rung's own, and leads to a folder beside it.
     """
-    for path in (folder, *_entries(folder)):
-        if path.is_symlink() and not (path.name == "checkpoint" and len(path.readlink().parts) == 1):
-            raise StorageError(f"{path} is a symbolic link; rung writes to a study's own folder only")
+    for path in _entries(folder):
+        if not (path.name == "checkpoint" and path.is_symlink() and len(path.readlink().parts) == 1):
+            refuse_link(path)
+
+
+def refuse_link(path: Path) -> None:
+    """Raise StorageError if `path` is a symbolic link."""
+    if path.is_symlink():
+        raise StorageError(f"{path} is a symbolic link; rung writes to a study's own folder only")
 
 
 def _entries(folder: Path, depth: int = 3) -> Iterator[Path]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from rung._text import brief
 from rung.errors import StudyError
 from rung.study.events import Event, StudyCreated
 
@@ -96,7 +97,6 @@ def check_name(study: str) -> None:
         or not study.isprintable()
         or study.strip() != study
     ):
-        shown = repr(study) if len(repr(study)) <= 60 else repr(study)[:60] + "..."
         raise StudyError(
-            f"name={shown}; a study's name is 1 to 200 printable characters without space around"
+            f"name={brief(study, 60)}; a study's name is 1 to 200 printable characters without space around"
         )

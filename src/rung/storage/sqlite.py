@@ -35,7 +35,7 @@ from rung.errors import (
 )
 from rung.storage._aside import made_aside, sync
 from rung.storage._damage import SQLITE_ERRORS, check_pages, check_schema, explained, mend
-from rung.storage._foreign import distrust, refuse_links
+from rung.storage._foreign import distrust, refuse_link, refuse_links
 from rung.storage._names import slug
 from rung.storage._rows import event_of, row_of
 from rung.storage.base import Durability, Lease, Owner, StudyInfo, check_name
@@ -203,6 +203,8 @@ class SqliteStorage:
         """See `Storage`. Folders that hold no readable study are left out."""
         infos = []
         for path in filter(Path.is_file, self._root.glob("[!.]*/study.db")):
+            if path.is_symlink() or path.parent.is_symlink():
+                continue
             with contextlib.suppress(*SQLITE_ERRORS, OSError, StorageError, StudyError):
                 name = self._name_in(path)
                 if name:  # not a copy, nor one that lies about its name
@@ -232,6 +234,8 @@ class SqliteStorage:
 
     def _existing(self, study: str) -> Path:
         folder = self._folder(study)
+        refuse_link(folder)
+        refuse_link(folder / "study.db")  # SQLite writes beside what it reads
         if folder.is_dir() and not (folder / "study.db").is_file():
             raise StudyCorrupt(f"study {study!r}: {folder} holds no study.db; move it away to begin anew")
         if not folder.is_dir():
