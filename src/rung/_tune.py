@@ -129,9 +129,9 @@ def tune(
     trial_memory = None if trial_memory is None else size_of("trial_memory", trial_memory)
     if gpus_per_trial is not None:
         _gpus.assign(gpus_per_trial, n_workers)
-    if keep_checkpoints not in ("best", "all", "none"):
+    if not isinstance(keep_checkpoints, str) or keep_checkpoints not in {"best", "all", "none"}:
         raise BudgetError(f'keep_checkpoints={brief(keep_checkpoints)}; use "best", "all" or "none"')
-    if on_error not in ("continue", "raise"):
+    if not isinstance(on_error, str) or on_error not in {"continue", "raise"}:
         raise BudgetError(f'on_error={brief(on_error)}; use "continue" or "raise"')
     _check_budget(Budget.of(n_trials, timeout), space, searcher)
     study = Study(

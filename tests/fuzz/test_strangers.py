@@ -240,7 +240,7 @@ def test_files_that_are_no_databases(tmp_path, content):
 # ---- nothing else happens
 
 AUDIT = """
-import sys
+import os, sys
 root, seen = sys.argv[1], []
 from click.testing import CliRunner
 import rung, rung.views.summary, rung.analysis.frame, scipy.stats, pandas
@@ -253,8 +253,11 @@ def hook(event, args):
         if event in {"exec", "compile", "import"} and not foreign(event, args):
             return
         seen.append((event, str(args)[:200]))
-    if event == "open" and isinstance(args[1], str) and set(args[1]) & set("wax+") and not str(args[0]).startswith(root):
+    if event == "open" and writes(*args) and not str(args[0]).startswith(root):
         seen.append((event, str(args)[:200]))
+def writes(path, mode, flags):
+    # A number is a descriptor that was opened, and seen, before.
+    return not isinstance(path, int) and bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT) or set(mode or "") & set("wax+"))
 def foreign(event, args):
     text = str(args)
     return root in text or "EVIL" in text

@@ -48,7 +48,7 @@ class Metric:
 
     def __post_init__(self) -> None:
         check_metric_name(self.name)
-        if self.mode not in ("min", "max"):
+        if not isinstance(self.mode, str) or self.mode not in {"min", "max"}:
             raise MetricError(f'mode={brief(self.mode)} for metric {self.name!r}; use "min" or "max"')
 
     def better(self, a: float, b: float) -> bool:
