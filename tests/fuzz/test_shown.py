@@ -21,6 +21,8 @@ from rung.views.summary import summarise
 TEXTS = ["\x1b[2J", "\x1b]8;;http://evil\x07x\x1b]8;;\x07", "\x07", "a\nb\rc", "\u202egpj", "<script>alert(1)</script>",
          '"><img src=x onerror=alert(1)>', "[red]x[/red]", "[link=file:///x]y[/link]", "[/]", "$\\frac{", "$a$ $b$", "=1+1",
          "@x", "\ud800"]  # fmt: skip
+QUICK = {TEXTS[0], TEXTS[3], TEXTS[5], TEXTS[10], TEXTS[12]}
+SOME = [pytest.param(text, marks=[] if text in QUICK else pytest.mark.slow) for text in TEXTS]
 
 
 def shown_study(root, text):
@@ -41,7 +43,7 @@ def assert_plain(shown):
     assert not [c for c in shown if not c.isprintable() and c != "\n"]
 
 
-@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("text", SOME)
 def test_nothing_foreign_gets_through_raw(tmp_path, text, capsys):
     study = shown_study(tmp_path, text)
     summary = summarise(study.name, study.state, 1.0, Budget(4, None))
@@ -79,7 +81,7 @@ def test_nothing_foreign_gets_through_raw(tmp_path, text, capsys):
     assert [row["config"] for row in told] == [t.config for t in study.trials]
 
 
-@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("text", SOME)
 def test_csv_holds_text_and_no_formula(tmp_path, text):
     study = shown_study(tmp_path, text)
     out = CliRunner().invoke(commands, ["trials", "--csv", "--storage", str(tmp_path)]).output
@@ -91,7 +93,7 @@ def test_csv_holds_text_and_no_formula(tmp_path, text):
         assert not cell.startswith("-") or float(cell) < 0
 
 
-@pytest.mark.parametrize("text", [t for t in TEXTS if t != "\ud800"])
+@pytest.mark.parametrize("text", SOME)
 def test_figures_show_it_letter_by_letter(text):
     study = rung.Study(
         {text: rung.Categorical([text, "b"]), "y": rung.Float(0, 1)}, metric=text, storage=":memory:", seed=0
