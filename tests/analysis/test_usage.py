@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import rung
-from rung.analysis.usage import busy_share, folder_bytes, size_text, trials_per_level
+from rung.analysis.usage import busy_share, folder_bytes, trials_per_level
+from rung.study.sizes import size_text
 
 SPACE = {"x": rung.Float(0, 1)}
 

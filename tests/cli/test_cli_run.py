@@ -99,7 +99,7 @@ def test_what_goes_wrong_is_one_message_and_a_code(
         (("run",), "give either a FILE.py, or --command"),
         (("resume", "unknown"), "no study 'unknown' in"),
         (("status",), "there is no study yet"),
-        (("status", "--storage", "postgresql://host"), "storage=postgresql://...; this rung knows"),
+        (("status", "--storage", "mysql://host"), "storage=mysql://...; this rung knows"),
     ],
 )
 def test_wrong_use_is_code_2_or_74(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:

@@ -364,3 +364,21 @@ def test_workers_that_never_get_ready_are_an_error(monkeypatch):
     monkeypatch.setattr("rung.execution.processes._BOOT", "import os; os._exit(9)")
     with pytest.raises(WorkerError, match=r"die before they are ready; the last one: exit code 9"):
         rung.tune(jobs.quick, SPACE, n_trials=2, n_workers=2, storage=":memory:", progress=False)
+
+
+@pytest.mark.parametrize("frame", [b"5", b"[]", b"{}", b"no json"])
+def test_a_frame_that_is_not_ours_costs_the_worker_its_life_and_nobody_else(frame):
+    def forging(config):
+        if config["x"] == 1:
+            for link in Path("/proc/self/fd").iterdir():
+                if link.exists() and link.is_socket():
+                    os.write(int(link.name), len(frame).to_bytes(4, "big") + frame)
+            time.sleep(60)
+        return {"y": 0.0}
+
+    executor = pool(forging, 1)
+    for number in range(3):
+        executor.submit(job(number))
+    messages = collect(executor, ends=3)
+    executor.close()
+    assert [m.outcome for m in messages if isinstance(m, End)] == ["completed", "lost", "completed"]

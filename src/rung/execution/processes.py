@@ -258,8 +258,10 @@ class Processes:
     def _listen(self, worker: _Worker) -> None:
         try:
             said = [json.loads(frame) for frame in worker.channel.available()]
-        except ValueError:  # the objective wrote into our line
-            worker.kill()
+        except ValueError:
+            said = [None]
+        if not all(isinstance(what, dict) and "what" in what for what in said):
+            worker.kill()  # the objective wrote into our line
             return
         for what in said:
             self._hear(worker, what)
