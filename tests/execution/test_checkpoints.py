@@ -429,3 +429,11 @@ def test_fifo_goes_on_with_what_asha_paused():
     assert [(t.status, t.resource) for t in study.trials] == [("completed", 9)] * begun
     whole = study.trials[0]
     assert whole.metrics["train_seconds"] > 0.09  # of all attempts together
+
+
+def test_a_trial_begins_without_the_checkpoint_of_one_that_the_log_lost(tmp_path):
+    with Checkpoints(tmp_path, 0).replace(7) as path:
+        (path / "weights").write_text("of another configuration")
+    job = Job(AttemptId(0, 1), {"x": 1.0}, seed=0, max_resource=9)
+    trial = RunningTrial(job, ("y",), lambda report: Verdict.CONTINUE, tmp_path)
+    assert (trial.resumes, trial.start_resource) == (False, 0)

@@ -114,7 +114,9 @@ class RunningTrial:
             return job.start_resource
         # An attempt expects to train an epoch at least.
         most = math.inf if job.max_resource is None else job.max_resource - 1
-        if job.id.attempt > 1:
+        if job.id.attempt == 1:
+            self._saved.discard()  # of a trial that a power cut took from the log, whose number this one has
+        else:
             # What was saved and not reported is trained again; so is the last epoch, of whose end nothing is
             # known.
             self._saved.roll_back(min(job.start_resource, most))
