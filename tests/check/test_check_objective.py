@@ -109,7 +109,7 @@ def test_what_cannot_travel_or_be_called_is_told() -> None:
         ({"timeout": "soon"}, "timeout='soon'"),
         ({"seed": -1}, "seed=-1"),
         ({"config": {"x": 2.0}}, "x: 2.0"),
-        ({"metric": ""}, "metric=''"),
+        ({"metric": ""}, "metric '': the name of a metric"),
     ],
 )
 def test_wrong_arguments_raise_at_once(wrong: dict[str, Any], said: str) -> None:

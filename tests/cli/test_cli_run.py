@@ -105,7 +105,7 @@ def test_what_goes_wrong_is_one_message_and_a_code(
 def test_wrong_use_is_code_2_or_74(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
     write_file(tmp_path)
     done = rung(*arguments, cwd=tmp_path)
-    assert done.returncode == (74 if "postgresql" in message else 2)
+    assert done.returncode == (74 if "storage=" in message else 2)
     assert message in done.stderr
     assert "Traceback" not in done.stderr
 

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 import rung
 from rung.cli.main import commands
 from rung.errors import Error, StorageError
-from rung.storage.sqlite import _INSERT, SqliteStorage, _crc
+from rung.storage._rows import crc_of
+from rung.storage.sqlite import _INSERT, SqliteStorage
 from rung.study.events import KINDS
 from rung.study.state import StudyState
 
@@ -60,7 +61,7 @@ def write(path, rows):
     db.execute("DELETE FROM event")
     for seq, (_, event_id, epoch, t, kind, body) in enumerate(rows, 1):
         db.execute(
-            _INSERT, (seq, event_id, epoch, t, kind, body, _crc(seq, event_id, epoch, float(t), kind, body))
+            _INSERT, (seq, event_id, epoch, t, kind, body, crc_of(seq, event_id, epoch, float(t), kind, body))
         )
     for _, sql in triggers:
         db.execute(sql)
