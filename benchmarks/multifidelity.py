@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from math import inf
@@ -27,6 +27,8 @@ PYTHONS = {
     "syne": interpreter(".peers-syne"),
 }
 FIFO, ASHA, LEARNING = ("rung", "random, fifo"), ("rung", "random, asha"), ("rung", "auto, asha")
+LEARN = {("syne", f"{searcher}, asha") for searcher in ("BOHB", "BORE", "CQR")}
+"""Peers that learn from what stopped trials reported: what rung's ASHA is measured by when it learns, too."""
 PROTOCOL = 1
 """Raised when what a run means changes: the cache then counts for nothing."""
 BRIEF = {("optuna", "TPE, successive halving", 16): 0.2, ("optuna", "TPE, hyperband", 16): 0.2}
@@ -255,8 +257,13 @@ def targets(table: dict[tuple[str, str], Row]) -> Iterator[str]:
         f"at least 3 times faster than random fifo: {verdict(faster >= 3)}: {faster:.1f} times its own time,"
         f" {1 / ours.median_task:.1f} times its budget"
     )
-    for (library, _), peer in table.items():
-        if library != "rung":
+    yield from against(ours, [row for method, row in table.items() if method not in LEARN])
+
+
+def against(ours: Row, table: Iterable[Row]) -> Iterator[str]:
+    """Whether one of ours is at least as fast as each peer in the table."""
+    for peer in table:
+        if not peer.name.startswith("rung "):
             same = ours.on_seeds_of(peer)
             ahead = sum(same.by_task[task] <= ratio for task, ratio in peer.by_task.items())
             runs = sum(map(len, same.ratios.values()))
@@ -302,6 +309,8 @@ def report(runs: Runs, workers: list[int], tasks: list[str], epochs: int) -> str
         lines += ["", f"{number} workers", HEADER + "\n".join(map(str, table.values()))]
         lines += [f"rung random, asha {line}" for line in targets(table)]
         lines += [f"rung auto, asha {line}" for line in learning(runs, number)]
+        if LEARNING in table:
+            lines += [f"rung auto, asha {line}" for line in against(table[LEARNING], table.values())]
     return "\n".join(lines) + "\n"
 
 
