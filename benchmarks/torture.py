@@ -135,7 +135,10 @@ class Study:
 
     def kill(self, process: subprocess.Popen[str], kind: str, which: float) -> bool:
         """Kill, and wait until all that is to follow is gone; False if the study ended before."""
-        coordinator = psutil.Process(process.pid)
+        try:
+            coordinator = psutil.Process(process.pid)
+        except psutil.NoSuchProcess:
+            return False
         deadline = time.monotonic() + PATIENCE
         while process.poll() is None:
             with suppress(psutil.NoSuchProcess, IndexError):

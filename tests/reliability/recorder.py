@@ -82,6 +82,9 @@ class _Connection(apsw.Connection):
     def executescript(self, sql: str) -> None:
         self.execute(sql)
 
+    def setlimit(self, category: int, limit: int) -> None:
+        self.limit(category, limit)
+
 
 def _connect(path: str | Path, **_: object) -> _Connection:
     db = _Connection(str(path), vfs="recording")

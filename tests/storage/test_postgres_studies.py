@@ -70,7 +70,7 @@ def test_a_killed_study_goes_on_by_the_same_command(start, postgres, tmp_path):
     _, err = process.communicate()
     assert process.returncode == 0, err
     assert audit(postgres, tmp_path / "acks") == 4
-    assert (postgres.folder("killed") / "workers").is_dir()
+    assert (postgres.folder("killed") / "logs").is_dir()
 
 
 def test_a_study_outlives_a_crash_of_its_server(start, postgres, empty_server, tmp_path):

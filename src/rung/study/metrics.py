@@ -7,6 +7,7 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal, cast
 
 from rung._text import brief, is_iterable
@@ -26,6 +27,8 @@ _OPERATORS: dict[str, Callable[[float, float], bool]] = {
 }  # fmt: skip
 _NAME = 200
 """Characters of the name of a metric."""
+_MOST_NAMES = 1000
+"""Of `report_only`; it may be something without end."""
 _BOUND_LENGTH = 100
 _BOUND = re.compile(r"\s*(<=|>=|<|>)\s*(\S+)\s*")
 
@@ -137,7 +140,7 @@ class Goals:
         return cls(
             tuple(Metric(name, cast("Mode", m)) for name, m in modes.items()),
             tuple(Constraint.parse(name, text) for name, text in (constraints or {}).items()),
-            tuple(report_only),
+            tuple(islice(report_only, _MOST_NAMES)),
         )
 
     @property
