@@ -41,7 +41,7 @@ def deaf(config, trial):
     return config["x"]
 
 
-@pytest.mark.parametrize("objective", [in_c, deaf])
+@pytest.mark.parametrize("objective", [in_c, pytest.param(deaf, marks=pytest.mark.slow)])
 def test_a_trial_that_hangs_fails_and_the_study_goes_on(tmp_path, objective):
     before = set(psutil.Process().children(recursive=True))
     study = tune(objective, n_trials=4, trial_timeout="1.5s", storage=str(tmp_path), name="s")
@@ -78,6 +78,7 @@ def pausing(config, trial):
         trial.report(epoch=epoch, y=-epoch)
 
 
+@pytest.mark.slow
 def test_time_is_counted_over_the_attempts_of_a_paused_trial(tmp_path):
     arguments = {"scheduler": "asha", "max_resource": 9, "n_trials": 9, "storage": str(tmp_path)}
     study = tune(pausing, trial_timeout=1.6, max_failures=100, name="s", **arguments)

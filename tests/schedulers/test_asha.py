@@ -210,6 +210,7 @@ def test_arguments_are_checked_before_anything_starts(tmp_path, scheduler, max_r
         Asha("both")  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_asha_finds_a_good_config_sooner_than_fifo():
     def curve(config, epoch):
         return {"y": config["x"] + math.exp(-epoch / 5)}, 1.0

@@ -180,6 +180,7 @@ def hidden(config):
     return (config["width"] - 0.9) ** 2 + 0.3 * abs(config["depth"] - 0.1)
 
 
+@pytest.mark.slow
 def test_it_beats_random_search_where_hyperparameters_depend_on_others(lab):
     space = {
         "kind": Categorical(["linear", "tree", "net", "forest"]),
@@ -242,6 +243,7 @@ def test_it_foretells_the_end_from_what_is_reported_on_the_way(lab):
     assert min(abs(trial.config["x"] - 0.3) for trial in study.state.trials) < 0.02
 
 
+@pytest.mark.slow
 def test_hundreds_of_trials_are_thinned(lab, monkeypatch):
     study = lab(BRANIN)
     rng = np.random.default_rng(0)

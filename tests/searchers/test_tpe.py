@@ -45,6 +45,7 @@ def best(lab, searcher, space, loss, n, seed):
     return study.history.best.value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("space", "loss"), [(SQUARE, branin), (MIXED, mixed)])
 def test_it_finds_better_ones_than_random(lab, space, loss):
     found = [best(lab, TPE(), space, loss, 50, seed) for seed in range(20)]
