@@ -19,11 +19,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 
-from runs import version
+from runs import HERE, ROOT, interpreter, version
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
-PEERS = ROOT / ".peers" / "bin" / "python"
+PEERS = interpreter(".peers")
 
 
 @dataclass(frozen=True)

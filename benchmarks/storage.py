@@ -23,11 +23,9 @@ from pathlib import Path
 from statistics import median
 
 from postgres_server import programs, server
-from runs import version
+from runs import HERE, ROOT, interpreter, version
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
-PEERS = ROOT / ".peers" / "bin" / "python"
+PEERS = interpreter(".peers")
 
 
 @dataclass(frozen=True)

@@ -127,8 +127,7 @@ def tune(
     max_failures = whole("max_failures", max_failures, 1)
     trial_timeout = None if trial_timeout is None else seconds(trial_timeout, "trial_timeout")
     trial_memory = None if trial_memory is None else size_of("trial_memory", trial_memory)
-    if gpus_per_trial is not None:
-        _gpus.assign(gpus_per_trial, n_workers)
+    gpus = None if gpus_per_trial is None else _gpus.assign(gpus_per_trial, n_workers)
     if not isinstance(keep_checkpoints, str) or keep_checkpoints not in {"best", "all", "none"}:
         raise BudgetError(f'keep_checkpoints={brief(keep_checkpoints)}; use "best", "all" or "none"')
     if not isinstance(on_error, str) or on_error not in {"continue", "raise"}:
@@ -144,12 +143,11 @@ def tune(
     plan = replace(
         study._plan, retries=retries, max_failures=max_failures, on_error=on_error,
         keep_checkpoints=keep_checkpoints, trial_timeout=trial_timeout, trial_memory=trial_memory,
-        gpus_per_trial=gpus_per_trial,
     )  # fmt: skip
     if _nothing_left(study.state, plan):
         _say_complete(study, logging.INFO if progress is False else logging.WARNING)
     else:
-        _run(study, plan, bound, n_workers, progress)
+        _run(study, plan, bound, n_workers, gpus=gpus, progress=progress)
     return study
 
 
@@ -172,12 +170,22 @@ def _say_complete(study: Study, level: int) -> None:
                study.name, len(study.trials), where)  # fmt: skip
 
 
-def _run(study: Study, plan: Plan, objective: Objective, n_workers: int, progress: bool | None) -> None:
+def _run(
+    study: Study,
+    plan: Plan,
+    objective: Objective,
+    n_workers: int,
+    *,
+    gpus: Sequence[str] | None,
+    progress: bool | None,
+) -> None:
     folder = study._storage.folder(study.name)
     extra = {"n_workers": n_workers, "objective_code": fingerprint(objective.function), **made_by.get({})}
     with _home(folder) as home:
         logs = folder is not None
-        session = study._begin(lambda: _executor(objective, n_workers, plan, home, logs), plan, extra)
+        session = study._begin(
+            lambda: _executor(objective, n_workers, plan, gpus=gpus, home=home, logs=logs), plan, extra
+        )
         coordinator = session.coordinator
         if isinstance(session.executor, Inline):
             session.executor.deliver = coordinator.step
@@ -211,17 +219,19 @@ def _home(folder: Path | None) -> Iterator[Path]:
         yield Path(temporary)
 
 
-def _executor(objective: Objective, n_workers: int, plan: Plan, home: Path, logs: bool) -> Executor:
-    limits = ("trial_timeout", "trial_memory", "gpus_per_trial")
-    needs = [name for name in limits if getattr(plan, name) is not None]
+def _executor(
+    objective: Objective, n_workers: int, plan: Plan, *, gpus: Sequence[str] | None, home: Path, logs: bool
+) -> Executor:
+    limits = {
+        "trial_timeout": plan.trial_timeout, "trial_memory": plan.trial_memory, "gpus_per_trial": gpus,
+    }  # fmt: skip
+    needs = [name for name, limit in limits.items() if limit is not None]
     if n_workers == 1 and not needs:
         return Inline(objective, home / "trials")
     from rung.execution.processes import Processes
 
     try:
-        return Processes(
-            objective, n_workers, home / "logs" if logs else None, home / "trials", plan.gpus_per_trial
-        )
+        return Processes(objective, n_workers, home / "logs" if logs else None, home / "trials", gpus)
     except ObjectiveError as error:
         if needs:
             raise ObjectiveError(f"{needs[0]} needs a worker process, but {error}") from error

@@ -23,7 +23,7 @@ from rung.errors import (
     TrialError,
     WorkerError,
 )
-from rung.views.text import visible
+from rung.views.text import visible, visible_lines
 
 _CODES: tuple[tuple[type[Error], int], ...] = (
     (NoTrialError, 1),
@@ -61,7 +61,7 @@ class _Group(click.Group):
             click.echo(visible(str(stop)) or "interrupted", err=True)
             ctx.exit(_INTERRUPTED)
         except Error as error:
-            click.echo("\n".join(map(visible, f"error: {error}".split("\n"))), err=True)
+            click.echo(visible_lines(f"error: {error}"), err=True)
             ctx.exit(next(code for kind, code in _CODES if isinstance(error, kind)))
 
 

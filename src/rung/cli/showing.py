@@ -27,7 +27,7 @@ from rung.study.budget import Budget
 from rung.study.sizes import size_text
 from rung.study.trial import Trial
 from rung.views.summary import Summary, ending, rows, summarise
-from rung.views.text import visible
+from rung.views.text import visible, visible_lines
 
 _name_argument = click.argument("name", required=False)
 
@@ -186,4 +186,4 @@ def report(name: str | None, storage: str, as_json: bool) -> None:
     if as_json:
         write_json(asdict(shown))
         return
-    click.echo("\n".join(map(visible, str(shown).split("\n"))))
+    click.echo(visible_lines(str(shown)))

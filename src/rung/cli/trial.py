@@ -13,7 +13,7 @@ from rung._study import Study
 from rung.cli.output import json_option, storage_option, trial_json, write_json
 from rung.errors import NoTrialError
 from rung.study.trial import Attempt, Trial
-from rung.views.text import duration, number, value_text, visible
+from rung.views.text import duration, number, value_text, visible, visible_lines
 
 _number_argument = click.argument("number", type=int)
 _name_argument = click.argument("name", required=False)
@@ -47,7 +47,7 @@ def trial(number: int, name: str | None, storage: str, as_json: bool) -> None:
         write_json({**trial_json(found), "runs": runs, "reports": reports})
         return
     for line in _lines(study, found):
-        click.echo("\n".join(map(visible, line.split("\n"))))
+        click.echo(visible_lines(line))
 
 
 def _lines(study: Study, found: Trial) -> Iterator[str]:

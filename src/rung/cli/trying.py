@@ -31,7 +31,7 @@ from rung.cli.options import (
 from rung.cli.output import json_option, write_json
 from rung.cli.program import load_either
 from rung.cli.running import messages
-from rung.views.text import visible
+from rung.views.text import visible_lines
 
 _CHECKED = ("metric", "resource", "seed")
 _SIMULATED = (
@@ -102,4 +102,4 @@ def _write(found: object, data: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         write_json(data)
     else:
-        click.echo("\n".join(map(visible, str(found).split("\n"))))
+        click.echo(visible_lines(str(found)))

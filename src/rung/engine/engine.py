@@ -106,8 +106,6 @@ class Plan:
     """Seconds that a trial may run, over all its attempts that led somewhere."""
     trial_memory: int | None = None
     """Bytes that a trial's processes may hold together."""
-    gpus_per_trial: float | None = None
-    """A whole number, or a share such as 0.5; None leaves it to the objective which ones it takes."""
     grace: float = 5.0
     """Seconds that running trials get to reach their next report when the study stops."""
 

@@ -99,7 +99,7 @@ class Processes:
 
     A worker that dies takes only its attempt with it; another one takes its place. Workers get an equal
     share of the cores for the threads of BLAS and PyTorch, unless the environment says otherwise, and their
-    GPUs if `gpus_per_trial` is given (a whole number, or a share such as 0.5).
+    GPUs if `gpus` gives each worker's CUDA_VISIBLE_DEVICES.
     """
 
     def __init__(
@@ -108,14 +108,14 @@ class Processes:
         n_workers: int,
         logs: Path | None = None,
         trials: Path | None = None,
-        gpus_per_trial: float | None = None,
+        gpus: Sequence[str] | None = None,
     ) -> None:
         # `logs` gets what workers print, `trials` the checkpoints.
         self._objective = pickle.dumps((_pickling.dumps(objective), trials))
         self._capacity = n_workers
         self._logs = logs
         self._trials = trials
-        self._environments = _environments(n_workers, gpus_per_trial)
+        self._environments = _environments(n_workers, gpus)
         self._selector = selectors.DefaultSelector()
         self._jobs: deque[Job] = deque()
         self._messages: list[Message] = []
@@ -318,24 +318,24 @@ class Processes:
         for worker in self._workers.values():
             if worker.deadlines and now >= min(worker.deadlines)[0]:
                 worker.kill(min(worker.deadlines)[1])
-        if self._limited and now >= self._looked + _LOOK:
-            self._look_at_memory(self._limited)
+        if now >= self._looked + _LOOK and (limits := self._memory_limits()):
+            self._look_at_memory(limits)
             self._looked = self.now()
 
-    @property
-    def _limited(self) -> dict[int, _Worker]:
-        """The workers whose trial has a limit of memory, by their guard."""
-        return {w.guard.pid: w for w in self._workers.values() if w.job and w.job.memory and not w.fate}
+    def _memory_limits(self) -> dict[int, int]:
+        """The bytes that a trial may hold, by the guard of its worker, where there is a limit."""
+        running = ((w.guard.pid, w.job) for w in self._workers.values() if w.job and not w.fate)
+        return {guard: job.memory for guard, job in running if job.memory}
 
-    def _look_at_memory(self, limited: dict[int, _Worker]) -> None:
-        limits = {g: w.job.memory for g, w in limited.items() if w.job is not None and w.job.memory}
+    def _look_at_memory(self, limits: dict[int, int]) -> None:
+        workers = {worker.guard.pid: worker for worker in self._workers.values()}
         for guard, size in _memory.exceeding(limits).items():
             why = f"it held {size_text(size)} of memory, more than trial_memory={size_text(limits[guard])}"
-            limited[guard].kill((Outcome.FAILED, why), at_once=True)
+            workers[guard].kill((Outcome.FAILED, why), at_once=True)
 
     def _patience(self, deadline: float | None) -> float | None:
         ends = [at for worker in self._workers.values() for at, _ in worker.deadlines]
-        if self._limited:
+        if self._memory_limits():
             ends.append(self._looked + _LOOK)
         if deadline is not None:
             ends.append(deadline)
@@ -356,12 +356,10 @@ def _search_path() -> str:
     return json.dumps([entry for entry in sys.path if isinstance(entry, str)])
 
 
-def _environments(n_workers: int, gpus_per_trial: float | None) -> list[dict[str, str]]:
+def _environments(n_workers: int, gpus: Sequence[str] | None) -> list[dict[str, str]]:
     """The environment of each worker's place; who takes a dead worker's place gets its GPUs."""
-    if gpus_per_trial is None:
-        return [_environment(n_workers)] * n_workers
-    devices = _gpus.assign(gpus_per_trial, n_workers)
-    return [{**_environment(n_workers), _gpus.VARIABLE: visible} for visible in devices]
+    shared = _environment(n_workers)
+    return [shared] * n_workers if gpus is None else [{**shared, _gpus.VARIABLE: seen} for seen in gpus]
 
 
 def _environment(n_workers: int) -> dict[str, str]:
