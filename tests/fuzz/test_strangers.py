@@ -331,6 +331,16 @@ def test_nothing_is_written_through_a_link(tmp_path, what):
     assert sorted((p, p.read_bytes()) for p in outside.rglob("*") if p.is_file()) == before
 
 
+def test_links_that_rung_itself_makes_keep_nobody_out(tmp_path):
+    path, _ = make(tmp_path)
+    home = path.parent / "trials" / "0"
+    (home / "epoch-1-a").mkdir(parents=True)
+    for name in ["checkpoint", ".epoch-1-a.link"]:  # a kill leaves the second before it replaces the first
+        (home / name).symlink_to("epoch-1-a", target_is_directory=True)
+    study = rung.Study(SPACE, metric="y", report_only=["z"], max_resource=2, name="s", storage=str(tmp_path))
+    assert study.ask().number >= 0
+
+
 @pytest.mark.parametrize("name", ["study.db", "study.lock"])
 def test_a_pipe_in_the_place_of_a_file_hangs_nobody(tmp_path, name):
     path, _ = make(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from functools import cache
@@ -11,6 +12,7 @@ from rung.errors import StorageError
 
 _LARGEST = 2**24
 """Bytes of a text in a database: rung's own are far smaller."""
+_OWN_LINK = re.compile(r"checkpoint|\.epoch-.+\.link")
 _TABLES = "SELECT type, name, tbl_name, sql FROM sqlite_schema"
 
 
@@ -37,10 +39,11 @@ def _made_by(schema: str) -> frozenset[tuple[str, ...]]:
 def refuse_links(folder: Path) -> None:
     """Raise StorageError if a symbolic link in a study's folder leads elsewhere: we would write through it.
 
-    The link to a trial's checkpoint is rung's own, and leads to a folder beside it.
+    The link to a trial's checkpoint is rung's own, and leads to a folder beside it. So does the next one,
+    which a kill leaves beside it before it takes the other's place.
     """
     for path in _entries(folder):
-        if not (path.name == "checkpoint" and path.is_symlink() and len(path.readlink().parts) == 1):
+        if not (_OWN_LINK.fullmatch(path.name) and path.is_symlink() and len(path.readlink().parts) == 1):
             refuse_link(path)
 
 
