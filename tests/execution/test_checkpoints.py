@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import threading
@@ -55,6 +56,27 @@ def test_replaced_in_one_step(tmp_path):
     assert len(list((tmp_path / "3").iterdir())) == 3
     saved.discard()
     assert not (tmp_path / "3").exists()
+
+
+def test_on_the_disk_before_it_counts(tmp_path, monkeypatch):
+    synced = []
+    sync = os.fsync
+
+    def recorded(handle):
+        path = Path(f"/proc/self/fd/{handle}").readlink()
+        synced.append((str(path), (tmp_path / "0" / "checkpoint").exists()))
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", recorded)
+    with Checkpoints(tmp_path, 0).replace(epoch=1) as path:
+        (path / "layers").mkdir()
+        (path / "layers" / "1").write_text("weights")
+    assert sorted(synced) == [
+        (str(tmp_path / "0"), True),
+        (str(path), False),
+        (str(path / "layers"), False),
+        (str(path / "layers" / "1"), False),
+    ]
 
 
 def test_settled_when_the_report_is_through(tmp_path):
@@ -414,18 +436,21 @@ def test_failures_between_pauses_are_not_in_a_row():
 
 
 def test_fifo_goes_on_with_what_asha_paused():
-    def slow(config, trial):
+    epochs = itertools.count()
+
+    def outlasting(config, trial):
         for epoch in trial.epochs():
-            time.sleep(0.01)
+            if next(epochs) == 20:
+                time.sleep(1)
             with trial.checkpoint() as path:
                 (path / "state").write_text(str(epoch))
             trial.report(epoch=epoch, value=config["x"])
 
     storage = MemoryStorage()
-    study = tune(slow, scheduler="asha", timeout=0.15, n_trials=30, storage=storage, name="s")
+    study = tune(outlasting, scheduler="asha", timeout=1, n_trials=30, storage=storage, name="s")
     assert [t.status for t in study.trials].count("paused") > 3
     begun = len(study.trials)
-    study = tune(slow, scheduler="fifo", n_trials=begun, storage=storage, name="s")
+    study = tune(outlasting, scheduler="fifo", n_trials=begun, storage=storage, name="s")
     assert [(t.status, t.resource) for t in study.trials] == [("completed", 9)] * begun
     whole = study.trials[0]
     assert whole.metrics["train_seconds"] > 0.09  # of all attempts together

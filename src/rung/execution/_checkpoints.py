@@ -8,8 +8,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,7 +55,7 @@ class Checkpoints:
 
     @contextmanager
     def replace(self, epoch: int) -> Iterator[Path]:
-        """An empty folder that becomes the checkpoint when the block ends well.
+        """An empty folder that becomes the checkpoint when the block ends well, and is on the disk by then.
 
         The one before stays until `settle`: the report of this epoch may never get through.
         """
@@ -61,11 +63,14 @@ class Checkpoints:
         new = self._new(f".epoch-{epoch}-")
         try:
             yield new
+            for path in (*new.rglob("*"), new):  # a report of this epoch rests on it, and may be durable next
+                _sync(path)
         except BaseException:
             shutil.rmtree(new, ignore_errors=True)
             raise
         new = new.rename(new.with_name(new.name[1:]))  # whole from here on
         self._point_to(new)
+        _sync(self._home)
         self._clear(new.name, old)
 
     def settle(self) -> None:
@@ -126,6 +131,16 @@ class Checkpoints:
         aside.unlink(missing_ok=True)
         aside.symlink_to(target.name, target_is_directory=True)
         aside.replace(self._link)
+
+
+def _sync(path: Path) -> None:
+    kind = path.lstat().st_mode
+    if stat.S_ISREG(kind) or stat.S_ISDIR(kind):  # to open a pipe could take for ever
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _epoch(folder: Path) -> int | None:
