@@ -31,7 +31,12 @@ LEARN = {("syne", f"{searcher}, asha") for searcher in ("BOHB", "BORE", "CQR")}
 """Peers that learn from what stopped trials reported: what rung's ASHA is measured by when it learns, too."""
 PROTOCOL = 1
 """Raised when what a run means changes: the cache then counts for nothing."""
-BRIEF = {("optuna", "TPE, successive halving", 16): 0.2, ("optuna", "TPE, hyperband", 16): 0.2}
+BRIEF = {
+    ("optuna", "TPE, successive halving", 16): 0.2,
+    ("optuna", "TPE, hyperband", 16): 0.2,
+    ("syne", "BORE, asha", 4): 0.2,
+    ("syne", "CQR, asha", 4): 0.2,
+}
 """Runs that are broken off at a share of the budget, as they take minutes; later counts as never."""
 
 
