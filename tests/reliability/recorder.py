@@ -1,7 +1,7 @@
 """Records what rung's SQLite storage asks of the disk, write by write.
 
 Connections of apsw stand in for sqlite3's, with a VFS that notes every write and sync; making, renaming and
-deleting folders, and fsync, are noted as Python does them. One difference from real life: the files are
+deleting folders, fsync and pwrite, are noted as Python does them. One difference from real life: the files are
 locked exclusively, since apsw's VFS has no shared memory.
 """
 
@@ -121,9 +121,18 @@ def recording(base: Path, *, sync_folders: bool = True) -> Iterator[Recording]:
         if path.is_file() or sync_folders:
             made.note("sync", path)
 
+    def pwrite(descriptor: int, data: bytes, offset: int) -> int:
+        made.note("write", Path(f"/proc/self/fd/{descriptor}").readlink(), offset, data)
+        return real_pwrite(descriptor, data, offset)
+
+    real_pwrite = os.pwrite
     _listener.append(made)
     try:
-        with mock.patch("sqlite3.connect", _connect), mock.patch("os.fsync", fsync):
+        with (
+            mock.patch("sqlite3.connect", _connect),
+            mock.patch("os.fsync", fsync),
+            mock.patch("os.pwrite", pwrite),
+        ):
             yield made
     finally:
         _listener.clear()

@@ -35,6 +35,7 @@ from rung.errors import (
 )
 from rung.storage._aside import made_aside, sync
 from rung.storage._damage import SQLITE_ERRORS, check_pages, check_schema, explained, mend
+from rung.storage._filled import fill_log
 from rung.storage._foreign import distrust, refuse_link, refuse_links
 from rung.storage._names import slug
 from rung.storage._rows import event_of, row_of
@@ -81,7 +82,8 @@ class _SqliteLease(Lease):
 class SqliteStorage:
     """Studies as folders under `root`.
 
-    `durability="machine"` syncs each append to the disk (one sync for all events of one poll);
+    `durability="machine"` syncs each append to the disk (one sync for all events of one poll), and keeps
+    4 MB beside the database for that while a study runs;
     `"process"` leaves that to the system: a killed process loses nothing, a power cut the last seconds.
     """
 
@@ -128,7 +130,7 @@ class SqliteStorage:
                 connection = _open_for_writing(path, self._synchronous)
                 undo.callback(connection.close)
                 check_pages(connection, path)
-                epoch = _raise_epoch(connection)
+                epoch = _raise_epoch(connection, path, self._synchronous)
             except SQLITE_ERRORS as error:
                 raise explained(error, f"study {study!r}: {path} can't be opened for writing") from error
             undo.pop_all()
@@ -279,10 +281,12 @@ def _open_for_writing(path: Path, synchronous: str) -> sqlite3.Connection:
     return db
 
 
-def _raise_epoch(db: sqlite3.Connection) -> int:
+def _raise_epoch(db: sqlite3.Connection, path: Path, synchronous: str) -> int:
     db.execute("BEGIN IMMEDIATE")
     db.execute(_RAISE_EPOCH)
     epoch = _epoch(db)
+    if synchronous == "FULL":
+        fill_log(path)  # now that nobody else may write
     db.execute("COMMIT")
     return epoch
 
