@@ -45,6 +45,9 @@ _STARTS = 3
 """Workers in a row that may die before they are ready."""
 _LOOK = 0.2
 """Seconds between two looks at the memory of trials that have a limit."""
+_TOGETHER = 0.001
+"""Seconds to wait, where storing is slow, for those who may report as well: it is paid once for all."""
+_SLOW = 2 * _TOGETHER
 _Fate = tuple[Outcome, str]
 """How an attempt is to end that is ended by force, and why."""
 
@@ -122,7 +125,7 @@ class Processes:
         self._workers: dict[int, _Worker] = {}
         self._started = 0
         self._failed_starts = 0
-        self._looked = self.now()
+        self._looked = self._returned = self.now()
         self._wake, self._waker = socket.socketpair()
         self._waker.setblocking(False)
         self._selector.register(self._wake, selectors.EVENT_READ, None)
@@ -172,20 +175,32 @@ class Processes:
     def poll(self, timeout: float | None) -> Sequence[Message]:
         """See `Executor`; raises WorkerError when no worker can be started."""
         deadline = None if timeout is None else self.now() + timeout
-        while not self._messages:
-            self._enforce_limits()
-            ready = self._selector.select(self._patience(deadline))
-            # What a worker said comes before the news of its death.
-            for key, _ in sorted(
-                ready, key=lambda item: item[0].data is not None and item[0].data[1] == "control"
-            ):
-                self._serve(key)
-            if not ready and deadline is not None and self.now() >= deadline:
-                break
-            if any(key.data is None for key, _ in ready):
-                break
+        slow = self.now() - self._returned > _SLOW
+        while not self._messages and self._hear_until(deadline):
+            pass
+        together = self.now() + _TOGETHER
+        while slow and self._messages and self._others_work() and self._hear_until(together):
+            pass
         messages, self._messages = self._messages, []
+        self._returned = self.now()
         return messages
+
+    def _hear_until(self, deadline: float | None) -> bool:
+        """Take in what comes first; False once it is time, or when `interrupt` was called."""
+        self._enforce_limits()
+        ready = self._selector.select(self._patience(deadline))
+        # What a worker said comes before the news of its death.
+        for key, _ in sorted(
+            ready, key=lambda item: item[0].data is not None and item[0].data[1] == "control"
+        ):
+            self._serve(key)
+        over = not ready and deadline is not None and self.now() >= deadline
+        return not over and not any(key.data is None for key, _ in ready)
+
+    def _others_work(self) -> bool:
+        """Whether a worker has a job and does not wait for an answer."""
+        waiting = sum(isinstance(message, Report) for message in self._messages)
+        return waiting < sum(worker.job is not None for worker in self._workers.values())
 
     def interrupt(self) -> None:
         """See `Executor`."""
