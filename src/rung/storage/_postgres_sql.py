@@ -44,9 +44,10 @@ WITH mine AS (
     UPDATE rung.study SET events = events + %s, changed = clock_timestamp()
     WHERE number = %s AND epoch = %s AND events = %s RETURNING number
 )
-INSERT INTO rung.event SELECT mine.number, new.* FROM mine, unnest(
-    %s::bigint[], %s::text[], %s::bigint[], %s::float8[], %s::text[], %s::text[], %s::bigint[]) AS new
+INSERT INTO rung.event SELECT mine.number, new.* FROM mine, json_to_recordset(%s) AS new (
+    seq bigint, id text, epoch bigint, t float8, kind text, body text, crc bigint)
 """
+"""The rows are one parameter, an array of JSON objects: that is half the work of seven arrays."""
 PAGE = """
 SELECT seq, id, epoch, t, kind, body, crc FROM rung.event WHERE study = %s AND seq > %s
 ORDER BY seq LIMIT 5000

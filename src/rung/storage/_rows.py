@@ -9,7 +9,8 @@ from rung.errors import StudyCorrupt
 from rung.study.events import Event, decode
 
 Row = tuple[int, str, int, float, str, str, int]
-"""seq, id, epoch, t, kind, body, crc."""
+COLUMNS = ("seq", "id", "epoch", "t", "kind", "body", "crc")
+"""What stands where in a row."""
 
 
 def row_of(seq: int, epoch: int, event: Event) -> Row:

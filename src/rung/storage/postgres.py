@@ -32,7 +32,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from rung.errors import LeaseLost, StorageError, StudyCorrupt, StudyExists, StudyInUse, StudyNotFound
 from rung.storage import _postgres_sql as sql
 from rung.storage._names import slug
-from rung.storage._rows import Row, event_of, row_of
+from rung.storage._rows import COLUMNS, Row, event_of, row_of
 from rung.storage.base import Durability, Lease, Owner, StudyInfo, check_name
 from rung.study.events import Event, StudyCreated
 
@@ -326,8 +326,8 @@ class _Unreachable(StorageError):
 
 def _insert(db: Connection, number: int, epoch: int, before: int, rows: Sequence[Row]) -> bool:
     """Append in one transaction; False, and nothing is written, if epoch or count are not those."""
-    columns = list(map(list, zip(*rows, strict=True)))
-    return db.execute(sql.APPEND, (len(rows), number, epoch, before, *columns)).rowcount == len(rows)
+    new = json.dumps([dict(zip(COLUMNS, row, strict=True)) for row in rows])
+    return db.execute(sql.APPEND, (len(rows), number, epoch, before, new)).rowcount == len(rows)
 
 
 def _try_lock(db: Connection, number: int) -> bool:
