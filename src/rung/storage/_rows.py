@@ -11,11 +11,12 @@ from rung.study.events import Event, decode
 Row = tuple[int, str, int, float, str, str, int]
 COLUMNS = ("seq", "id", "epoch", "t", "kind", "body", "crc")
 """What stands where in a row."""
+_encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
 
 def row_of(seq: int, epoch: int, event: Event) -> Row:
     """The row of an event; `seq` counts from 1."""
-    body = json.dumps(event.body(), ensure_ascii=True, separators=(",", ":"))
+    body = _encode(event.body())
     t = float(event.t)
     return seq, event.id, epoch, t, event.kind, body, crc_of(seq, event.id, epoch, t, event.kind, body)
 

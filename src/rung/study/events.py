@@ -240,8 +240,10 @@ def _check_types(event: Event) -> None:
 
 def _plain(value: Any) -> Any:
     # JSON has no NaN and no infinities: they are written as text and read back by float().
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, int | str):
+        return value
     if isinstance(value, Mapping):
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
