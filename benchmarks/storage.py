@@ -3,6 +3,7 @@
 Two worker processes, an objective that does nothing; SQLite on the disk of this checkout, PostgreSQL on
 loopback (a server of its own, on the disk of the temporary folder, if one is installed). Then a study of
 100,000 trials with 10 reports each is opened. Optuna is measured if `benchmarks/setup_peers.sh` was run.
+`chrt --rr 10 python benchmarks/storage.py` measures the disk rather than other load on a machine in use.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from postgres_server import programs, server
 from runs import HERE, ROOT, interpreter, version
 
 PEERS = interpreter(".peers")
+WORKERS = 2
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Row:
     value: float
     target: str
     peer: float | None = None
+    most: float | None = None
+    """What the disk allows two workers, if each waits for a sync of its own."""
 
     @property
     def verdict(self) -> str:
@@ -73,8 +77,9 @@ def ask(python: Path, script: str, *arguments: object, **environment: str):
 
 def throughput(measure: Measure, url: str | None, runs: int) -> Row:
     """The medians of some runs, the libraries in turn, since other load comes and goes."""
-    ours, theirs = [], []
+    ours, theirs, syncs = [], [], []
     for _ in range(runs):
+        syncs.append(sync_ms(tempfile.gettempdir() if url else ROOT))
         with tempfile.TemporaryDirectory(prefix=".storage-", dir=ROOT) as folder:
             ours.append(ask(Path(sys.executable), "storage_rung.py", measure.case, measure.n, url or folder,
                             measure.durability, RUNG_HOME=folder))  # fmt: skip
@@ -84,7 +89,8 @@ def throughput(measure: Measure, url: str | None, runs: int) -> Row:
                 if url:
                     drop_study(url)
     what = f'{measure.case}/s, {measure.storage}, durability="{measure.durability}"'
-    return Row(what, median(ours), measure.target, median(theirs) if theirs else None)
+    most = None if measure.durability == "process" else WORKERS * 1000 / median(syncs)
+    return Row(what, median(ours), measure.target, median(theirs) if theirs else None, most)
 
 
 def peer_can(storage: str) -> bool:
@@ -118,13 +124,15 @@ def big(n: int) -> Iterator[Row]:
         yield Row("  s of `rung status`", median(of("status") for _ in range(3)), "<= 0.5")
 
 
-def sync_ms() -> float:
-    """Milliseconds to write 12 kB and sync them, the median: a report can't be stored for good in less."""
-    times = []
-    with tempfile.NamedTemporaryFile(prefix=".storage-", dir=ROOT) as file:
-        for _ in range(100):
-            file.write(os.urandom(12288))
-            file.flush()
+def sync_ms(folder: Path | str, n: int = 100) -> float:
+    """Milliseconds to sync 12 kB written over others of a file; the median of n times."""
+    times, size = [], 12288
+    with tempfile.NamedTemporaryFile(prefix=".storage-", dir=folder) as file:
+        file.write(bytes(n * size))
+        file.flush()
+        os.fsync(file.fileno())
+        for i in range(n):
+            os.pwrite(file.fileno(), os.urandom(size), i * size)
             begun = time.perf_counter()
             os.fdatasync(file.fileno())
             times.append(time.perf_counter() - begun)
@@ -148,14 +156,15 @@ def versions() -> dict[str, str]:
         "sqlite": sqlite3.sqlite_version,
         "postgresql": postgres,
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
-        "ms per sync of the disk": f"{sync_ms():.1f}",
+        "ms per sync of the disk": f"{sync_ms(ROOT):.2f}",
         "load before": f"{os.getloadavg()[0]:.1f}",
     }
 
 
 def show(row: Row) -> None:
-    peer = "-" if row.peer is None else f"{row.peer:.4g}"
-    print(f"{row.what:50}{row.value:>10.4g}{peer:>10}  {row.target} {row.verdict}".rstrip(), flush=True)
+    peer, most = ("-" if value is None else f"{value:.4g}" for value in (row.peer, row.most))
+    line = f"{row.what:50}{row.value:>10.4g}{peer:>10}{most:>10}  {row.target} {row.verdict}"
+    print(line.rstrip(), flush=True)
 
 
 def all_rows(options: argparse.Namespace) -> Iterator[Row]:
@@ -167,7 +176,7 @@ def all_rows(options: argparse.Namespace) -> Iterator[Row]:
                     continue
                 url = stack.enter_context(server()).url
             yield throughput(measure, url if measure.storage == "PostgreSQL" else None, options.runs)
-    if options.only in "big":
+    if options.big and options.only in "big":
         yield from big(options.big)
 
 
@@ -175,7 +184,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=3, help="of each row; the table shows medians")
     parser.add_argument(
-        "--big", type=int, default=100_000, metavar="N", help="trials of the study that is opened"
+        "--big", type=int, default=100_000, metavar="N", help="trials of the study that is opened; 0: none"
     )
     parser.add_argument(
         "--only", default="", metavar="TEXT", help="only the rows that have it: trials, SQLite, big"
@@ -184,7 +193,7 @@ def main() -> None:
     options = parser.parse_args()
     facts = versions()
     print(", ".join(f"{name} {value}" for name, value in facts.items()), end="\n\n")
-    print(f"{'':50}{'rung':>10}{'optuna':>10}  target")
+    print(f"{'':50}{'rung':>10}{'optuna':>10}{'at most':>10}  target")
     rows = []
     for row in all_rows(options):
         show(row)

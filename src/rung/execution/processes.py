@@ -46,8 +46,9 @@ _STARTS = 3
 _LOOK = 0.2
 """Seconds between two looks at the memory of trials that have a limit."""
 _TOGETHER = 0.001
-"""Seconds to wait, where storing is slow, for those who may report as well: it is paid once for all."""
+"""Seconds to wait, after a slow turn, for others who may report: storing is paid once for all of them."""
 _SLOW = 2 * _TOGETHER
+"""Seconds from one `poll` to the next that are slow, as they are where a disk takes its time."""
 _Fate = tuple[Outcome, str]
 """How an attempt is to end that is ended by force, and why."""
 
