@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 from hypothesis import HealthCheck, settings
+
+# The tests have every core already: threads of theirs would only wait for each other, and burn what they wait.
+# Here, since a library reads it once, when numpy or torch is imported.
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts jobs in the background so, and children inherit it: Ctrl-C could not be tested.
