@@ -134,24 +134,30 @@ def test_sizes(text, size):
     assert size_of("trial_memory", text) == size
 
 
-def gpus(config, trial):
-    if trial.number == 2 and trial.attempt == 1:
-        os.kill(os.getpid(), signal.SIGKILL)
-    time.sleep(0.1)
-    return {"y": 0, "gpu": float(os.environ["CUDA_VISIBLE_DEVICES"].replace(",", "."))}
-
-
 @pytest.mark.parametrize(
-    ("share", "n_workers", "seen"), [(1, 2, {4.0, 7.0}), (0.5, 3, {4.0, 7.0}), (2, 1, {4.7})]
+    ("share", "n_workers", "seen"), [(1, 2, [4.0, 7.0]), (0.5, 3, [4.0, 4.0, 7.0]), (2, 1, [4.7])]
 )
 def test_each_worker_sees_its_gpus_also_who_takes_a_dead_ones_place(
     tmp_path, monkeypatch, share, n_workers, seen
 ):
+    (tmp_path / "met").mkdir()
+
+    def gpus(config, trial):
+        if trial.number == 2 and trial.attempt == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if trial.number > 2:  # the last ones wait for each other, so that each has a worker of its own
+            (tmp_path / "met" / str(trial.number)).touch()
+            end = time.monotonic() + 60
+            while len(list((tmp_path / "met").iterdir())) < n_workers and time.monotonic() < end:
+                time.sleep(0.02)
+        return {"y": 0, "gpu": float(os.environ["CUDA_VISIBLE_DEVICES"].replace(",", "."))}
+
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4, 7")
     study = tune(
-        gpus, n_trials=12, n_workers=n_workers, gpus_per_trial=share, storage=str(tmp_path), name="s"
-    )
-    assert {t.metrics["gpu"] for t in study.trials} == seen
+        gpus, n_trials=3 + n_workers, n_workers=n_workers, gpus_per_trial=share,
+        storage=str(tmp_path / "studies"), name="s",
+    )  # fmt: skip
+    assert sorted(t.metrics["gpu"] for t in study.trials[3:]) == seen
     assert len(study.trials[2].attempts) == 2
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -29,6 +30,8 @@ from rung.storage.sqlite import SqliteStorage
 from rung.study.events import Verdict
 
 SPACE = {"x": rung.Float(0, 1)}
+NOBODY = 2**30
+"""A process id that no machine gives; with our own as its guard's, it is not that of another test run."""
 
 
 def pool(function, n_workers=2, folder=None) -> Processes:
@@ -254,14 +257,15 @@ def test_leftovers_are_killed_only_if_everything_matches():
 
 
 def test_leftovers_that_left_the_session_are_known_by_their_environment():
-    worker = WorkerUp(0, pid=111, guard=110, started=time.time(), boot=boot_id())
+    mark = f" {os.getpid()}/{NOBODY}"
 
     def start(mark):
         environment = {**os.environ, "RUNG_WORKER": mark}
         return subprocess.Popen(["sleep", "600"], start_new_session=True, env=environment)
 
-    ours, within, others = start(" 110/111"), start(" 110/111 112/113"), start(" 110/1119")
-    assert kill_leftovers([WorkerUp(0, 111, 110, time.time() + 100, boot_id())]) == 0
+    ours, within, others = start(mark), start(f"{mark} 112/113"), start(f"{mark}9")
+    worker = WorkerUp(0, NOBODY, os.getpid(), start_time(ours.pid), boot_id())
+    assert kill_leftovers([replace(worker, started=worker.started + 100)]) == 0
     assert kill_leftovers([worker]) == 2
     assert {ours.wait(), within.wait()} == {-signal.SIGKILL}
     assert others.poll() is None
@@ -271,12 +275,13 @@ def test_leftovers_that_left_the_session_are_known_by_their_environment():
 
 def test_who_kills_leftovers_spares_itself_and_those_it_came_from():
     """A shell that outlived a trial has its mark, and so has the coordinator that it starts."""
+    worker = f"WorkerUp(0, {NOBODY}, {os.getpid()}, 0.0, boot_id())"
     kill = (
         "from rung.execution._leftovers import *; from rung.execution.base import WorkerUp;"
-        "print(kill_leftovers([WorkerUp(0, 111, 110, 0.0, boot_id())]))"
+        f"print(kill_leftovers([{worker}]))"
     )
     shell = f"import subprocess, sys; sys.exit(subprocess.call([sys.executable, '-c', {kill!r}]))"
-    environment = {**os.environ, "RUNG_WORKER": " 110/111"}
+    environment = {**os.environ, "RUNG_WORKER": f" {os.getpid()}/{NOBODY}"}
     done = subprocess.run(
         [sys.executable, "-c", shell], env=environment, capture_output=True, text=True, check=False
     )
