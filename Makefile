@@ -12,10 +12,10 @@ demo: .venv/ready data
 	$(BIN)/python examples/softmax_fashion_mnist.py --quick
 
 test: .venv/ready lint
-	$(BIN)/python -m pytest -n auto --cov --cov-report=term
+	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term
 
 test-all: .venv/ready lint
-	$(BIN)/python -m pytest -m '' --cov --cov-report=term
+	$(BIN)/python -m pytest -n auto --dist worksteal -m '' --cov --cov-report=term
 
 lint: .venv/ready
 	$(BIN)/ruff check .
