@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
+
+from click.testing import CliRunner
+
+from rung.cli.main import commands
 
 FILE = """
 import functools
@@ -61,3 +67,11 @@ def rung(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[
         [sys.executable, "-m", "rung", *arguments],
         check=False, capture_output=True, text=True, timeout=60, cwd=cwd, env={**environment(), **env},
     )  # fmt: skip
+
+
+def rung_here(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command in this process, which shows no messages: for what looks at a study, or is refused."""
+    with contextlib.chdir(cwd), mock.patch.object(sys, "path", list(sys.path)):
+        done = CliRunner(env={"RUNG_STORAGE": None}).invoke(commands, arguments, catch_exceptions=False)
+    sys.modules.pop("beside", None)  # the next file has another one
+    return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)

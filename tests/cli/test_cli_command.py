@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from cli.commands import environment, rung
+from cli.commands import environment, rung, rung_here
 
 import rung as library
 from rung.cli.program import read_space
@@ -113,7 +113,7 @@ def test_a_pattern_and_the_shell_note(tmp_path: Path) -> None:
 )
 def test_wrong_use_is_code_2(tmp_path: Path, flags: tuple[str, ...], message: str) -> None:
     arguments(tmp_path)
-    done = rung("run", *flags, cwd=tmp_path)
+    done = rung_here("run", *flags, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert message in done.stderr
     assert not (tmp_path / "rung_studies").exists()

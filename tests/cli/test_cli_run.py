@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from cli.commands import environment, rung, write_file
+from cli.commands import environment, rung, rung_here, write_file
 
 import rung as library
 from rung.cli.running import run
@@ -104,7 +104,7 @@ def test_what_goes_wrong_is_one_message_and_a_code(
 )
 def test_wrong_use_is_code_2_or_74(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
     write_file(tmp_path)
-    done = rung(*arguments, cwd=tmp_path)
+    done = rung_here(*arguments, cwd=tmp_path)
     assert done.returncode == (74 if "storage=" in message else 2)
     assert message in done.stderr
     assert "Traceback" not in done.stderr
@@ -120,7 +120,7 @@ def test_a_study_of_a_script_goes_on_by_its_own_command(tmp_path: Path) -> None:
         env=environment(),
         capture_output=True,
     )
-    done = rung("resume", "s", cwd=tmp_path)
+    done = rung_here("resume", "s", cwd=tmp_path)
     assert done.returncode == 2
     assert "study 's' was not made by `rung run`; continue with: python train.py --fast" in done.stderr
 
@@ -162,7 +162,7 @@ def wait_until(path: Path, trials: int) -> None:
 def test_ctrl_c_stops_cleanly_and_resume_finishes(
     tmp_path: Path, n_workers: str, number: signal.Signals
 ) -> None:
-    write_file(tmp_path, pause=0.2)
+    write_file(tmp_path, pause=0.5)
     command = [sys.executable, "-m", "rung", "run", "softmax.py", "--n-trials", "8", "--n-workers", n_workers]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                                env=environment())  # fmt: skip
@@ -174,8 +174,9 @@ def test_ctrl_c_stops_cleanly_and_resume_finishes(
     assert said.rstrip().endswith("trials; continue with: rung resume softmax")
     assert "Traceback" not in said
     assert not psutil.wait_procs(children, timeout=3)[1]
-    assert "interrupted; continue with: rung resume softmax" in rung("status", cwd=tmp_path).stdout
+    assert "interrupted; continue with: rung resume softmax" in rung_here("status", cwd=tmp_path).stdout
 
+    write_file(tmp_path)
     done = rung("resume", "softmax", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     study = library.Study.load("softmax", storage=str(tmp_path / "rung_studies"))
@@ -204,17 +205,18 @@ def test_a_second_ctrl_c_kills_and_still_says_how_to_go_on(tmp_path: Path) -> No
 
 
 def test_a_killed_run_is_told_and_resumed(tmp_path: Path) -> None:
-    write_file(tmp_path, pause=0.3)
+    write_file(tmp_path, pause=0.5)
     command = [sys.executable, "-m", "rung", "run", "softmax.py", "--n-trials", "10", "--n-workers", "2"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL, env=environment()) as process:
         wait_until(tmp_path / "rung_studies", 1)
-        running = rung("status", cwd=tmp_path).stdout
+        running = rung_here("status", cwd=tmp_path).stdout
         process.kill()
     assert f"running: process {process.pid} on " in running
-    told = rung("status", cwd=tmp_path).stdout
+    write_file(tmp_path)
+    told = rung_here("status", cwd=tmp_path).stdout
     assert "killed; continue with: rung resume softmax" in told
     assert rung("resume", "softmax", cwd=tmp_path).returncode == 0
-    assert rung("status", cwd=tmp_path).stdout.splitlines()[1] == "state    done"
+    assert rung_here("status", cwd=tmp_path).stdout.splitlines()[1] == "state    done"
 
 
 def test_every_argument_of_tune_has_a_flag_or_a_reason() -> None:
@@ -243,18 +245,18 @@ def test_flags_of_schedulers_checkpoints_and_constraints(tmp_path: Path) -> None
     assert study.state.plan["scheduler"]["name"] == "asha"
     assert [str(bound) for bound in study.goals.constraints] == ["mb <= 3", "loss >= -1"]
     assert study.goals.report_only == ("test",)
-    status = rung("status", cwd=tmp_path).stdout
+    status = rung_here("status", cwd=tmp_path).stdout
     assert "on disk  9 kB of checkpoints" in status
     assert "stopped" in status
-    assert json.loads(rung("status", "--json", cwd=tmp_path).stdout)["checkpoint_bytes"] == 9000
+    assert json.loads(rung_here("status", "--json", cwd=tmp_path).stdout)["checkpoint_bytes"] == 9000
     more = rung("resume", "job", "--quiet", "--n-trials", "12", cwd=tmp_path)
     assert more.returncode == 0, more.stderr
-    assert "on disk  12 kB of checkpoints" in rung("status", cwd=tmp_path).stdout
+    assert "on disk  12 kB of checkpoints" in rung_here("status", cwd=tmp_path).stdout
 
 
 @pytest.mark.parametrize("bound", ["mb", "<= 3", "mb = 3", "mb <= much"])
 def test_a_constraint_that_is_none_is_code_2(tmp_path: Path, bound: str) -> None:
     write_file(tmp_path)
-    done = rung("run", "softmax.py", "--constraint", bound, cwd=tmp_path)
+    done = rung_here("run", "softmax.py", "--constraint", bound, cwd=tmp_path)
     assert done.returncode == 2
     assert "such as" in done.stderr

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from cli.commands import rung
+from cli.commands import rung, rung_here
 
 FILE = """
 import time
@@ -78,7 +78,7 @@ def test_check_as_json(folder: Path) -> None:
     ],
 )
 def test_wrong_use_is_code_2(folder: Path, arguments: tuple[str, ...], said: str) -> None:
-    done = rung(*arguments, cwd=folder)
+    done = rung_here(*arguments, cwd=folder)
     assert done.returncode == 2, done.stderr
     assert said in done.stderr
 
