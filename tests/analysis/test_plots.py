@@ -202,12 +202,14 @@ SPACE = {
 }
 
 
-@pytest.fixture(name="sliced")
+@pytest.fixture(name="sliced", scope="module")
 def _sliced(fold, Told):
+    """A study of 20 trials, its figure, and the panels by name: drawn once, for it takes a second."""
     space = rung.Space(SPACE)
     rng = np.random.default_rng(1)
     configs = [space.config_to_json(space.sample(rng)) for _ in range(20)]
-    return fold(space, [Told(config, {"loss": i / 7 % 1}) for i, config in enumerate(configs)])
+    state = fold(space, [Told(config, {"loss": i / 7 % 1}) for i, config in enumerate(configs)])
+    return state, *panels(state)
 
 
 def panels(state):
@@ -217,7 +219,7 @@ def panels(state):
 
 
 def test_there_is_a_panel_for_each_hyperparameter_that_varies_in_rows_of_four(sliced):
-    figure, found = panels(sliced)
+    _, figure, found = sliced
     assert list(found) == [name for name in SPACE if name not in {"one", "data"}]
     assert [len({round(a.get_position().y0, 2) for a in found.values()})] == [3]
     assert figure.get_suptitle() == "loss of 20 completed trials"
@@ -225,13 +227,13 @@ def test_there_is_a_panel_for_each_hyperparameter_that_varies_in_rows_of_four(sl
 
 
 def test_the_scale_is_that_of_the_domain(sliced):
-    _, found = panels(sliced)
+    _, _, found = sliced
     scales = {name: axes.get_xscale() for name, axes in found.items()}
     assert {name for name, scale in scales.items() if scale == "log"} == {"rate", "batch", "narrow"}
 
 
 def test_the_whole_domain_is_shown(sliced):
-    _, found = panels(sliced)
+    _, _, found = sliced
     low, high = found["rate"].get_xlim()
     assert low <= 1e-4
     assert high >= 1
@@ -249,7 +251,7 @@ def test_a_lognormal_law_that_may_be_negative_has_a_linear_scale(fold, Told):
 
 
 def test_choices_and_few_integers_are_named_and_jittered(sliced):
-    _, found = panels(sliced)
+    _, _, found = sliced
     names = {key: [t.get_text() for t in axes.get_xticklabels()] for key, axes in found.items()}
     assert names["optimizer"] == ["sgd", "adam"]
     assert names["layers"] == ["1", "2", "3"]
@@ -262,8 +264,8 @@ def test_choices_and_few_integers_are_named_and_jittered(sliced):
 
 
 def test_a_panel_has_only_trials_in_which_it_is_active(sliced):
-    _, found = panels(sliced)
-    active = [trial for trial in sliced.trials if "units" in trial.config]
+    state, _, found = sliced
+    active = [trial for trial in state.trials if "units" in trial.config]
     assert 0 < len(active) < 20
     assert len(found["units"].collections[0].get_offsets()) == len(active)
     assert len(found["rate"].collections[0].get_offsets()) == 20

@@ -88,10 +88,17 @@ def silent(config):
     return 1.0
 
 
-def test_who_prints_nothing_leaves_no_file(tmp_path):
-    tune(silent, tmp_path)
-    assert not list(tmp_path.glob("s-*/logs/t*"))
-    said = rung_("logs", "0", "--storage", str(tmp_path))
+@pytest.fixture(scope="module")
+def silence(tmp_path_factory):
+    """The storage of a study whose trials print nothing."""
+    folder = tmp_path_factory.mktemp("silence")
+    tune(silent, folder)
+    return folder
+
+
+def test_who_prints_nothing_leaves_no_file(silence):
+    assert not list(silence.glob("s-*/logs/t*"))
+    said = rung_("logs", "0", "--storage", str(silence))
     assert (said.exit_code, said.stderr) == (1, "error: trial 0 of study 's' printed nothing that was kept\n")
 
 
@@ -110,9 +117,8 @@ def test_an_inline_trial_printed_where_tune_was_called(tmp_path):
         (("trial", "4"), "error: study 's' has no trial 4"),
     ],
 )
-def test_what_is_not_there_is_told(tmp_path, arguments, message):
-    tune(silent, tmp_path)
-    said = rung_(*arguments, "--storage", str(tmp_path))
+def test_what_is_not_there_is_told(silence, arguments, message):
+    said = rung_(*arguments, "--storage", str(silence))
     assert said.exit_code in {1, 2}
     assert message in said.stderr
 
