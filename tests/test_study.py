@@ -426,3 +426,12 @@ def test_import_is_light():
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_study_that_outlives_everything_else_ends_in_silence():
+    script = (
+        "import json, rung; study = rung.Study({'x': rung.Float(0, 1)}, storage=':memory:'); study.ask();"
+        "json.held = lambda: study"  # until the interpreter takes its modules apart
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stderr == ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
 import os
@@ -306,9 +305,11 @@ class Study:
 
     def __del__(self) -> None:
         # Without this, running a notebook's cell again would find the study in use by its own process.
-        with contextlib.suppress(Exception):
+        try:
             if os.getpid() == self._pid:  # not a fork's copy
                 self.close()
+        except Exception:  # noqa: BLE001, S110 - any name may be gone when the interpreter exits
+            pass
 
     @property
     def _tuned(self) -> tuple[str, ...]:

@@ -42,13 +42,20 @@ def boot_id() -> str:
 
 
 def start_time(pid: int) -> float:
-    """When the process began, in Unix seconds; 0.0 if it is gone."""
+    """Seconds from the boot to the process's beginning, whatever the clock does; 0.0 if it is gone."""
     import psutil
 
     try:
-        return psutil.Process(pid).create_time()
+        return _since_boot(psutil.Process(pid))
     except psutil.Error:
         return 0.0
+
+
+def _since_boot(process: psutil.Process) -> float:
+    import psutil
+
+    boot = psutil.boot_time()  # as the clock has it now, like create_time()
+    return process.create_time() - boot
 
 
 def kill_leftovers(workers: Iterable[Recorded]) -> int:
@@ -81,7 +88,7 @@ def _belongs(process: psutil.Process, began: Mapping[str, float]) -> bool:
     import psutil
 
     with contextlib.suppress(OSError, psutil.Error):
-        return any(process.create_time() >= began.get(mark, math.inf) - 1.0 for mark in _marks(process))
+        return any(_since_boot(process) >= began.get(mark, math.inf) - 1.0 for mark in _marks(process))
     return False
 
 

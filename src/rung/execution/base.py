@@ -49,6 +49,7 @@ class WorkerUp:
     pid: int
     guard: int
     started: float
+    """Seconds after the boot."""
     boot: str
 
 

@@ -113,6 +113,7 @@ class WorkerStarted(Event):
     pid: int
     guard: int
     started: float
+    """Seconds after the boot."""
     boot: str
 
 
