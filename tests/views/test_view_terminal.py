@@ -151,6 +151,7 @@ def assert_restored(written: str) -> None:
 
 
 def test_in_a_real_terminal(script: Path) -> None:
+    script.write_text(SCRIPT.replace("PAUSE", "0.3"))
     terminal = Terminal([sys.executable, str(script)], script.parent)
     written = terminal.finish()
     text = plain(written)
