@@ -14,6 +14,7 @@ from rung._text import brief, is_iterable
 from rung.errors import BudgetError, ConfigError, StudyExists, StudyMismatch, StudyNotFound
 from rung.space import Config, Space
 from rung.storage import Storage, without_passwords
+from rung.storage.snapshots import open_state
 from rung.study.budget import whole
 from rung.study.events import StudyCreated
 from rung.study.metrics import Goals
@@ -47,7 +48,7 @@ def create_or_open(
         pass
     else:
         return StudyState(created)
-    state = StudyState.replay(storage.read(name))
+    state = open_state(storage, name)
     for difference in _differences(state, space, goals, seed, max_resource):
         raise StudyMismatch(
             f"study {name!r} is stored with other arguments: {difference}. Go on with the old ones, "

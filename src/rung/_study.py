@@ -29,6 +29,7 @@ from rung.schedulers.base import Scheduler
 from rung.searchers.base import Searcher
 from rung.space import Config, Domain, Space
 from rung.storage import Durability, Owner, Storage, open_storage
+from rung.storage.snapshots import open_state
 from rung.study.budget import Budget, whole
 from rung.study.events import FinalReportShown, Outcome, Verdict, after_verdict
 from rung.study.history import History
@@ -104,7 +105,7 @@ class Study:
         study = cls.__new__(cls)
         study._storage = open_storage(where(storage))
         study._name = name if name is not None else latest(study._storage)
-        study._state = StudyState.replay(study._storage.read(study._name))
+        study._state = open_state(study._storage, study._name)
         study._searcher, study._scheduler, study._plan = (
             searchers.get("random"),
             schedulers.get("fifo"),

@@ -10,6 +10,7 @@ from rung.errors import StorageError
 from rung.execution.base import AttemptId, End, Executor, Message
 from rung.space import Config
 from rung.storage.base import Lease, Storage
+from rung.storage.snapshots import Keeper
 from rung.study.events import Event, Outcome
 
 
@@ -25,6 +26,7 @@ class Coordinator:
         self._storage = storage
         self._lease = lease
         self._executor = executor
+        self._keeper = Keeper(storage, lease.study)
         self._offset = engine.state.t - executor.now()
         self._stop = ""
         self.torn = False
@@ -73,6 +75,7 @@ class Coordinator:
         with self._whole():
             self._storage.append(self._lease, [event])
             self.engine.state.apply(event)
+            self._keeper.keep(self.engine.state, event)
 
     def give_up(self) -> None:
         """End the session now: what is open is interrupted, and runs again when the study goes on.
@@ -101,5 +104,6 @@ class Coordinator:
         # Log, then act.
         if step.events:
             self._storage.append(self._lease, step.events)
+            self._keeper.keep(self.engine.state, step.events[-1])
         for command in step.commands:
             command.execute(self._executor)

@@ -15,6 +15,7 @@ from typing import Any
 
 from rung.execution._leftovers import kill_leftovers
 from rung.storage.base import Lease, Owner, Storage
+from rung.storage.snapshots import open_state
 from rung.study.events import AttemptEnded, Event, Outcome, SessionStarted, after_verdict
 from rung.study.state import StudyState
 
@@ -23,7 +24,7 @@ def take(storage: Storage, study: str, plan: Mapping[str, Any]) -> tuple[Lease, 
     """Own the study, or raise StudyInUse; on return its log tells of this session and nothing is open."""
     lease = storage.acquire(study, Owner(socket.gethostname(), os.getpid(), time.time()))
     try:
-        state = StudyState.replay(storage.read(study))
+        state = open_state(storage, study, to_go_on=True)
         kill_leftovers(state.workers)
         events = [_session(lease, state, plan), *_interrupted(state)]
         storage.append(lease, events)

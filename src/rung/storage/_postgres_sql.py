@@ -52,6 +52,10 @@ PAGE = """
 SELECT seq, id, epoch, t, kind, body, crc FROM rung.event WHERE study = %s AND seq > %s
 ORDER BY seq LIMIT 5000
 """
+CHECKSUM = """
+SELECT md5(string_agg(md5(concat_ws(chr(31), seq, id, epoch, t, kind, body, crc)), '' ORDER BY seq))
+FROM rung.event WHERE study = %s AND seq > %s AND seq <= %s
+"""
 STUDIES = """
 SELECT name, extract(epoch FROM changed)::float8, CASE WHEN number::oid IN (
     SELECT objid FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objsubid = 2 AND granted

@@ -80,6 +80,10 @@ class Storage(Protocol):
         """The events beyond the first `after`; raises StudyNotFound, StudyCorrupt."""
         ...
 
+    def checksum(self, study: str, after: int, end: int) -> str:
+        """A text that changes if anything changes in how events `after` + 1 to `end` are stored."""
+        ...
+
     def studies(self) -> Sequence[StudyInfo]:
         """All studies, the one changed last first."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 
@@ -77,6 +78,10 @@ class MemoryStorage:
     def read(self, study: str, after: int = 0) -> Iterator[Event]:
         """See `Storage`."""
         return islice(iter(list(self._log(study).events)), after, None)
+
+    def checksum(self, study: str, after: int, end: int) -> str:
+        """See `Storage`."""
+        return blake2b(repr(self._log(study).events[after:end]).encode(), digest_size=16).hexdigest()
 
     def studies(self) -> Sequence[StudyInfo]:
         """See `Storage`."""

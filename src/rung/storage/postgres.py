@@ -191,6 +191,12 @@ class PostgresStorage:
             if after < events:
                 raise StudyCorrupt(f"{where}: event {after + 1} is missing, of {events}")
 
+    def checksum(self, study: str, after: int, end: int) -> str:
+        """See `Storage`."""
+        with self._failing(f"study {study!r} can't be read"), self._connect() as db:
+            (text,) = db.execute(sql.CHECKSUM, (self._find(db, study)[0], after, end)).fetchone() or ("",)
+        return str(text)
+
     def studies(self) -> Sequence[StudyInfo]:
         """See `Storage`."""
         with self._failing("studies can't be listed"), self._connect() as db:

@@ -6,6 +6,7 @@ import json
 import math
 import operator
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
@@ -31,10 +32,28 @@ from rung.study.events import (
 )
 from rung.study.metrics import Goals
 from rung.study.plan import check_plan
-from rung.study.trial import Attempt, Report, Trial
+from rung.study.reports import Curve, Reports
+from rung.study.trial import Attempt, Trial
+from rung.study.trials import Trials
 
-_ABSURD = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError, MetricError)
+ABSURD = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError, MetricError)
 """What the fold of a log raises that no rung wrote."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How much of a state a snapshot holds: how long everything was that only grows."""
+
+    events: int = 0
+    sessions: int = 0
+    workers: int = 0
+    trials: int = 0
+    ends: int = 0
+    reports: int = 0
+    values: int = 0
+    shapes: int = 0
+    size: int = 0
+    """Bytes of the snapshot."""
 
 
 class StudyState:
@@ -53,7 +72,7 @@ class StudyState:
         self.space = Space.from_json(created.space)
         self.goals = Goals.from_json(created.goals)
         self.seed = created.seed
-        self.trials: list[Trial] = []
+        self.trials = Trials()
         self.open: dict[int, Attempt] = {}
         """Attempts without an end, by trial number."""
         self.waiting: set[int] = set()
@@ -70,7 +89,7 @@ class StudyState:
         self.counts = dict.fromkeys((o.value for o in Outcome), 0)
         """Trials by the outcome of their latest attempt, while none is running."""
         self.failed_in_a_row = 0
-        self.curve: list[tuple[int, int, int, Mapping[str, float]]] = []
+        self.curve = Curve(self.goals.report_only)
         """Every report in order: trial, attempt, resource, metrics."""
         self.ends: list[tuple[int, int]] = []
         """Every end of an attempt in order: trial, attempt."""
@@ -78,9 +97,17 @@ class StudyState:
         """How long `curve` and `ends` were when each trial was created."""
         self.checkpoints = False
         """Whether any trial has saved a checkpoint."""
-        self._best: Trial | None = None
+        self.last_failed: int | None = None
+        """The failed trial of the highest number."""
+        self.changed: set[int] = set()
+        """Trials that something happened to since the snapshot was written to the last time."""
+        self.kept = Mark()
+        """How much of this the snapshot holds."""
+        self.incumbent: Trial | None = None
+        """The best feasible completed trial; see `best`."""
         self._held_back = frozenset(self.goals.report_only)
         self._keys: set[str] = set()
+        self._keyed = 0
 
     @classmethod
     def replay(cls, events: Iterable[Event]) -> StudyState:
@@ -89,16 +116,20 @@ class StudyState:
         first = next(stream, None)
         if not isinstance(first, StudyCreated):
             raise StudyCorrupt(f"the log begins with {first!r}, not with StudyCreated")
-        event: Event = first
         try:
             state = cls(first)
-            for event in stream:
-                state.apply(event)
-        except _ABSURD as error:
-            raise StudyCorrupt(
-                f"event {brief(event.id)} does not follow from those before it: {brief(error, 200)}"
-            ) from error
+        except ABSURD as error:
+            raise _unfollowed(first, error) from error
+        state.follow(stream)
         return state
+
+    def follow(self, events: Iterable[Event]) -> None:
+        """Take in the events of a log that come next; raises StudyCorrupt unless they do."""
+        for event in events:
+            try:
+                self.apply(event)
+            except ABSURD as error:
+                raise _unfollowed(event, error) from error
 
     @property
     def epoch(self) -> int:
@@ -117,6 +148,9 @@ class StudyState:
 
     def seen(self, config: Config) -> bool:
         """Whether a trial with this configuration exists."""
+        for number in range(self._keyed, len(self.trials)):
+            self._keys.add(self.space.key(self.trials[number].config))
+        self._keyed = len(self.trials)
         return self.space.key(config) in self._keys
 
     def digest(self) -> str:
@@ -161,6 +195,7 @@ class StudyState:
         attempt = self.open[event.trial]
         if attempt.number != event.attempt:
             raise ValueError(f"attempt {event.attempt} is not the one that runs, {attempt.number}")
+        self.changed.add(event.trial)
         return attempt
 
     def _trial_dropped(self, event: TrialDropped) -> None:
@@ -173,13 +208,15 @@ class StudyState:
         if event.trial != len(self.trials) or not (event.parent is None or 0 <= event.parent < event.trial):
             raise ValueError(f"trial {event.trial} of parent {event.parent}, after {len(self.trials)} trials")
         config = self.space.validate(self.space.config_from_json(event.config))
-        self._keys.add(self.space.key(config))
         self.known.append((len(self.curve), len(self.ends)))
-        self.trials.append(Trial(event.trial, config, event.origin, event.t, event.parent))
+        reports = Reports(self.curve)
+        self.trials.append(Trial(event.trial, config, event.origin, event.t, reports, event.parent))
+        self.changed.add(event.trial)
 
     def _trial(self, number: int) -> Trial:
         if number < 0:
             raise ValueError(f"trial {number}")
+        self.changed.add(number)
         return self.trials[number]
 
     def _attempt_started(self, event: AttemptStarted) -> None:
@@ -198,12 +235,7 @@ class StudyState:
         self._running(event)
         if event.resource < 1:
             raise ValueError(f"resource {event.resource}")
-        shown, held_back = self._split(event.metrics)
-        reports = self.trials[event.trial].reports
-        while reports and reports[-1].resource >= event.resource:
-            reports.pop()  # an attempt that began anew tells this part of the curve again
-        reports.append(Report(event.number, event.attempt, event.resource, shown, event.t, held_back))
-        self.curve.append((event.trial, event.attempt, event.resource, shown))
+        self.trials[event.trial].reports.add(event)
         self.checkpoints = self.checkpoints or event.checkpoint
 
     def _attempt_ended(self, event: AttemptEnded) -> None:
@@ -226,13 +258,14 @@ class StudyState:
         trial.held_back = {**last.held_back, **held_back} if last else held_back
         if trial.status == Outcome.FAILED:
             self.failed_in_a_row += 1
+            self.last_failed = max(trial.number, self.last_failed or 0)
             trial.value = None
         elif trial.status in {Outcome.COMPLETED, Outcome.STOPPED, Outcome.PAUSED}:
             self.failed_in_a_row = 0
             trial.value = trial.metrics.get(self.goals.metrics[0].name)
             trial.feasible = self.goals.feasible(trial.metrics)
-        if trial.status == Outcome.COMPLETED and trial.feasible and self._beats(trial, self._best):
-            self._best = trial
+        if trial.status == Outcome.COMPLETED and trial.feasible and self._beats(trial, self.incumbent):
+            self.incumbent = trial
 
     def _beats(self, trial: Trial, best: Trial | None) -> bool:
         if best is None or best.value is None or trial.value is None:
@@ -245,8 +278,8 @@ class StudyState:
 
         Before any has completed: of the stopped and paused ones that got furthest, the best.
         """
-        if self._best is not None or not self.curve:
-            return self._best
+        if self.incumbent is not None or not self.curve:
+            return self.incumbent
         halted = [t for t in self.trials if t.status in {Outcome.STOPPED, Outcome.PAUSED} and t.feasible]
         furthest = max((t.resource for t in halted), default=0)
         best: Trial | None = None
@@ -260,6 +293,10 @@ class StudyState:
             return dict(metrics), {}
         held_back = {k: v for k, v in metrics.items() if k in self._held_back}
         return {k: v for k, v in metrics.items() if k not in self._held_back}, held_back
+
+
+def _unfollowed(event: Event, error: Exception) -> StudyCorrupt:
+    return StudyCorrupt(f"event {brief(event.id)} does not follow from those before it: {brief(error, 200)}")
 
 
 _TOTALS: dict[str, Callable[[float, float], float]] = {

@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from rung.study.events import FINAL, WAITING
-
-
-@dataclass(slots=True)
-class Report:
-    """Metrics at a resource, counted in the objective's own unit (epochs)."""
-
-    number: int
-    attempt: int
-    resource: int
-    metrics: Mapping[str, float]
-    t: float
-    """Seconds on the study's clock."""
-    held_back: Mapping[str, float] = field(default_factory=dict, repr=False)
-    """What `report_only` names; shown by `Study.final_report` alone."""
+from rung.study.reports import Reports
 
 
 @dataclass(slots=True)
@@ -51,6 +37,8 @@ class Trial:
     config: dict[str, Any]
     origin: str
     created: float
+    reports: Reports = field(repr=False)
+    """The learning curve: one report per resource, the latest attempt's where attempts overlap."""
     parent: int | None = None
     """The trial from whose checkpoint this one began."""
     status: str = "created"
@@ -59,8 +47,6 @@ class Trial:
     objectives, the first one."""
     metrics: dict[str, float] = field(default_factory=dict)
     feasible: bool = True
-    reports: list[Report] = field(default_factory=list, repr=False)
-    """The learning curve: one report per resource, the latest attempt's where attempts overlap."""
     attempts: list[Attempt] = field(default_factory=list, repr=False)
     held_back: dict[str, float] = field(default_factory=dict, repr=False)
 
@@ -92,4 +78,4 @@ class Trial:
     @property
     def resource(self) -> int:
         """The last resource reported, 0 before the first report."""
-        return self.reports[-1].resource if self.reports else 0
+        return self.reports.resource

@@ -8,7 +8,6 @@ from typing import Any
 
 from rung.space import Space
 from rung.study.budget import Budget
-from rung.study.events import Outcome
 from rung.study.state import StudyState
 from rung.study.trial import Attempt, Trial
 from rung.views.text import duration, number, one_line, shown
@@ -104,11 +103,10 @@ class Row:
 
 
 def summarise(name: str, state: StudyState, now: float, budget: Budget) -> Summary:
-    """Read a state that another thread may be changing: each list and dict is copied in one step."""
+    """Read a state that another thread may be changing: each dict is copied in one step."""
     counts = {status: n for status, n in state.counts.copy().items() if n}
     best, metric = state.best, state.goals.metrics[0].name
     running = state.open.copy()  # before the trials: a trial is created first, then it runs
-    trials = state.trials.copy()
     return Summary(
         name=name,
         metric=metric,
@@ -118,9 +116,9 @@ def summarise(name: str, state: StudyState, now: float, budget: Budget) -> Summa
         timeout=budget.timeout,
         best=_best(state, best) if best else None,
         running=tuple(
-            _running(trials[i], attempt, metric, now, state.resource) for i, attempt in running.items()
+            _running(state.trials[i], attempt, metric, now, state.resource) for i, attempt in running.items()
         ),
-        failure=_last_failure(trials) if counts.get("failed") else None,
+        failure=_last_failure(state),
         ended=state.ended,
     )
 
@@ -143,9 +141,9 @@ def _running(trial: Trial, attempt: Attempt, metric: str, now: float, unit: str)
     return Running(trial.number, attempt.number, resource, value, max(0.0, now - attempt.started), unit)
 
 
-def _last_failure(trials: list[Trial]) -> Failure | None:
-    failed = next((t for t in reversed(trials) if t.status == Outcome.FAILED), None)
-    return Failure(failed.number, failed.reason) if failed else None
+def _last_failure(state: StudyState) -> Failure | None:
+    number = state.last_failed
+    return None if number is None else Failure(number, state.trials[number].reason)
 
 
 def rows(summary: Summary, most: int = ROWS) -> Iterator[Row]:

@@ -78,6 +78,10 @@ class FaultyStorage:
         """See `Storage`."""
         return self._inner.read(study, after)
 
+    def checksum(self, study: str, after: int, end: int) -> str:
+        """See `Storage`."""
+        return self._inner.checksum(study, after, end)
+
     def studies(self) -> Sequence[StudyInfo]:
         """See `Storage`."""
         return self._inner.studies()

@@ -1,0 +1,56 @@
+"""All trials of a study; of those that a snapshot told, an object is made when somebody asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import overload
+
+from rung.study.trial import Trial
+
+
+class Trials(Sequence[Trial]):
+    """Trials in order of creation. Asked twice, it gives the same object."""
+
+    def __init__(self) -> None:
+        self._items: list[Trial | bytes] = []
+        self._made: dict[int, Trial] = {}
+        self._make: Callable[[int, bytes], Trial]
+
+    def append(self, trial: Trial) -> None:
+        """Add the next trial."""
+        self._items.append(trial)
+
+    def tell(self, items: Sequence[bytes | Trial], make: Callable[[int, bytes], Trial]) -> None:
+        """Hold what a snapshot tells of all trials, from which `make(number, told)` makes one."""
+        self._items, self._make = list(items), make
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @overload
+    def __getitem__(self, index: int) -> Trial: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Trial]: ...
+    def __getitem__(self, index: int | slice) -> Trial | list[Trial]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        item = self._items[index]
+        return self._trial(index % len(self), item) if isinstance(item, bytes) else item
+
+    def _trial(self, number: int, told: bytes) -> Trial:
+        # Whoever watches asks in a thread of its own: of two objects made at once both get the first.
+        trial = self._made.get(number) or self._made.setdefault(number, self._make(number, told))
+        self._items[number] = trial
+        return trial
+
+    def __iter__(self) -> Iterator[Trial]:
+        for number, item in enumerate(self._items):
+            yield self._trial(number, item) if isinstance(item, bytes) else item
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # it grows
+
+    def __repr__(self) -> str:
+        return repr(list(self))
