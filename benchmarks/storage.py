@@ -1,8 +1,8 @@
 """How many trials and reports a second are stored for good, beside Optuna: `python benchmarks/storage.py`.
 
 Two worker processes, an objective that does nothing; SQLite on the disk of this checkout, PostgreSQL on
-loopback (a server of its own, on the disk of the temporary folder, if one is installed). Then a study of
-100,000 trials with 10 reports each is opened. Optuna is measured if `benchmarks/setup_peers.sh` was run.
+loopback (a server of its own, on the disk of the temporary folder, if one is installed). Optuna is measured
+if `benchmarks/setup_peers.sh` was run.
 `chrt --rr 10 python benchmarks/storage.py` measures the disk rather than other load on a machine in use.
 """
 
@@ -110,20 +110,6 @@ def drop_study(url: str) -> None:
     subprocess.run([PEERS, "-c", code, optuna_url(url)], check=True, stderr=subprocess.DEVNULL)
 
 
-def big(n: int) -> Iterator[Row]:
-    with tempfile.TemporaryDirectory(prefix=".storage-", dir=ROOT) as folder:
-
-        def of(case: str):
-            return ask(Path(sys.executable), "storage_rung.py", case, n, folder, "process")
-
-        of("write")
-        of("open")  # from here on it is in the system's cache
-        opened = [of("open") for _ in range(3)]
-        yield Row(f"s to open {n:,} trials with 10 reports", median(s for s, _ in opened), "<= 3")
-        yield Row("  MB of memory at most", median(mb for _, mb in opened), "<= 500")
-        yield Row("  s of `rung status`", median(of("status") for _ in range(3)), "<= 0.5")
-
-
 def sync_ms(folder: Path | str, n: int = 100) -> float:
     """Milliseconds to sync 12 kB written over others of a file; the median of n times."""
     times, size = [], 12288
@@ -176,18 +162,13 @@ def all_rows(options: argparse.Namespace) -> Iterator[Row]:
                     continue
                 url = stack.enter_context(server()).url
             yield throughput(measure, url if measure.storage == "PostgreSQL" else None, options.runs)
-    if options.big and options.only in "big":
-        yield from big(options.big)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=3, help="of each row; the table shows medians")
     parser.add_argument(
-        "--big", type=int, default=100_000, metavar="N", help="trials of the study that is opened; 0: none"
-    )
-    parser.add_argument(
-        "--only", default="", metavar="TEXT", help="only the rows that have it: trials, SQLite, big"
+        "--only", default="", metavar="TEXT", help="only the rows that have it: trials, SQLite"
     )
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the rows there")
     options = parser.parse_args()

@@ -13,7 +13,7 @@ from typing import Any
 from rung._text import brief, is_iterable
 from rung.errors import BudgetError, ConfigError, StudyExists, StudyMismatch, StudyNotFound
 from rung.space import Config, Space
-from rung.storage import Storage, without_passwords
+from rung.storage import Storage, open_storage, without_passwords
 from rung.storage.snapshots import open_state
 from rung.study.budget import whole
 from rung.study.events import StudyCreated
@@ -34,6 +34,16 @@ def latest(storage: Storage) -> str:
     if not studies:
         raise StudyNotFound(f"there is no study yet in {storage}; name another storage=, or set RUNG_STORAGE")
     return studies[0].name
+
+
+def look(name: str | None, storage: str | Storage | None) -> tuple[Storage, str, StudyState]:
+    """Where the stored study `name` is (the one changed last, if None), its name, and its state.
+
+    Raises StudyNotFound.
+    """
+    opened = open_storage(where(storage))
+    name = name if name is not None else latest(opened)
+    return opened, name, open_state(opened, name)
 
 
 def create_or_open(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rung import analysis, schedulers, searchers
 from rung._names import generated_name
-from rung._opening import command, create_or_open, distinct, identifier, latest, where
+from rung._opening import command, create_or_open, distinct, identifier, look, where
 from rung._text import brief, visible
 from rung.engine.coordinator import Coordinator
 from rung.engine.engine import Engine, Plan
@@ -29,7 +29,6 @@ from rung.schedulers.base import Scheduler
 from rung.searchers.base import Searcher
 from rung.space import Config, Domain, Space
 from rung.storage import Durability, Owner, Storage, open_storage
-from rung.storage.snapshots import open_state
 from rung.study.budget import Budget, whole
 from rung.study.events import FinalReportShown, Outcome, Verdict, after_verdict
 from rung.study.history import History
@@ -103,9 +102,7 @@ class Study:
         Raises StudyNotFound.
         """
         study = cls.__new__(cls)
-        study._storage = open_storage(where(storage))
-        study._name = name if name is not None else latest(study._storage)
-        study._state = open_state(study._storage, study._name)
+        study._storage, study._name, study._state = look(name, storage)
         study._searcher, study._scheduler, study._plan = (
             searchers.get("random"),
             schedulers.get("fifo"),

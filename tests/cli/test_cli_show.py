@@ -163,7 +163,7 @@ def test_a_damaged_study_is_code_74(storage: str) -> None:
 def test_help_tells_the_exit_codes() -> None:
     done = call("--help")
     assert "130  interrupted by Ctrl-C" in done.stdout
-    assert all(command in done.stdout for command in commands.commands)
+    assert all(command in done.stdout for command in commands.list_commands(None))
 
 
 def test_studies_tells_how_each_stands(storage: str) -> None:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 import click
 
 from rung import __version__
-from rung.cli.doctor import doctor
-from rung.cli.export import export
-from rung.cli.running import resume, run
-from rung.cli.showing import best, delete, report, status, studies, trials
-from rung.cli.trial import logs, trial
-from rung.cli.trying import check, simulate
 from rung.errors import (
     Error,
     MetricError,
@@ -50,8 +46,32 @@ Exit codes:
 """
 
 
+_HOMES: Mapping[str, tuple[str, ...]] = {
+    "running": ("run", "resume"),
+    "trying": ("check", "simulate"),
+    "standing": ("status", "studies"),
+    "showing": ("best", "trials", "report", "delete"),
+    "trial": ("trial", "logs"),
+    "export": ("export",),
+    "doctor": ("doctor",),
+}
+"""The modules of the commands, which are imported when they are needed."""
+
+
 class _Group(click.Group):
     """The commands, with every error of rung turned into its exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names."""
+        return sorted(name for names in _HOMES.values() for name in names)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The one of that name."""
+        for home, names in _HOMES.items():
+            if cmd_name in names:
+                command: click.Command = getattr(import_module(f"rung.cli.{home}"), cmd_name)
+                return command
+        return None
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -69,12 +89,6 @@ class _Group(click.Group):
 @click.version_option(__version__)
 def commands() -> None:
     """Find good hyperparameters, lose nothing, and look at what was found."""
-
-
-for command in (
-    run, resume, check, simulate, status, best, trials, trial, logs, studies, report, export, doctor, delete,
-):  # fmt: skip
-    commands.add_command(command)
 
 
 def main() -> None:

@@ -9,15 +9,17 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from shutil import get_terminal_size
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from rung._opening import where
-from rung._study import Study
 from rung.errors import NoTrialError
 from rung.study.trial import Trial
 from rung.views.text import number, one_line, visible
+
+if TYPE_CHECKING:
+    from rung._study import Study
 
 
 def _default_storage(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str:

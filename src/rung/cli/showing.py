@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import click
 
 from rung._study import Study
 from rung.analysis.frame import rows as flat_rows
-from rung.analysis.usage import folder_bytes
 from rung.cli.output import (
     json_option,
     storage_option,
@@ -21,76 +20,11 @@ from rung.cli.output import (
     write_json,
     write_table,
 )
-from rung.errors import StorageError
-from rung.storage import Owner, StudyInfo, open_storage
-from rung.study.budget import Budget
-from rung.study.sizes import size_text
+from rung.storage import Owner
 from rung.study.trial import Trial
-from rung.views.summary import Summary, ending, rows, summarise
 from rung.views.text import visible, visible_lines
 
 _name_argument = click.argument("name", required=False)
-
-
-@click.command()
-@_name_argument
-@storage_option
-@json_option
-def status(name: str | None, storage: str, as_json: bool) -> None:
-    """How a study stands (without NAME: the one changed last)."""
-    study = Study.load(name, storage=storage)
-    owner = _owner(study)
-    summary = _summary(study, owner)
-    folder = study._storage.folder(study.name)
-    saved = folder_bytes(folder / "trials") if folder else 0
-    if as_json:
-        extra = {
-            "state": _state(study, owner),
-            "owner": asdict(owner) if owner else None,
-            "folder": str(folder),
-            "checkpoint_bytes": saved,
-        }
-        write_json({**extra, **asdict(summary), "finished": summary.finished})
-        return
-    lines = [("study", study.name), ("state", _state_text(study, owner))]
-    lines += [(row.label, row.text) for row in rows(summary)]
-    if saved:
-        lines.append(("on disk", f"{size_text(saved)} of checkpoints"))
-    for label, text in [*lines, ("stored", str(folder))]:
-        click.echo(f"{label:<9}{visible(text)}")
-
-
-def _owner(study: Study) -> Owner | None:
-    return next((info.owner for info in study._storage.studies() if info.name == study.name), None)
-
-
-def _summary(study: Study, owner: Owner | None) -> Summary:
-    state, plan = study.state, study.state.plan
-    budget = Budget(plan.get("n_trials"), plan.get("timeout"))
-    if owner is None:
-        # What was cut off runs no more; nobody can say when it is done.
-        return replace(summarise(study.name, state, state.t, budget), running=())
-    session = state.sessions[-1] if state.sessions else None
-    now = session.t + time.time() - session.wall if session else 0.0
-    return summarise(study.name, state, max(now, state.t), budget)
-
-
-def _state(study: Study, owner: Owner | None) -> str:
-    if owner is not None:
-        return "running"
-    if not study.state.sessions:
-        return "new"
-    return study.state.ended or "killed"
-
-
-def _state_text(study: Study, owner: Owner | None) -> str:
-    state = _state(study, owner)
-    if owner is not None:
-        return f"running: {owner}"
-    if state in {"new", "done", "exhausted"}:
-        return ending(state)
-    command = study.state.plan.get("command")
-    return f"{ending(state)}; continue with: {command}" if command else ending(state)
 
 
 @click.command()
@@ -135,29 +69,6 @@ def _seconds(trial: Trial) -> float | None:
 
 
 @click.command()
-@storage_option
-@json_option
-def studies(storage: str, as_json: bool) -> None:
-    """All studies, the one changed last first."""
-    infos = open_storage(storage).studies()
-    if as_json:
-        write_json([asdict(info) for info in infos])
-        return
-    table = [[info.name, *_standing(info, storage), _clock(info.changed)] for info in infos]
-    write_table(["study", "state", "trials", "best", "changed"], table)
-
-
-def _standing(info: StudyInfo, storage: str) -> list[Any]:
-    try:
-        study = Study.load(info.name, storage=storage)
-    except StorageError:
-        return ["damaged, see: rung doctor", "", None]
-    summary = _summary(study, info.owner)
-    trials = f"{summary.finished} of {summary.n_trials}" if summary.n_trials else str(summary.finished)
-    return [_state(study, info.owner), trials, summary.best.value if summary.best else None]
-
-
-@click.command()
 @click.argument("name")
 @storage_option
 @click.option("--yes", is_flag=True, help="Don't ask.")
@@ -167,10 +78,6 @@ def delete(name: str, storage: str, yes: bool) -> None:
     if not yes:
         click.confirm(f"Delete study {visible(name)} with {len(study.trials)} trials?", abort=True)
     study._storage.delete(name, Owner(os.uname().nodename, os.getpid(), time.time()))
-
-
-def _clock(wall: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(wall))
 
 
 @click.command()

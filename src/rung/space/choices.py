@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from rung._text import brief, is_iterable
 from rung.errors import ConfigError, SpaceError
 from rung.space.conditions import ORDERINGS, Comparison
 from rung.space.domains import Domain, cells, nudge
 from rung.space.values import Value, did_you_mean, number, plain
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _MOST = 100_000  # choices
 
@@ -58,6 +59,8 @@ class _Choices(Domain):
 
     def encode(self, values: Sequence[Any]) -> NDArray[np.float64]:
         """Return the middles of the cells of `values` in [0, 1], shape (n,)."""
+        import numpy as np
+
         return (np.array([self._index[value] for value in values], dtype=np.float64) + 0.5) / self.size
 
     def snap(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -159,10 +162,14 @@ class Constant(Domain):
 
     def encode(self, values: Sequence[Any]) -> NDArray[np.float64]:
         """Return the middle of the unit interval for each of `values`, shape (n,)."""
+        import numpy as np
+
         return np.full(len(values), 0.5)
 
     def snap(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the middle of the unit interval for each of `u`, shape (n,)."""
+        import numpy as np
+
         return np.full(len(u), 0.5)
 
     def canonical(self, value: object) -> Value:

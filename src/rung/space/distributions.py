@@ -11,16 +11,17 @@ import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Self
 
 from rung._text import brief
 from rung.errors import ConfigError, SpaceError
 from rung.space.conditions import Comparison
 from rung.space.domains import Domain, check_numeric, check_points, nudge, spread
 from rung.space.values import Value, number, whole
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _EDGE = 2.0**-53  # ppf(0) can be -inf, and for a discrete distribution it lies one below the support
 _FARTHEST = 2**53  # beyond it float64 can't tell integers apart
@@ -127,15 +128,21 @@ class Distribution(Domain):
 
     def decode(self, u: float) -> float:
         """Return the quantile at `u` in [0, 1]."""
+        import numpy as np
+
         return self.decode_all(np.array([u]))[0]  # type: ignore[return-value]
 
     def decode_all(self, u: NDArray[np.float64]) -> list[Value]:
         """Return the quantiles at `u`, shape (n,), in [0, 1]."""
+        import numpy as np
+
         x = np.clip(self.rv.ppf(np.clip(u, _EDGE, 1 - _EDGE)), *self.support) + 0.0
         return [round(value) for value in x.tolist()] if self.discrete else x.tolist()
 
     def encode(self, values: Sequence[Any]) -> NDArray[np.float64]:
         """Return the distribution function at `values`, shape (n,), at the middle of its step if discrete."""
+        import numpy as np
+
         x = np.asarray(values, dtype=np.float64)
         u = (self.rv.cdf(x) + self.rv.cdf(x - 1)) / 2 if self.discrete else self.rv.cdf(x)
         inside: NDArray[np.float64] = np.clip(u, 0, 1)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Never, Self
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Never, Self
 
 from rung._text import brief
 from rung.errors import SpaceError
 from rung.space.conditions import ORDERINGS, Comparison, Condition, Param, conjunction
 from rung.space.values import Value, number
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 STEP = 0.2  # standard deviation of a move to a neighbour, in the unit interval
 
@@ -99,6 +100,8 @@ def spread(domain: Domain, places: Iterable[float]) -> list[Value]:
 
 def cells(u: NDArray[np.float64], size: int) -> NDArray[np.float64]:
     """Return the middles of those of `size` equal cells of [0, 1] that hold `u`."""
+    import numpy as np
+
     return (np.minimum(np.floor(u * size), size - 1) + 0.5) / size
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from rung.errors import ConfigError, SpaceError
 from rung.space.conditions import Comparison
 from rung.space.domains import Domain, cells, check_numeric, check_points, evenly, nudge, spread
 from rung.space.values import Value, number, whole
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _LARGEST = 2**40  # beyond this, float64 can't tell the cells of neighbouring integers apart
 
@@ -93,6 +94,8 @@ class Float(_Bounded):
 
     def encode(self, values: Sequence[Any]) -> NDArray[np.float64]:
         """Return the places of `values` on the (log) scale, in [0, 1], shape (n,)."""
+        import numpy as np
+
         x = np.asarray(values, dtype=np.float64)
         low, high = self.low, self.high
         if self.log:
@@ -173,6 +176,8 @@ class Int(_Bounded):
 
     def encode(self, values: Sequence[Any]) -> NDArray[np.float64]:
         """Return the places of `values` in [0, 1], shape (n,): the middle of each one's cell, or its log."""
+        import numpy as np
+
         x = np.asarray(values, dtype=np.float64)
         if self.log:
             low, high = self._log_ends()
@@ -181,6 +186,8 @@ class Int(_Bounded):
 
     def snap(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the places of the integers whose cells hold `u`, shape (n,), in [0, 1]."""
+        import numpy as np
+
         if not self.log:
             return cells(u, self.size)
         low, high = self._log_ends()

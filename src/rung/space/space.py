@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Self
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Self
 
 from rung._text import brief
 from rung.errors import ConfigError, SpaceError
@@ -16,6 +13,10 @@ from rung.space._counting import count, walk
 from rung.space.conditions import Condition
 from rung.space.domains import Domain
 from rung.space.values import Config, Value, did_you_mean
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _DRAWS = 10_000  # forbidden draws in a row before giving up
 _TRIES = 20  # attempts for each neighbour asked for
@@ -37,6 +38,8 @@ class Space:
         self._resolved = tuple(_building.resolved(condition, self._domains) for condition in self.forbid)
         self._flat = all(condition is None for _, condition in self._plan)
         if self.forbid:
+            import numpy as np
+
             self.sample(np.random.default_rng(0))
 
     @classmethod
@@ -80,6 +83,8 @@ class Space:
 
         The columns are in the order of `names`. An integer or a choice lies inside a cell of its own.
         """
+        import numpy as np
+
         points = np.full((len(configs), len(self)), np.nan)
         for column, (name, domain) in enumerate(self._domains.items()):
             rows = [row for row, config in enumerate(configs) if name in config]
@@ -92,6 +97,8 @@ class Space:
         Coordinates of inactive hyperparameters are ignored, NaN among them. Forbidden configurations
         come back as they are; see `allows`. SpaceError if an active coordinate is NaN.
         """
+        import numpy as np
+
         points = np.asarray(points, dtype=np.float64)
         if points.ndim != 2 or points.shape[1] != len(self):
             raise SpaceError(f"points of shape {points.shape}; decode needs (n, {len(self)})")
@@ -108,6 +115,8 @@ class Space:
 
         Coordinates of inactive hyperparameters are ignored and become NaN. The others need to be in [0, 1].
         """
+        import numpy as np
+
         columns = [domain.snap(points[:, j]) for j, domain in enumerate(self._domains.values())]
         snapped = np.column_stack(columns)
         if not self._flat:
@@ -247,6 +256,8 @@ class Space:
         return [column for column, name in enumerate(self.names) if name in names]
 
     def _active(self, snapped: NDArray[np.float64]) -> NDArray[np.bool_]:
+        import numpy as np
+
         # Whether a hyperparameter is active depends on its parents alone: each combination is looked at once.
         parents, rows = np.unique(snapped[:, self._parents], axis=0, return_inverse=True)
         names = [self.names[column] for column in self._parents]

@@ -6,9 +6,7 @@ import math
 import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import TypeAlias
-
-import numpy as np
+from typing import Any, TypeAlias
 
 from rung._text import brief
 from rung.errors import SpaceError
@@ -28,8 +26,7 @@ def plain(value: object, depth: int = 0) -> Value:
 
     SpaceError if it is no bool, int of 64 bits, finite float, str of 65,536 characters, None or tuple.
     """
-    if isinstance(value, np.generic):
-        value = value.item()
+    value = _unwrapped(value)
     if isinstance(value, tuple):
         if depth == _DEEPEST:
             raise SpaceError(f"tuples more than {_DEEPEST} deep; use a string and map it in the objective")
@@ -54,13 +51,18 @@ def plain(value: object, depth: int = 0) -> Value:
 
 def number(value: object) -> int | float:
     """Return `value` as a finite Python int or float; SpaceError if it is none (a bool is none)."""
-    if isinstance(value, np.generic):
-        value = value.item()
+    value = _unwrapped(value)
     if type(value) not in (int, float):
         raise SpaceError(f"{brief(value)} ({type(value).__name__}) is not a number; use an int or a float")
     if not -sys.float_info.max <= value <= sys.float_info.max:  # type: ignore[operator]  # see above
         raise SpaceError(f"{brief(value)} is not a finite number; use one that a float can hold")
     return value + 0  # type: ignore[operator]  # -0.0 becomes 0.0
+
+
+def _unwrapped(value: object) -> object:
+    # A scalar of numpy's is one only where numpy is imported; to open a study does without.
+    scalar: Any = getattr(sys.modules.get("numpy"), "generic", ())
+    return value.item() if isinstance(value, scalar) else value
 
 
 def whole(value: object) -> int:

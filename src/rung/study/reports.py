@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
+from rung.errors import StudyCorrupt
 from rung.study.events import Reported
 
-ROW = ("trial", "attempt", "number", "resource", "t", "shape", "start", "below", "depth")
+ROW = ("trial", "attempt", "number", "resource", "t", "shape", "start", "below")
 """The columns with one entry for each report; beside them `values` has one for each metric of each."""
 
 Point = tuple[int, int, int, Mapping[str, float]]
@@ -35,15 +36,15 @@ class Curve(Sequence[Point]):
 
     A report is a row. The names of its metrics are a *shape*, which many rows share; their values stand one
     after the other in `values`, from `start`. `below` is the row of the trial's report before it, -1 if there
-    is none, and `depth` how many reports the trial has with it.
+    is none.
     """
 
     def __init__(self, held_back: Iterable[str] = ()) -> None:
         self.trial, self.attempt = array("I"), array("I")
-        self.number, self.resource = array("q"), array("Q")
+        self.number, self.resource = array("I"), array("Q")
         self.t = array("d")
-        self.shape, self.start, self.values = array("I"), array("Q"), array("d")
-        self.below, self.depth = array("q"), array("I")
+        self.shape, self.start, self.values = array("I"), array("I"), array("d")
+        self.below = array("i")
         self.shapes: list[tuple[str, ...]] = []
         self._numbers: dict[tuple[str, ...], int] = {}
         self._held_back = frozenset(held_back)
@@ -51,7 +52,7 @@ class Curve(Sequence[Point]):
     def add(self, event: Reported, last: int) -> int:
         """Take in a report of a trial whose last row is `last`, -1 if it has none; returns the new row."""
         while last >= 0 and self.resource[last] >= event.resource:
-            last = self.below[last]  # an attempt that began anew tells this part of the curve again
+            last = self.beneath(last)  # an attempt that began anew tells this part of the curve again
         row = len(self)
         self.trial.append(event.trial)
         self.attempt.append(event.attempt)
@@ -61,9 +62,15 @@ class Curve(Sequence[Point]):
         self.shape.append(self._shape(tuple(event.metrics)))
         self.start.append(len(self.values))
         self.values.extend(event.metrics.values())
-        self.below.append(last)
-        self.depth.append(1 if last < 0 else self.depth[last] + 1)  # the last: others may be reading
+        self.below.append(last)  # the last: others may be reading
         return row
+
+    def beneath(self, row: int) -> int:
+        """The row of the trial's report before that row, -1 if there is none."""
+        before = self.below[row]
+        if before >= row:  # in a forged snapshot; it might lead round and round
+            raise StudyCorrupt(f"report {row} follows report {before}")
+        return before
 
     def _shape(self, names: tuple[str, ...]) -> int:
         number = self._numbers.get(names)
@@ -86,8 +93,11 @@ class Curve(Sequence[Point]):
         )
 
     def _metrics(self, row: int) -> dict[str, float]:
-        names, start = self.shapes[self.shape[row]], self.start[row]
-        return dict(zip(names, self.values[start : start + len(names)], strict=True))
+        try:
+            names, start = self.shapes[self.shape[row]], self.start[row]
+        except IndexError as error:  # in a forged snapshot
+            raise StudyCorrupt(f"report {row} is none") from error
+        return dict(zip(names, self.values[start : start + len(names)], strict=False))
 
     def _point(self, row: int) -> Point:
         metrics = self._metrics(row)
@@ -96,7 +106,7 @@ class Curve(Sequence[Point]):
         return self.trial[row], self.attempt[row], self.resource[row], metrics
 
     def __len__(self) -> int:
-        return len(self.depth)
+        return len(self.below)
 
     @overload
     def __getitem__(self, index: int) -> Point: ...
@@ -135,15 +145,17 @@ class Reports(Sequence[Report]):
         return self._curve.resource[self.last] if self.last >= 0 else 0
 
     def _rows(self) -> list[int]:
-        rows, row, below = [], self.last, self._curve.below
+        rows, row, beneath = [], self.last, self._curve.beneath
         while row >= 0:
             rows.append(row)
-            row = below[row]
+            row = beneath(row)
         return rows[::-1]
 
     def __len__(self) -> int:
-        last = self.last
-        return self._curve.depth[last] if last >= 0 else 0
+        return len(self._rows())
+
+    def __bool__(self) -> bool:
+        return self.last >= 0
 
     @overload
     def __getitem__(self, index: int) -> Report: ...

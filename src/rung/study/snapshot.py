@@ -18,13 +18,15 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
 from itertools import chain, count
+from sys import intern
 from typing import Any
 
 from rung import __version__
+from rung._text import brief
 from rung.errors import StudyCorrupt
 from rung.study.events import Event, Outcome, SessionStarted, StudyCreated, Verdict, WorkerStarted, decode
 from rung.study.plan import check_plan
-from rung.study.reports import ROW, Curve, Reports
+from rung.study.reports import ROW, Reports
 from rung.study.state import ABSURD, Mark, StudyState
 from rung.study.trial import Attempt, Trial
 
@@ -155,10 +157,14 @@ def restore(created: StudyCreated, pieces: Iterable[tuple[bytes, int]]) -> Resto
 
 def check(state: StudyState) -> None:
     """Raise one of ABSURD, or StudyCorrupt, unless all trials of a restored state can be made and told of."""
-    attempts = [len(trial.attempts) for trial in state.trials]
+    curve, attempts = state.curve, [len(trial.attempts) for trial in state.trials]
+    if not all(map(operator.lt, curve.below, count())):
+        raise ValueError("a report follows a later one")
+    if len(curve) and max(curve.shape) >= len(curve.shapes):
+        raise ValueError("a report of nothing")
     if any(attempt > attempts[trial] for trial, attempt in state.ends):
         raise ValueError("an attempt ended that is none")
-    if any(map(operator.gt, state.curve.attempt, map(attempts.__getitem__, state.curve.trial))):
+    if any(map(operator.gt, curve.attempt, map(attempts.__getitem__, curve.trial))):
         raise ValueError("an attempt reported that is none")
 
 
@@ -182,11 +188,9 @@ def _take(state: StudyState, head: dict[str, Any], view: memoryview, told: dict[
     ended = array("Q")
     view = _read(ended, view, 2 * ends)
     state.ends += zip(ended[::2], ended[1::2], strict=True)
-    before = len(state.curve)
     for name in ROW:
         view = _read(getattr(state.curve, name), view, reports)
     view = _read(state.curve.values, view, values)
-    _check_rows(state.curve, before, len(state.known))
     lines = bytes(view).split(b"\n") if view else []
     told.update(zip(_numbers(head["changed"], len(state.known)), lines, strict=True))
 
@@ -213,17 +217,6 @@ def _read(column: array[Any], view: memoryview, n: int) -> memoryview:
         raise ValueError(f"{n} entries")
     column.frombytes(view[:size])
     return view[size:]
-
-
-def _check_rows(curve: Curve, before: int, trials: int) -> None:
-    # Whatever follows these numbers later must come to an end, within the columns.
-    if before == len(curve):
-        return
-    below = curve.below[before:]
-    if min(below) < -1 or not all(map(operator.lt, below, count(before))):
-        raise ValueError("a report follows a later one")
-    if max(curve.trial[before:]) >= trials or max(curve.shape[before:]) >= len(curve.shapes):
-        raise ValueError("a report of nothing")
 
 
 def _finish(state: StudyState, head: dict[str, Any], told: dict[int, bytes]) -> None:
@@ -258,34 +251,36 @@ _ATTEMPT: tuple[tuple[type, ...], ...] = (
 
 def _trial(state: StudyState, number: int, told: bytes) -> Trial:
     try:
-        facts = json.loads(told)
-        config, origin, created, last, parent, status, value, metrics, feasible, attempts, held_back = (
-            _of(kinds, fact) for kinds, fact in zip(_LINE, facts, strict=True)
+        config, origin, created, last, parent, status, value, metrics, feasible, attempts, held_back = _typed(
+            _LINE, json.loads(told)
         )
-        _check_numbers(metrics)
-        _check_numbers(held_back)
-        _numbers([last + 1], len(state.curve) + 1)
-        _numbers([] if parent is None else [parent], number)
+        if not -1 <= last < len(state.curve) or not (parent is None or 0 <= parent < number):
+            raise ValueError(f"its last report is {last}, its parent {parent}")
         return Trial(
-            number, state.space.validate(state.space.config_from_json(config)), origin, created,
-            Reports(state.curve, last), parent, _STATUSES[status], value, metrics, feasible,
-            [_attempt(i, attempt) for i, attempt in enumerate(attempts, 1)], held_back,
+            number, state.space.validate(state.space.config_from_json(config)), intern(origin), created,
+            Reports(state.curve, last), parent, _STATUSES[status], value, _metrics(metrics), feasible,
+            [_attempt(i, attempt) for i, attempt in enumerate(attempts, 1)], _metrics(held_back),
         )  # fmt: skip
     except ABSURD as error:
         raise StudyCorrupt(
-            f"the study's snapshot tells of a trial {number} that is none ({error}); "
+            f"the study's snapshot tells of a trial {number} that is none ({brief(error, 200)}); "
             "delete study.snapshot: the log tells all"
         ) from error
 
 
 def _attempt(number: int, told: Sequence[Any]) -> Attempt:
-    started, target, ended, outcome, verdict, reason, traceback = (
-        _of(kinds, fact) for kinds, fact in zip(_ATTEMPT, told, strict=True)
-    )
+    started, target, ended, outcome, verdict, reason, traceback = _typed(_ATTEMPT, told)
     verdict = None if verdict is None else Verdict(verdict)
-    return Attempt(number, started, target, ended, outcome, verdict, reason, traceback)
+    return Attempt(number, started, target, ended, outcome and intern(outcome), verdict, reason, traceback)
 
 
-def _check_numbers(metrics: dict[str, Any]) -> None:
-    for value in metrics.values():
-        _of((float, int), value)
+def _typed(kinds: Sequence[tuple[type, ...]], values: Sequence[Any]) -> Sequence[Any]:
+    if len(values) != len(kinds) or not all(map(operator.contains, kinds, map(type, values))):
+        raise TypeError(f"{values!r}")
+    return values
+
+
+def _metrics(told: dict[str, Any]) -> dict[str, float]:
+    if not {float, int}.issuperset(map(type, told.values())):
+        raise TypeError(f"{told!r}")
+    return {intern(name): value for name, value in told.items()}
