@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +166,21 @@ def test_help_tells_the_exit_codes() -> None:
     done = call("--help")
     assert "130  interrupted by Ctrl-C" in done.stdout
     assert all(command in done.stdout for command in commands.list_commands(None))
+
+
+def test_status_waits_for_no_import_that_it_can_do_without(storage: str) -> None:
+    code = """if True:
+        import sys
+        from rung.cli.main import main
+        try:
+            main()
+        finally:
+            print(*sorted({"numpy", "scipy", "rich", "psutil", "cloudpickle"} & sys.modules.keys()))
+    """
+    command = [sys.executable, "-c", code, "status", "s", "--storage", storage]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "study    s\n" in done.stdout
+    assert done.stdout.endswith("\n\n")  # the last line names none
 
 
 def test_studies_tells_how_each_stands(storage: str) -> None:

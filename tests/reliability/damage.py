@@ -1,6 +1,7 @@
 """Damaged databases: python -m tests.reliability.damage --mutants 10000.
 
-A study is written, with or without a write-ahead log left behind, and damaged in one of many ways. Rung must
+A study is written, with or without a write-ahead log left behind, most with a snapshot beside the log, and one
+of these files is damaged in one of many ways. Rung must
 answer with a correct beginning of what was written or with one of its own errors, never with anything else;
 `doctor` must call the same studies sound that can be worked with; what is salvaged must be a beginning too.
 """
@@ -18,12 +19,15 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from unittest import mock
 
 from rung.errors import Error
-from rung.storage import Owner
+from rung.storage import Owner, snapshots
 from rung.storage._salvage import examine, salvage
+from rung.storage.snapshots import Keeper, open_state
 from rung.storage.sqlite import SqliteStorage
 from rung.study.events import Event, FinalReportShown
+from rung.study.state import StudyState
 
 GOLDEN = Path(__file__).parents[1] / "storage" / "golden" / "format-1.db"
 PAGE = 4096
@@ -43,8 +47,13 @@ def write(root: Path) -> list[Event]:
     storage = SqliteStorage(root / "clean", "process")
     storage.restore("a", events[:90])
     lease = storage.acquire("a", OWNER)
-    for i in range(90, len(events), 7):
-        storage.append(lease, events[i : i + 7])
+    state, keeper = StudyState.replay(events[:90]), Keeper(storage, "a")
+    with mock.patch.object(snapshots, "EVERY", 30):
+        for i in range(90, len(events), 7):
+            storage.append(lease, events[i : i + 7])
+            state.follow(events[i : i + 7])
+            keeper.keep(state, events[i : i + 7][-1])
+    assert 90 < state.kept.events < len(events)
     shutil.copytree(root / "clean", root / "killed")
     storage.release(lease)
     for name in ("clean", "killed"):
@@ -128,11 +137,19 @@ def damage(folder: Path, rng: random.Random) -> str:
             db.execute("DROP TRIGGER event_is_never_deleted")
             db.execute(edit, {"seq": rng.randint(1, 160)} if ":seq" in edit else {})
         return edit
+    snapshot = folder / snapshots.NAME
+    if rng.random() < 0.2:
+        snapshot.unlink()
+    elif rng.random() < 0.1:
+        return _in_bytes(snapshot, rng)
     logged = log.exists() and log.stat().st_size  # who only reads leaves an empty one
     if logged and rng.random() < 0.1:
         log.unlink()
         return "no write-ahead log"
-    path = log if logged and rng.random() < 0.5 else folder / "study.db"
+    return _in_bytes(log if logged and rng.random() < 0.5 else folder / "study.db", rng)
+
+
+def _in_bytes(path: Path, rng: random.Random) -> str:
     how = rng.choice(IN_BYTES)
     data = bytearray(path.read_bytes())
     how(data, rng)
@@ -154,6 +171,8 @@ def answer(root: Path, events: list[Event]) -> str:
         found = None
     if found is not None and found != events[: len(found)]:
         return "WRONG: not what was written"
+    if problem := _opened(storage, events, found):
+        return problem
     seen = examine(storage, "a")
     if list(seen.events) != events[: len(seen.events)]:
         return "WRONG: examined"
@@ -170,6 +189,24 @@ def answer(root: Path, events: list[Event]) -> str:
     if seen.fault:
         return "an error"
     return "whole" if found == events else "a beginning"
+
+
+def _opened(storage: SqliteStorage, events: list[Event], found: list[Event] | None) -> str:
+    for to_go_on in (False, True):
+        try:
+            state = open_state(storage, "a", to_go_on=to_go_on)
+        except Error:
+            if found:
+                return "WRONG: it can be read and not opened"
+            continue
+        if to_go_on and found is None:
+            return "WRONG: gone on with, though its log can't be read"
+        truth = StudyState.replay(events[: state.events])
+        if (state.events, state.t, state.digest()) != (truth.events, truth.t, truth.digest()):
+            return "WRONG: not what was written is opened"
+        if found is not None and state.events != len(found):
+            return "WRONG: something else is opened than is read"
+    return ""
 
 
 def _salvaged(storage: SqliteStorage, events: list[Event]) -> str:

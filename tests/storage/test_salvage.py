@@ -65,6 +65,17 @@ def test_what_is_before_the_damage_goes_on_as_a_new_study(storage, tmp_path, bad
     check_log(list(storage.read("b")), n_trials=8, capacity=1)
 
 
+def test_a_file_that_can_be_read_and_not_written_is_damaged(storage, tmp_path):
+    path, events = storage.database("a"), list(storage.read("a"))
+    data = bytearray(path.read_bytes())
+    data[18] = 77  # the version of the file format that a writer needs
+    path.write_bytes(data)
+    assert list(storage.read("a")) == events
+    assert "header is damaged" in examine(storage, "a").fault
+    salvage(storage, "a", "b")
+    assert list(storage.read("b")) == events
+
+
 def test_a_sound_study_needs_no_salvage(storage):
     with pytest.raises(StudyError, match="'a' is sound"):
         salvage(storage, "a", "b")

@@ -114,7 +114,7 @@ def test_a_study_in_memory_has_none():
     assert kept_state(storage, "s") is None
 
 
-@pytest.mark.parametrize("seeds", [range(8), pytest.param(range(8, 150), marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seeds", [range(8), pytest.param(range(8, 60), marks=pytest.mark.slow)])
 def test_coordinators_that_die_anywhere_leave_snapshots_that_tell_the_truth(seeds, monkeypatch):
     monkeypatch.setattr(snapshots, "EVERY", 7)
     opened = []
@@ -220,6 +220,13 @@ def test_a_log_that_lost_a_row_is_damaged_with_a_snapshot_too(storage):
     edit(storage, "DELETE FROM event WHERE seq = 15")
     with pytest.raises(StudyCorrupt, match="event 15 is damaged"):
         open_state(storage, "s", to_go_on=True)
+
+
+def test_an_empty_log_is_damaged_with_a_snapshot_too(storage):
+    edit(storage, "DELETE FROM event")
+    for to_go_on in (False, True):
+        with pytest.raises(StudyCorrupt, match="the log begins with None"):
+            open_state(storage, "s", to_go_on=to_go_on)
 
 
 def test_damage_beyond_the_snapshot_is_named(storage):

@@ -14,6 +14,9 @@ from rung.storage.sqlite import SqliteStorage, open_readonly
 from rung.study.events import Event, TrialCreated
 from rung.study.state import StudyState
 
+_WAL = 2
+"""The highest number of a file format that SQLite writes, in bytes 18 and 19."""
+
 
 @dataclass(frozen=True, slots=True)
 class Examination:
@@ -76,8 +79,12 @@ def _fault_of_pages(storage: Storage, study: str) -> str:
         with contextlib.closing(open_readonly(path)) as db:
             (found,) = db.execute("PRAGMA integrity_check(1)").fetchone()
             about = dict(db.execute("SELECT key, value FROM meta"))
-    except SQLITE_ERRORS as error:
+        with path.open("rb") as file:
+            formats = file.read(20)[18:]
+    except (*SQLITE_ERRORS, OSError) as error:
         return f"{path} can't be read: {error}"
+    if max(formats, default=0) > _WAL:  # SQLite reads it, and refuses to write it
+        return f"{path}: its header is damaged, the file format is none"
     if found != "ok":
         return (
             f"{path}: pages are damaged: {' '.join(found.removeprefix('*** in database main ***').split())}"

@@ -17,9 +17,11 @@ import stat
 import struct
 import zlib
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
+from rung._text import brief
 from rung.errors import Error, StorageError
 from rung.storage.base import Storage
 from rung.study import snapshot
@@ -57,7 +59,7 @@ def kept_state(storage: Storage, study: str, *, to_go_on: bool = True) -> StudyS
     if folder is None or not (folder / NAME).exists():
         return None
     with _opened(folder / NAME, os.O_RDONLY) as file:
-        created = next(iter(storage.read(study)))
+        created = next(iter(storage.read(study)), None)
         found = snapshot.restore(created, _pieces(file)) if isinstance(created, StudyCreated) else None
     if found is None:
         return None
@@ -71,6 +73,20 @@ def kept_state(storage: Storage, study: str, *, to_go_on: bool = True) -> StudyS
         snapshot.check(found.state)
     found.state.follow(rest)
     return found.state
+
+
+def contradiction(storage: Storage, study: str) -> str:
+    """What is wrong with a snapshot that who looks would believe, of a study whose log is sound; or ""."""
+    try:
+        kept = kept_state(storage, study, to_go_on=False)
+        if kept is None:
+            return ""
+        told = StudyState.replay(islice(storage.read(study), kept.events))
+        if kept.digest() == told.digest():
+            return ""
+        return "its snapshot tells something else: delete study.snapshot, the log tells all"
+    except _UNFIT as error:
+        return f"its snapshot can't be read: delete study.snapshot, the log tells all ({brief(error, 200)})"
 
 
 class Keeper:
