@@ -39,8 +39,8 @@ class Row:
     mb_at_most: float | None = None
 
     def __str__(self) -> str:
-        told = f"{self.what:44}{self.wall:9.2f}{self.cpu:9.2f}{self.mb:8.0f}"
-        bounds = [(self.wall, self.seconds_at_most, "s"), (self.mb, self.mb_at_most, "MB")]
+        told = f"{self.what:60}{self.wall:9.2f}{self.cpu:9.2f}{self.mb:8.0f}"
+        bounds = [(self.cpu, self.seconds_at_most, "s"), (self.mb, self.mb_at_most, "MB")]
         said = [
             f"<= {most:g} {unit} {verdict(value <= most)}" for value, most, unit in bounds if most is not None
         ]
@@ -84,7 +84,7 @@ def main() -> None:
     options = parser.parse_args()
     facts = machine() | {"rung": version(sys.executable, "rung"), "load before": f"{os.getloadavg()[0]:.1f}"}
     lines = [", ".join(f"{name} {value}" for name, value in facts.items()), ""]
-    lines.append(f"{f'{options.trials:,} trials with 10 reports each':44}{'s':>9}{'CPU s':>9}{'MB':>8}")
+    lines.append(f"{f'{options.trials:,} trials with 10 reports each':60}{'s':>9}{'CPU s':>9}{'MB':>8}")
     with tempfile.TemporaryDirectory(prefix=".opening-", dir=ROOT) as folder:
         ask(Path(sys.executable), "opening_rung.py", "write", options.trials, folder)
         lines += map(str, ours(options.trials, folder, options.runs))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -50,6 +49,8 @@ def create_or_open(
     storage: Storage, name: str, space: Space, goals: Goals, *, seed: int | None, max_resource: int | None
 ) -> StudyState:
     """The state of the study `name`; raises StudyMismatch if it is stored with other arguments."""
+    import secrets
+
     created = StudyCreated(id="study", t=0.0, space=space.to_json(), goals=goals.to_json(),
                            seed=secrets.randbits(32) if seed is None else whole("seed", seed, 0))  # fmt: skip
     try:

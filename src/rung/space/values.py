@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Any, TypeAlias
 
 from rung._text import brief
@@ -77,6 +76,8 @@ def whole(value: object) -> int:
 
 def did_you_mean(word: object, options: Iterable[object]) -> str:
     """Return the end of an error message: the option nearest to `word`, or all of them if none is near."""
+    from difflib import get_close_matches
+
     known = {str(option): option for option in options}
     text = word if isinstance(word, str) else brief(word)
     near = get_close_matches(text, known, n=1) if len(text) <= NAME else []

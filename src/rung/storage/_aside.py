@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +17,9 @@ def made_aside(folder: Path) -> Iterator[Path]:
 
     Files in it are the caller's to sync. Raises OSError, also if `folder` is there already.
     """
+    import shutil
+    import tempfile
+
     _make_durably(folder.parent)
     aside = Path(tempfile.mkdtemp(prefix=MAKING, dir=folder.parent))
     try:

@@ -1,7 +1,7 @@
 """What a study came to, beside its log, so that opening it need not fold millions of events.
 
 A snapshot is a file `study.snapshot` in the study's folder, which a coordinator adds a piece to after every
-10,000 events. It is never the truth. Whoever opens a study believes it only if each piece is whole and the
+5,000 events. It is never the truth. Whoever opens a study believes it only if each piece is whole and the
 log holds the event that it ends with; whoever goes on with the study only if the rows of the log are those
 that it was made of. If anything does not fit, the log is folded from its beginning, and the next coordinator
 writes the snapshot anew. So nothing is synced, and to delete the file costs nothing but time.
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import logging
 import os
 import stat
 import struct
@@ -28,10 +27,8 @@ from rung.study import snapshot
 from rung.study.events import Event, StudyCreated
 from rung.study.state import ABSURD, StudyState
 
-logger = logging.getLogger("rung")
-
 NAME = "study.snapshot"
-EVERY = 10_000
+EVERY = 5_000
 """Events between two pieces: what is folded at each opening at most."""
 _HEAD = struct.Struct("<4sIQ")
 """Before each piece: a mark, its checksum, its length in bytes."""
@@ -103,8 +100,10 @@ class Keeper:
         try:
             self._works = self._write(state, newest)
         except (*_UNFIT, Error) as error:
+            import logging
+
             self._works = False
-            logger.debug("study %r: no snapshot is kept: %s", self._study, error)
+            logging.getLogger("rung").debug("study %r: no snapshot is kept: %s", self._study, error)
 
     def _write(self, state: StudyState, newest: Event) -> bool:
         folder, kept = self._storage.folder(self._study), state.kept

@@ -14,7 +14,6 @@ import contextlib
 import fcntl
 import json
 import os
-import shutil
 import sqlite3
 import time
 import weakref
@@ -176,6 +175,8 @@ class SqliteStorage:
 
     def delete(self, study: str, owner: Owner) -> None:
         """See `Storage`. First renamed, so that no half of a study is left under its name."""
+        import shutil
+
         lease = self.acquire(study, owner)
         assert isinstance(lease, _SqliteLease)
         lease.connection.close()  # SQLite removes its files by name, which may be another study's soon
@@ -277,6 +278,8 @@ def _write_new(path: Path, study: str, events: Sequence[Event]) -> None:
 
 
 def _copy(folders: Iterable[Path], into: Path) -> None:
+    import shutil
+
     for folder in filter(Path.is_dir, folders):
         shutil.copytree(folder, into / folder.name, symlinks=True)
     if into.is_dir():
