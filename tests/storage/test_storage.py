@@ -65,6 +65,19 @@ def test_what_is_appended_is_read_in_order(storage):
     assert list(storage.read("a", after=3)) == [reported(3)]
 
 
+def test_a_checksum_is_of_the_events_between(storage):
+    storage.create("a", CREATED)
+    lease = storage.acquire("a", owner())
+    storage.append(lease, [reported(1), reported(2)])
+    first, both = storage.checksum("a", 0, 2), storage.checksum("a", 0, 3)
+    assert len({first, both, storage.checksum("a", 1, 3)}) == 3
+    storage.append(lease, [reported(3)])
+    assert (storage.checksum("a", 0, 2), storage.checksum("a", 0, 3)) == (first, both)
+    storage.release(lease)
+    with pytest.raises(StudyNotFound):
+        storage.checksum("b", 0, 2)
+
+
 def test_a_study_is_created_once(storage):
     storage.create("a", CREATED)
     with pytest.raises(StudyExists, match="'a' is there already"):

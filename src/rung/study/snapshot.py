@@ -223,8 +223,10 @@ def _finish(state: StudyState, head: dict[str, Any], told: dict[int, bytes]) -> 
     n = len(state.known)
     if len(told) != n:
         raise ValueError(f"{len(told)} trials, of {n}")
-    if state.counts.keys() != StudyState(state.created).counts.keys():
-        raise ValueError(f"{state.counts}")
+    if state.counts.keys() != {outcome.value for outcome in Outcome}:
+        raise ValueError(f"counts of {brief(state.counts)}")
+    _numbers(state.counts.values(), n + 1)
+    _numbers([] if state.last_failed is None else [state.last_failed], n)
     state.trials.tell([told[number] for number in range(n)], partial(_trial, state))
     state.waiting = set(_numbers(head["waiting"], n))
     state.open = {number: state.trials[number].attempts[-1] for number in _numbers(head["open"], n)}
