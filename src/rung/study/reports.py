@@ -52,7 +52,7 @@ class Curve(Sequence[Point]):
     def add(self, event: Reported, last: int) -> int:
         """Take in a report of a trial whose last row is `last`, -1 if it has none; returns the new row."""
         while last >= 0 and self.resource[last] >= event.resource:
-            last = self.beneath(last)  # an attempt that began anew tells this part of the curve again
+            last = self.below[last]  # an attempt that began anew tells this part of the curve again
         row = len(self)
         self.trial.append(event.trial)
         self.attempt.append(event.attempt)
@@ -65,12 +65,13 @@ class Curve(Sequence[Point]):
         self.below.append(last)  # the last: others may be reading
         return row
 
-    def beneath(self, row: int) -> int:
-        """The row of the trial's report before that row, -1 if there is none."""
-        before = self.below[row]
-        if before >= row:  # in a forged snapshot; it might lead round and round
-            raise StudyCorrupt(f"report {row} follows report {before}")
-        return before
+    def rows(self, last: int) -> list[int]:
+        """The rows of a trial whose last row is `last`, in order."""
+        rows, row, below = [], last, self.below
+        while row >= 0:
+            rows.append(row)
+            row = below[row]
+        return rows[::-1]
 
     def _shape(self, names: tuple[str, ...]) -> int:
         number = self._numbers.get(names)
@@ -87,7 +88,7 @@ class Curve(Sequence[Point]):
     def report(self, row: int) -> Report:
         """The report that is that row."""
         metrics = self._metrics(row)
-        held_back = {name: metrics.pop(name) for name in self._held_back if name in metrics}
+        held_back = {n: metrics.pop(n) for n in self._held_back if n in metrics} if self._held_back else {}
         return Report(
             self.number[row], self.attempt[row], self.resource[row], metrics, self.t[row], held_back
         )
@@ -144,15 +145,8 @@ class Reports(Sequence[Report]):
         """The last resource reported, 0 before the first report."""
         return self._curve.resource[self.last] if self.last >= 0 else 0
 
-    def _rows(self) -> list[int]:
-        rows, row, beneath = [], self.last, self._curve.beneath
-        while row >= 0:
-            rows.append(row)
-            row = beneath(row)
-        return rows[::-1]
-
     def __len__(self) -> int:
-        return len(self._rows())
+        return len(self._curve.rows(self.last))
 
     def __bool__(self) -> bool:
         return self.last >= 0
@@ -165,11 +159,11 @@ class Reports(Sequence[Report]):
         last = self.last
         if index == -1 and last >= 0:
             return self._curve.report(last)
-        rows = self._rows()[index]
+        rows = self._curve.rows(self.last)[index]
         return self._curve.report(rows) if isinstance(rows, int) else list(map(self._curve.report, rows))
 
     def __iter__(self) -> Iterator[Report]:
-        return map(self._curve.report, self._rows())
+        return map(self._curve.report, self._curve.rows(self.last))
 
     def __eq__(self, other: object) -> bool:
         return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented

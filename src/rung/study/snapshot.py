@@ -158,8 +158,6 @@ def restore(created: StudyCreated, pieces: Iterable[tuple[bytes, int]]) -> Resto
 def check(state: StudyState) -> None:
     """Raise one of ABSURD, or StudyCorrupt, unless all trials of a restored state can be made and told of."""
     curve, attempts = state.curve, [len(trial.attempts) for trial in state.trials]
-    if not all(map(operator.lt, curve.below, count())):
-        raise ValueError("a report follows a later one")
     if len(curve) and max(curve.shape) >= len(curve.shapes):
         raise ValueError("a report of nothing")
     if any(attempt > attempts[trial] for trial, attempt in state.ends):
@@ -188,8 +186,11 @@ def _take(state: StudyState, head: dict[str, Any], view: memoryview, told: dict[
     ended = array("Q")
     view = _read(ended, view, 2 * ends)
     state.ends += zip(ended[::2], ended[1::2], strict=True)
+    before = len(state.curve)
     for name in ROW:
         view = _read(getattr(state.curve, name), view, reports)
+    if not all(map(operator.lt, state.curve.below[before:], count(before))):
+        raise ValueError("a report follows a later one: whoever goes from one to the next might go round")
     view = _read(state.curve.values, view, values)
     lines = bytes(view).split(b"\n") if view else []
     told.update(zip(_numbers(head["changed"], len(state.known)), lines, strict=True))
