@@ -130,7 +130,7 @@ class Study:
 
     def await_gone(self, left: Callable[[], Collection[psutil.Process]]) -> None:
         began = time.monotonic()
-        await_(lambda: not left())
+        await_(lambda: not left(), lambda: f"{sorted(self.kills.elements())}, then there are still {left()}")
         self.slowest = max(self.slowest, time.monotonic() - began)
 
     def kill(self, process: subprocess.Popen[str], kind: str, which: float) -> bool:
@@ -194,10 +194,10 @@ def is_alive(process: psutil.Process) -> bool:
     return False
 
 
-def await_(condition: Callable[[], bool]) -> None:
+def await_(condition: Callable[[], bool], told: Callable[[], str] = str) -> None:
     deadline = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < deadline, f"not within {PATIENCE:g} s"
+        assert time.monotonic() < deadline, f"not within {PATIENCE:g} s: {told()}"
         time.sleep(0.005)
 
 
