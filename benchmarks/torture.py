@@ -110,13 +110,13 @@ class Study:
         out, _ = process.communicate(timeout=PATIENCE + self.n_trials)
         assert process.returncode == 0, (self.folder / "stderr").read_text()
         self.digest = out.strip()
-        self.await_gone(lambda: self.survivors(self.runs + 1))
+        self.await_gone("end", lambda: self.survivors(self.runs + 1))
 
     def await_work(self, process: subprocess.Popen[str]) -> None:
         """Wait for the next acknowledgement or the end; by then earlier runs have left nothing."""
         before = (self.folder / "acks").stat().st_size
         await_(lambda: process.poll() is not None or (self.folder / "acks").stat().st_size > before)
-        self.await_gone(lambda: self.survivors(self.runs))
+        self.await_gone("an earlier run", lambda: self.survivors(self.runs))
 
     def survivors(self, run: int) -> list[psutil.Process]:
         """Processes of runs before `run`."""
@@ -128,9 +128,9 @@ class Study:
                     found.append(process)
         return found
 
-    def await_gone(self, left: Callable[[], Collection[psutil.Process]]) -> None:
+    def await_gone(self, kind: str, left: Callable[[], Collection[psutil.Process]]) -> None:
         began = time.monotonic()
-        await_(lambda: not left(), lambda: f"{sorted(self.kills.elements())}, then there are still {left()}")
+        await_(lambda: not left(), lambda: f"after {kind!r} {left()}")
         self.slowest = max(self.slowest, time.monotonic() - began)
 
     def kill(self, process: subprocess.Popen[str], kind: str, which: float) -> bool:
@@ -147,8 +147,8 @@ class Study:
                 if coordinator in victims:
                     process.communicate()
                 if kind == "coordinator":  # its guards see to the rest
-                    self.await_gone(lambda: self.survivors(self.runs + 1))
-                self.await_gone(partial(living, [*victims, *followers]))
+                    self.await_gone(kind, lambda: self.survivors(self.runs + 1))
+                self.await_gone(kind, partial(living, [*victims, *followers]))
                 return True
             assert time.monotonic() < deadline, f"no {kind} to kill"
             time.sleep(0.005)

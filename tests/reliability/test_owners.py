@@ -33,4 +33,4 @@ def test_a_dead_owners_study_is_taken_at_once(tmp_path):
     process.communicate()
     storage = SqliteStorage(tmp_path / "studies")
     storage.release(storage.acquire("tortured", Owner("here", os.getpid(), time.time())))
-    study.await_gone(lambda: study.survivors(study.runs + 1))
+    study.await_gone("a take-over", lambda: study.survivors(study.runs + 1))

@@ -18,6 +18,7 @@ import os
 import sqlite3
 import time
 import weakref
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
@@ -59,8 +60,12 @@ CREATE TRIGGER event_is_never_deleted BEFORE DELETE ON event BEGIN SELECT RAISE(
 _ROWS = "SELECT seq, id, epoch, t, kind, body, crc FROM event WHERE seq > ? ORDER BY seq"
 _INSERT = "INSERT INTO event (seq, id, epoch, t, kind, body, crc) VALUES (?, ?, ?, ?, ?, ?, ?)"
 # Three times as fast as to check each row's own checksum, which is among what is looked at here.
-_SUMS = "SELECT count(*), max(seq), sum(epoch), total(t) FROM event WHERE seq > ? AND seq <= ?"
-_TEXTS = "SELECT id || kind || body || crc FROM event WHERE seq > ? AND seq <= ? ORDER BY seq"
+_SUMS = """
+SELECT count(*), max(seq), sum(seq), sum(epoch),
+       sum(typeof(id) || typeof(kind) || typeof(body) != 'texttexttext')
+FROM event WHERE seq > ? AND seq <= ?
+"""
+_TEXTS = "SELECT id || kind || body || crc, t FROM event WHERE seq > ? AND seq <= ? ORDER BY seq"
 # Above the log's too: the number in `meta` has no checksum.
 _RAISE_EPOCH = """
 UPDATE meta SET value = 1 + max(value + 0, (SELECT epoch FROM event ORDER BY seq DESC LIMIT 1))
@@ -213,7 +218,9 @@ class SqliteStorage:
                 digest.update(repr(db.execute(_SUMS, (after, end)).fetchone()).encode())
                 rows = db.execute(_TEXTS, (after, end))
                 while some := rows.fetchmany(1000):
-                    digest.update("\n".join([text for (text,) in some]).encode())
+                    texts, times = zip(*some, strict=True)
+                    digest.update("\n".join(texts).encode())
+                    digest.update(array("d", times))
         except SQLITE_ERRORS as error:
             raise explained(error, f"study {study!r}: {path} can't be read") from error
         return digest.hexdigest()
