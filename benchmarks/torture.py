@@ -118,13 +118,13 @@ class Study:
         await_(lambda: process.poll() is not None or (self.folder / "acks").stat().st_size > before)
         self.await_gone("an earlier run", lambda: self.survivors(self.runs))
 
-    def survivors(self, run: int) -> list[psutil.Process]:
-        """Processes of runs before `run`."""
+    def survivors(self, before: int, since: int = 0) -> list[psutil.Process]:
+        """Processes of the runs from `since` to `before`, which is not among them."""
         found = []
         for process in psutil.process_iter():
             with suppress(psutil.Error):
                 folder, _, number = process.environ().get("RUNG_TORTURE", "").rpartition(":")
-                if folder == str(self.folder) and int(number) < run and is_alive(process):
+                if folder == str(self.folder) and since <= int(number) < before and is_alive(process):
                     found.append(process)
         return found
 
@@ -146,8 +146,9 @@ class Study:
                 strike(victims)
                 if coordinator in victims:
                     process.communicate()
-                if kind == "coordinator":  # its guards see to the rest
-                    self.await_gone(kind, lambda: self.survivors(self.runs + 1))
+                if kind == "coordinator":
+                    # Its guards see to the rest. What earlier runs left waits for who takes the study.
+                    self.await_gone(kind, lambda: self.survivors(self.runs + 1, since=self.runs))
                 self.await_gone(kind, partial(living, [*victims, *followers]))
                 return True
             assert time.monotonic() < deadline, f"no {kind} to kill"
