@@ -22,6 +22,8 @@ import runs as shared
 from runs import BENCH, HERE, RESULTS, interpreter, keep, kept, machine, save, verdict
 
 CACHE = shared.CACHE / "blackbox.jsonl"
+SLOW = RESULTS / "blackbox_slow.jsonl"
+"""Runs of peers that take minutes each, kept for everybody: lines of a CACHE."""
 LIBRARIES = {
     "rung": (".peers-bench", "rung"),
     "optuna": (".peers", "optuna"),
@@ -89,7 +91,7 @@ def methods(parts: list[str]) -> dict[tuple[str, str], str]:
 
 def cached() -> Runs:
     runs: Runs = {}
-    for record in kept(CACHE):
+    for record in [*kept(SLOW), *kept(CACHE)]:
         key = Key(**{name: record.pop(name) for name in Key._fields})
         runs[key] = Run(**record)
     return runs
