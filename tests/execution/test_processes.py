@@ -153,6 +153,17 @@ def test_a_guard_killed_from_outside_takes_its_worker_and_its_children_along(tmp
     executor.close()
 
 
+def test_a_guard_killed_when_all_is_over_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("RUNG_TEST_NOTES", str(tmp_path))
+    executor = pool(jobs.endless, 1)
+    executor.submit(job(0))
+    (up,) = executor.poll(10.0)
+    wait_for_notes(executor, tmp_path, 1)
+    os.kill(up.guard, signal.SIGKILL)
+    executor.close()
+    assert gone(noted_pids(tmp_path))
+
+
 def test_stop_ends_what_never_reports(tmp_path, monkeypatch):
     monkeypatch.setenv("RUNG_TEST_NOTES", str(tmp_path))
     executor = pool(jobs.endless)

@@ -221,6 +221,7 @@ class Processes:
         for worker in workers:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 worker.guard.wait(2 * _guard.PATIENCE)
+        kill_leftovers([worker.up for worker in workers if worker.up is not None and worker.guard.returncode])
         self._workers.clear()
         self._selector.close()
         self._wake.close()
