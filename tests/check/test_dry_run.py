@@ -34,7 +34,9 @@ def test_seconds_are_those_of_the_pilots(found: DryRun) -> None:
     assert 0.02 <= found.epoch_seconds < 0.5
     assert 0.04 <= found.first_epoch_seconds < 1.0
     assert 0.5 < found.busy <= 1.0
-    assert found.seconds * 4 * found.busy == pytest.approx(found.epochs * found.epoch_seconds, rel=0.7)
+    worked = found.seconds * 4 * found.busy
+    assert 0.3 * found.epochs * found.epoch_seconds < worked
+    assert worked < 1.7 * found.epochs * max(found.epoch_seconds, found.first_epoch_seconds)
 
 
 def test_checkpoints_of_paused_trials_are_counted(found: DryRun) -> None:
