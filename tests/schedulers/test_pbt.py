@@ -174,7 +174,7 @@ def test_perturbed_by_a_fifth(seed):
     config = MIXED.sample(rng)
     other = explored(MIXED, config, 0.0, rng)
     for name in ("lr", "momentum", "dropout"):
-        low, high = (0, 1) if name != "lr" else (1e-4, 1)
+        low, high = MIXED[name].decode(0.0), MIXED[name].decode(1.0)
         factors = [np.clip(config[name] * f, low, high) for f in (0.8, 1.2)]
         assert np.isclose(other[name], factors, rtol=1e-6).any() or config[name] in {low, high}
     assert other["batch"] != config["batch"]

@@ -394,5 +394,6 @@ class Engine:
         if trial.reports or trial.parent is None:
             return trial.resource
         # A clone that has not reported yet stands where its parent stood when it was made.
-        parent = self.state.trials[trial.parent]
-        return max((r.resource for r in parent.reports if r.t <= trial.created), default=0)
+        curve, (then, _) = self.state.curve, self.state.known[trial.number]
+        rows = curve.rows(self.state.trials[trial.parent].reports.last)
+        return max((curve.resource[row] for row in rows if row < then), default=0)
