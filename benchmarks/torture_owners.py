@@ -68,7 +68,7 @@ def stale_owner(folder: Path, *, n_workers: int, wakes_early: bool) -> None:
     assert state.digest() == other.state.digest(), "the log is not what the second owner wrote"
     assert state.ended == "done"
     assert all(trial.is_finished for trial in state.trials)
-    study.await_gone(lambda: study.survivors(study.runs + 1))
+    study.await_gone("a take-over", lambda: study.survivors(study.runs + 1))
 
 
 def stop(process: subprocess.Popen[str], database: Path) -> None:
