@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import shutil
 import stat
@@ -16,6 +15,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from rung._disk import sync
 
 _TRIES = 20
 """Copies of a checkpoint that its owner may spoil by saving a newer one meanwhile."""
@@ -63,14 +64,15 @@ class Checkpoints:
         new = self._new(f".epoch-{epoch}-")
         try:
             yield new
-            for path in (*new.rglob("*"), new):  # a report of this epoch rests on it, and may be durable next
-                _sync(path)
+            # A report of this epoch rests on it, and may be durable next.
+            for path in filter(_has_content, (*new.rglob("*"), new)):
+                sync(path)
         except BaseException:
             shutil.rmtree(new, ignore_errors=True)
             raise
         new = new.rename(new.with_name(new.name[1:]))  # whole from here on
         self._point_to(new)
-        _sync(self._home)
+        sync(self._home)
         self._clear(new.name, old)
 
     def settle(self) -> None:
@@ -133,14 +135,9 @@ class Checkpoints:
         aside.replace(self._link)
 
 
-def _sync(path: Path) -> None:
+def _has_content(path: Path) -> bool:
     kind = path.lstat().st_mode
-    if stat.S_ISREG(kind) or stat.S_ISDIR(kind):  # to open a pipe could take for ever
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    return stat.S_ISREG(kind) or stat.S_ISDIR(kind)  # to open a pipe could take for ever
 
 
 def _epoch(folder: Path) -> int | None:

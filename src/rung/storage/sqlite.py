@@ -25,6 +25,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import IO
 
+from rung._disk import sync
 from rung.errors import (
     LeaseLost,
     StorageError,
@@ -34,7 +35,7 @@ from rung.errors import (
     StudyInUse,
     StudyNotFound,
 )
-from rung.storage._aside import made_aside, sync
+from rung.storage._aside import made_aside
 from rung.storage._damage import SQLITE_ERRORS, check_pages, check_schema, explained, mend
 from rung.storage._filled import fill_log
 from rung.storage._foreign import distrust, refuse_link, refuse_links
