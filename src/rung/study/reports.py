@@ -9,6 +9,7 @@ from typing import Any, overload
 
 from rung.errors import StudyCorrupt
 from rung.study.events import Reported
+from rung.study.growing import Growing
 
 ROW = ("trial", "attempt", "number", "resource", "t", "shape", "start", "below")
 """The columns with one entry for each report; beside them `values` has one for each metric of each."""
@@ -31,7 +32,7 @@ class Report:
     """What `report_only` names; shown by `Study.final_report` alone."""
 
 
-class Curve(Sequence[Point]):
+class Curve(Growing[Point]):
     """Every report in order of arrival, as trial, attempt, resource and metrics. It only ever grows.
 
     A report is a row. The names of its metrics are a *shape*, which many rows share; their values stand one
@@ -120,13 +121,8 @@ class Curve(Sequence[Point]):
     def __iter__(self) -> Iterator[Point]:
         return map(self._point, range(len(self)))
 
-    def __eq__(self, other: object) -> bool:
-        return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented
 
-    __hash__ = None  # type: ignore[assignment]  # it grows
-
-
-class Reports(Sequence[Report]):
+class Reports(Growing[Report]):
     """The learning curve of a trial: one report per resource, the latest attempt's where attempts overlap."""
 
     __slots__ = ("_curve", "last")
@@ -164,11 +160,6 @@ class Reports(Sequence[Report]):
 
     def __iter__(self) -> Iterator[Report]:
         return map(self._curve.report, self._curve.rows(self.last))
-
-    def __eq__(self, other: object) -> bool:
-        return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented
-
-    __hash__ = None  # type: ignore[assignment]  # it grows
 
     def __repr__(self) -> str:
         return repr(list(self))

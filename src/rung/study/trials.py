@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import overload
 
+from rung.study.growing import Growing
 from rung.study.trial import Trial
 
 
-class Trials(Sequence[Trial]):
+class Trials(Growing[Trial]):
     """Trials in order of creation. Asked twice, it gives the same object."""
 
     def __init__(self) -> None:
@@ -46,11 +47,6 @@ class Trials(Sequence[Trial]):
     def __iter__(self) -> Iterator[Trial]:
         for number, item in enumerate(self._items):
             yield self._trial(number, item) if isinstance(item, bytes) else item
-
-    def __eq__(self, other: object) -> bool:
-        return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented
-
-    __hash__ = None  # type: ignore[assignment]  # it grows
 
     def __repr__(self) -> str:
         return repr(list(self))
