@@ -14,7 +14,7 @@ import psutil
 
 from rung import __version__
 from rung.analysis.usage import folder_bytes
-from rung.cli.output import json_option, storage_option, write_json
+from rung.cli.output import json_option, name_argument, storage_option, write_json
 from rung.storage import Storage, open_storage
 from rung.storage._salvage import examine
 from rung.storage.snapshots import contradiction
@@ -37,7 +37,7 @@ class Finding:
 
 
 @click.command()
-@click.argument("name", required=False)
+@name_argument
 @storage_option
 @json_option
 @click.pass_context

@@ -26,6 +26,7 @@ def _default_storage(_context: click.Context, _parameter: click.Parameter, value
     return str(where(value))
 
 
+name_argument = click.argument("name", required=False)
 storage_option = click.option(
     "--storage", metavar="FOLDER", callback=_default_storage, help="Where the studies are."
 )

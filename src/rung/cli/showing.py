@@ -13,6 +13,7 @@ from rung._study import Study
 from rung.analysis.frame import rows as flat_rows
 from rung.cli.output import (
     json_option,
+    name_argument,
     storage_option,
     trial_json,
     write_best,
@@ -24,11 +25,9 @@ from rung.storage import Owner
 from rung.study.trial import Trial
 from rung.views.text import visible, visible_lines
 
-_name_argument = click.argument("name", required=False)
-
 
 @click.command()
-@_name_argument
+@name_argument
 @storage_option
 @json_option
 def best(name: str | None, storage: str, as_json: bool) -> None:
@@ -37,7 +36,7 @@ def best(name: str | None, storage: str, as_json: bool) -> None:
 
 
 @click.command()
-@_name_argument
+@name_argument
 @storage_option
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Comma-separated values.")
@@ -81,7 +80,7 @@ def delete(name: str, storage: str, yes: bool) -> None:
 
 
 @click.command()
-@_name_argument
+@name_argument
 @storage_option
 @json_option
 def report(name: str | None, storage: str, as_json: bool) -> None:

@@ -10,7 +10,7 @@ import click
 
 from rung._opening import look
 from rung.analysis.usage import folder_bytes
-from rung.cli.output import json_option, storage_option, write_json, write_table
+from rung.cli.output import json_option, name_argument, storage_option, write_json, write_table
 from rung.errors import StorageError
 from rung.storage import Owner, StudyInfo, open_storage
 from rung.study.budget import Budget
@@ -21,7 +21,7 @@ from rung.views.text import visible
 
 
 @click.command()
-@click.argument("name", required=False)
+@name_argument
 @storage_option
 @json_option
 def status(name: str | None, storage: str, as_json: bool) -> None:

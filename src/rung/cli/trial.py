@@ -10,13 +10,12 @@ from pathlib import Path
 import click
 
 from rung._study import Study
-from rung.cli.output import json_option, storage_option, trial_json, write_json
+from rung.cli.output import json_option, name_argument, storage_option, trial_json, write_json
 from rung.errors import NoTrialError
 from rung.study.trial import Attempt, Trial
 from rung.views.text import duration, number, value_text, visible, visible_lines
 
 _number_argument = click.argument("number", type=int)
-_name_argument = click.argument("name", required=False)
 _REPORTS = 5
 """Reports that are shown of each end of a long curve."""
 
@@ -30,7 +29,7 @@ def _find(study: Study, wanted: int) -> Trial:
 
 @click.command()
 @_number_argument
-@_name_argument
+@name_argument
 @storage_option
 @json_option
 def trial(number: int, name: str | None, storage: str, as_json: bool) -> None:
@@ -78,7 +77,7 @@ def _attempt(attempt: Attempt) -> str:
 
 @click.command()
 @_number_argument
-@_name_argument
+@name_argument
 @storage_option
 @click.option("--attempt", type=int, help="Which run of the trial; without it, the last.")
 @click.option("--follow", "-f", is_flag=True, help="Go on showing it until the attempt is over.")
