@@ -8,9 +8,7 @@ Optuna, if `benchmarks/setup_peers.sh` was run, opens one of 2,000 trials: even 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+import runs as shared
 from runs import HERE, ROOT, interpreter, machine, save, verdict, version
 
 PEERS = interpreter(".peers")
@@ -48,8 +47,7 @@ class Row:
 
 
 def ask(python: Path, script: str, *arguments: object):
-    command = [python, HERE / script, *map(str, arguments)]
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=ROOT).stdout)
+    return shared.ask([python, HERE / script, *map(str, arguments)])
 
 
 def measured(
