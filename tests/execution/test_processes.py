@@ -139,14 +139,20 @@ def test_a_worker_killed_from_outside_is_noticed_at_once():
     executor.close()
 
 
-def test_a_guard_killed_from_outside_takes_its_worker_and_its_children_along(tmp_path, monkeypatch):
-    """A child that left the session too: the coordinator ends it in the guard's place."""
-    monkeypatch.setenv("RUNG_TEST_NOTES", str(tmp_path))
+def with_a_killed_guard(folder, monkeypatch) -> Processes:
+    """One whose only worker has a job, and children, when its guard is killed."""
+    monkeypatch.setenv("RUNG_TEST_NOTES", str(folder))
     executor = pool(jobs.endless, 1)
     executor.submit(job(0))
     (up,) = executor.poll(10.0)
-    wait_for_notes(executor, tmp_path, 1)
+    wait_for_notes(executor, folder, 1)
     os.kill(up.guard, signal.SIGKILL)
+    return executor
+
+
+def test_a_guard_killed_from_outside_takes_its_worker_and_its_children_along(tmp_path, monkeypatch):
+    """A child that left the session too: the coordinator ends it in the guard's place."""
+    executor = with_a_killed_guard(tmp_path, monkeypatch)
     (end,) = [m for m in collect(executor, ends=1) if isinstance(m, End)]
     assert (end.outcome, end.reason) == ("lost", "worker died: its guard was killed")
     assert gone(noted_pids(tmp_path))
@@ -154,12 +160,7 @@ def test_a_guard_killed_from_outside_takes_its_worker_and_its_children_along(tmp
 
 
 def test_a_guard_killed_when_all_is_over_leaves_nothing(tmp_path, monkeypatch):
-    monkeypatch.setenv("RUNG_TEST_NOTES", str(tmp_path))
-    executor = pool(jobs.endless, 1)
-    executor.submit(job(0))
-    (up,) = executor.poll(10.0)
-    wait_for_notes(executor, tmp_path, 1)
-    os.kill(up.guard, signal.SIGKILL)
+    executor = with_a_killed_guard(tmp_path, monkeypatch)
     executor.close()
     assert gone(noted_pids(tmp_path))
 
