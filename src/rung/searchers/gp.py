@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rung.errors import Error
 from rung.searchers._observed import Observed
-from rung.searchers._surrogates.acquisition import log_expected_improvement, maximise
+from rung.searchers._surrogates.acquisition import candidates, least, maximise, reach
 from rung.searchers._surrogates.gaussian_process import Hyperparameters, Inputs, Posterior, fit
 from rung.searchers._surrogates.targets import spoilt, standardised, targets
 from rung.searchers._unseen import unseen
@@ -27,16 +27,15 @@ Array: TypeAlias = NDArray[np.floating[Any]]
 _MOST = 300
 """Observations that the model takes in: its cost grows with their cube."""
 _MOST_PENDING = 100
-_EXPLORING = 4
-"""Every so many trials one goes where the model knows least: it may be sure of what is wrong."""
-_OPTIMISM = 4.0
+_MARGIN = 1e-3
+"""How far below the best that is known, in deviations of the losses, the target lies at least."""
 _GROWTH = 1.1
 _INACTIVE = 0.5
 _NO_CHOICE = -1.0
 
 
 class GP:
-    """Bayesian optimisation: the expected improvement under a Gaussian process, and at times its optimism.
+    """Bayesian optimisation: what most likely reaches the least loss that a Gaussian process hopes for.
 
     The strongest searcher per trial, up to some hundred trials in up to some twenty dimensions, conditional
     ones and choices among them. A suggestion takes 10 ms after 50 trials and not over 50 ms after thousands,
@@ -46,17 +45,17 @@ class GP:
     a Sobol sequence. Trials that are running are taken to give what the model expects. A trial
     that failed, broke a constraint or gave a loss far beyond all others counts as the worst if it lies where
     trials fail, by a second model, and as nothing if that was chance. When trials report as they go, the
-    resource is an input of the model, which then foretells the loss at the largest one (Klein et al. 2020,
-    arXiv:2003.10865).
+    resource is an input of the model (Klein et al. 2020, arXiv:2003.10865), which foretells the loss at the
+    largest one that more than d trials have reached (as BOHB asks of its models: Falkner et al. 2018).
 
-    Snoek et al. (2012) for the method, Hvarfner et al. (2024) for the priors, Ament et al. (2023) for the
-    acquisition, Ginsbourger et al. (2010), section 4.1, for trials that are running; every fourth trial goes
-    where the confidence bound of Srinivas et al. (2010) is lowest.
+    Snoek et al. (2012) for the method, Hvarfner et al. (2024) for the priors, Wang, Zhou and Jegelka (2016,
+    arXiv:1510.06423; 2017, arXiv:1703.01968) for the acquisition, Ginsbourger et al. (2010), section 4.1, for
+    trials that are running.
     """
 
     name: ClassVar[str] = "gp"
 
-    def __init__(self, n_initial: int = 5) -> None:
+    def __init__(self, n_initial: int = 3) -> None:
         if not isinstance(n_initial, int) or n_initial < 2:
             raise Error(f"GP: n_initial={n_initial!r}; give a whole number of at least 2")
         self.n_initial = n_initial
@@ -71,10 +70,9 @@ class GP:
         if fitted is None or fitted.theta is None:
             return Sobol().suggest(history, rng)
         model = _Model(history, fitted, fitted.theta)
-        # At the largest resource the model is unsure of all that was stopped early: that is no place to look.
-        explores = n % _EXPLORING == 0 and not model.rows.most
-        acquisition = model.optimism if explores else model.improvement
-        points = maximise(acquisition, history.space, model.best_first, rng)
+        first = candidates(history.space, model.best_first, rng)
+        target = min(least(*model.at(first)), model.best - _MARGIN)
+        points = maximise(lambda some: reach(*model.at(some), target), history.space, first, rng)
         for some in (points[:1], points[1:]):  # nearly always the first will do
             for config in history.space.decode(some):
                 if not history.seen(config) and history.space.allows(config):
@@ -157,22 +155,27 @@ class _Rows:
         most = max(int(known.resources.max()), history.max_resource or 1) if differ else 0
         return cls(np.array(free), Inputs((*choices, 0) if differ else tuple(choices)), most)
 
-    def at(self, points: Array, resources: NDArray[np.int64] | None = None) -> Array:
-        """Return the inputs of encoded points (n, d) at these resources (n,), or at the largest."""
+    def at(self, points: Array, resources: NDArray[np.int64]) -> Array:
+        """Return the inputs of encoded points (n, d) at these resources (n,)."""
         x = points[:, self.free]
         inactive = np.where(self.inputs.unordered[: x.shape[1]], _NO_CHOICE, _INACTIVE)
         x = np.where(np.isnan(x), inactive, x)
-        return np.column_stack([x, self._level(len(x), resources)]) if self.most else x
-
-    def _level(self, n: int, resources: NDArray[np.int64] | None) -> Array:
-        if resources is None:
-            return np.ones(n)
+        if not self.most:
+            return x
         told = np.where(resources > 0, resources, self.most)  # without a report: what holds at the end
-        return np.minimum(np.log1p(told) / math.log1p(self.most), 1.0)
+        return np.column_stack([x, np.minimum(np.log1p(told) / math.log1p(self.most), 1.0)])
+
+    def comparable(self, resources: NDArray[np.int64]) -> int:
+        """The largest of the resources (n,) that as many trials have reached as the model has inputs.
+
+        At a larger one the model is unsure of whatever is always stopped before, and would ask for that.
+        """
+        told = np.sort(np.where(resources > 0, resources, self.most))
+        return int(told[-len(self.inputs.choices) :][0])
 
 
 class _Model:
-    """What is expected of a configuration at the largest resource."""
+    """What is expected of a configuration, at a resource at which it can be compared with others."""
 
     def __init__(self, history: History, fitted: _Fitted, theta: Hyperparameters) -> None:
         known = _thinned(Observed.of(history))
@@ -181,7 +184,8 @@ class _Model:
         points, every = known.points[~failed], self.rows.at(known.points, known.resources)
         x, y = every[~failed], targets(known.losses[~failed])
         self.posterior = Posterior(self.rows.inputs, theta, x, y)
-        expected = self.posterior.at(self.rows.at(points))[0] if self.rows.most else y
+        self.resource = self.rows.comparable(known.resources[~failed])
+        expected = self.at(points)[0] if self.rows.most else y
         self.best = float(expected.min())
         self.best_first = points[np.argsort(expected, kind="stable")]
         if fitted.failing and failed.any():
@@ -189,20 +193,18 @@ class _Model:
             x, y = np.concatenate([x, bad]), np.concatenate([y, np.full(len(bad), y.max())])
             self.posterior = Posterior(self.rows.inputs, theta, x, y)
         if len(pending := known.pending[-_MOST_PENDING:]):
-            waiting = self.rows.at(pending)
+            waiting = self._inputs(pending)
             believed = self.posterior.at(waiting)[0]
             self.best = min(self.best, float(believed.min()))
             x, y = np.concatenate([x, waiting]), np.concatenate([y, believed])
-            self.posterior = Posterior(self.rows.inputs, theta, x, y)
+            self.posterior = Posterior(self.rows.inputs, theta, x, y, exact=len(waiting))
 
-    def improvement(self, points: Array) -> Array:
-        """Return log expected improvement at encoded points (n, d)."""
-        return log_expected_improvement(*self.posterior.at(self.rows.at(points)), self.best)
+    def at(self, points: Array) -> tuple[Array, Array]:
+        """Mean and standard deviation of the loss, as the model sees it, at encoded points (n, d)."""
+        return self.posterior.at(self._inputs(points))
 
-    def optimism(self, points: Array) -> Array:
-        """Return how good points (n, d) may be at best: the confidence bound of Srinivas et al. (2010)."""
-        mean, sd = self.posterior.at(self.rows.at(points))
-        return _OPTIMISM * sd - mean
+    def _inputs(self, points: Array) -> Array:
+        return self.rows.at(points, np.full(len(points), self.resource))
 
 
 def _expected_to_fail(

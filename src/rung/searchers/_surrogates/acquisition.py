@@ -1,4 +1,4 @@
-"""Where to look next: the logarithm of the expected improvement, and its maximum over a mixed space."""
+"""Where to look next: how likely a point is to reach the least loss that is hoped for, over a mixed space."""
 
 from __future__ import annotations
 
@@ -24,51 +24,63 @@ _KEPT = 8
 """Candidates that are changed in a round."""
 _CHANGES = 25
 _SIZES = (0.5, 0.3, 0.3, 0.2, 0.2, 0.1, 0.05, 0.02)
-_FAR = -1e4
+_HALVINGS = 30
 
 
-def log_expected_improvement(mean: Array, sd: Array, best: float) -> Array:
-    """Return log E[max(best - Y, 0)] of Y normal, finite also where it is far below the least float.
+def least(mean: Array, sd: Array) -> float:
+    """Return the median of the least of independent normal variables of these means and deviations (n,).
 
-    Ament et al. (2023), appendix A.
+    So Wang and Jegelka (2017), section 3.1, estimate the minimum of what a Gaussian process knows.
     """
-    from scipy.special import erfcx, log_ndtr
+    from scipy.special import log_ndtr
 
-    z = (best - mean) / sd
-    density = -0.5 * z * z - 0.5 * math.log(2 * math.pi)
-    near = np.maximum(z, -1)
-    above = np.log(np.exp(-0.5 * near * near) / math.sqrt(2 * math.pi) + near * np.exp(log_ndtr(near)))
-    low = np.clip(z, _FAR, -1)
-    tail = np.log(np.maximum(1 + low * math.sqrt(math.pi / 2) * erfcx(-low / math.sqrt(2)), 1e-300))
-    below = density + np.where(z > _FAR, tail, -2 * np.log(-np.minimum(z, -1)))
-    return np.where(z > -1, above, below) + np.log(sd)
+    low, high = float((mean - 8 * sd).min()), float((mean + sd).min())
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        all_above = float(log_ndtr((mean - middle) / sd).sum())
+        low, high = (middle, high) if all_above > math.log(0.5) else (low, middle)
+    return high
 
 
-def maximise(acquisition: Callable[[Array], Array], space: Space, start: Points, rng: Generator) -> Points:
+def reach(mean: Array, sd: Array, target: float) -> Array:
+    """Return how many deviations the target is above each mean (n,): the more, the likelier it is reached.
+
+    EST, "Optimization as estimation with Gaussian processes in bandit settings", of Wang, Zhou and Jegelka
+    (2016, section 3); max-value entropy search with one value of the minimum ranks points alike (2017).
+    """
+    return (target - mean) / sd
+
+
+def candidates(space: Space, start: Points, rng: Generator) -> Points:
+    """Return random points, and changes to the first of the points `start` (m, d)."""
+    draws = space.snap(rng.random((_DRAWS, len(space))))
+    near = [_changed(space, start[:_BEST], _EACH, size, rng) for size in (0.2, 0.05)]
+    return np.concatenate([draws, *near])
+
+
+def maximise(acquisition: Callable[[Array], Array], space: Space, points: Points, rng: Generator) -> Points:
     """Return points (k, d) of configurations where `acquisition` is large, the largest first.
 
-    Random points and changes to the points `start` (m, d), which are the best known ones first; then rounds
-    of ever smaller changes to the best of these. A step that would leave the unit cube ends at its face: many
-    a hyperparameter is best at its bound.
+    Rounds of ever smaller changes to the best of the points (m, d). A step that would leave the unit cube
+    ends at its face: many a hyperparameter is best at its bound.
     """
-    jumps = np.array([isinstance(space[name], Categorical) for name in space.names])
-    places = np.array([j for j, name in enumerate(space.names) if name in space.varying], dtype=int)
-
-    def changed(points: Points, n: int, size: float) -> Points:
-        many = np.repeat(np.nan_to_num(points, nan=0.5), n, axis=0)
-        steps = np.clip(many + size * rng.standard_normal(many.shape), 0, 1)
-        moved = np.where(jumps, rng.random(many.shape), steps)
-        return space.snap(np.where(_some(many.shape, places, rng), moved, many))
-
-    draws = space.snap(rng.random((_DRAWS, len(space))))
-    points = np.concatenate([draws, changed(start[:_BEST], _EACH, 0.2), changed(start[:_BEST], _EACH, 0.05)])
     values = acquisition(points)
     for size in _SIZES:
         top = np.argsort(-values, kind="stable")[:_KEPT]
-        more = changed(points[top], _CHANGES, size)
+        more = _changed(space, points[top], _CHANGES, size, rng)
         points = np.concatenate([points[top], more])
         values = np.concatenate([values[top], acquisition(more)])
     return points[np.argsort(-values, kind="stable")]
+
+
+def _changed(space: Space, points: Points, n: int, size: float, rng: Generator) -> Points:
+    """Return n changes to each of the points (m, d): some coordinates anew, or moved by about `size`."""
+    jumps = np.array([isinstance(space[name], Categorical) for name in space.names])
+    places = np.array([j for j, name in enumerate(space.names) if name in space.varying], dtype=int)
+    many = np.repeat(np.nan_to_num(points, nan=0.5), n, axis=0)
+    steps = np.clip(many + size * rng.standard_normal(many.shape), 0, 1)
+    moved = np.where(jumps, rng.random(many.shape), steps)
+    return space.snap(np.where(_some(many.shape, places, rng), moved, many))
 
 
 def _some(shape: tuple[int, int], places: NDArray[np.int_], rng: Generator) -> NDArray[np.bool_]:

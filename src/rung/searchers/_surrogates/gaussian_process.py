@@ -1,8 +1,8 @@
 """A Gaussian process for a few hundred points of a mixed space, fitted to the maximum a posteriori.
 
 The covariance is a Matern 5/2 with a length scale for each dimension, for the shape, and a polynomial of the
-second degree in each coordinate, for the trend: with few observations in many dimensions, that something is
-better larger is all one can learn. Rasmussen and Williams (2006), sections 2.7, 4.2 and 5.4.
+second degree, for the trend: with few observations in many dimensions, that something is better larger, or
+only if something else is too, is all one can learn. Rasmussen and Williams (2006), sections 2.7, 4.2 and 5.4.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ Array: TypeAlias = NDArray[np.floating[Any]]
 _JITTER = 1e-8
 _SQRT3, _SQRT5 = math.sqrt(3), math.sqrt(5)
 _LEAST_VARIANCE = 1e-12
+_PAIRS = 0.5
+"""The trend's variance in products of two coordinates to that in each for itself."""
 _UNFIT = 1e10
 """The loss of hyperparameters whose covariance can't be factorised."""
 
@@ -74,19 +76,40 @@ class Inputs:
             squared += weights[j] * (a[:, j, None] != b[:, j])
         return np.maximum(squared, 0.0)  # type: ignore[no-any-return]
 
-    def trend(self, points: Array) -> Array:
-        """Features of points (n, d) whose products are the trend's covariance, shape (n, p).
+    def trend(self, a: Array, b: Array) -> Array:
+        """Covariance (n, m), but for its variance, of the trend at points (n, d) and (m, d)."""
+        x, y = self._centred(a), self._centred(b)
+        alone = self._features(a, x) @ self._features(b, y).T
+        return alone + self._pairs(x @ y.T, (x * x) @ (y * y).T)
 
-        Of an ordered coordinate the Legendre polynomials of degree 1 and 2, of a choice which one it is.
-        """
-        ordered = 2 * points[:, ~self.unordered] - 1
-        columns = [_SQRT3 * ordered, _SQRT5 * (1.5 * ordered * ordered - 0.5)]
+    def trend_variance(self, points: Array) -> Array:
+        """The diagonal (n,) of the trend's covariance of points (n, d) with themselves."""
+        x = self._centred(points)
+        squares = x * x
+        alone: Array = (self._features(points, x) ** 2).sum(axis=1)
+        return alone + self._pairs(squares.sum(axis=1), (squares * squares).sum(axis=1))
+
+    def _centred(self, points: Array) -> Array:
+        """The ordered coordinates, from -1 to 1."""
+        return 2 * points[:, ~self.unordered] - 1
+
+    def _features(self, points: Array, centred: Array) -> Array:
+        """Legendre's polynomials of degree 1 and 2 of each ordered coordinate, and which choice it is."""
+        columns = [_SQRT3 * centred, _SQRT5 * (1.5 * centred * centred - 0.5)]
         for j in np.flatnonzero(self.unordered):
             k = self.choices[j]
             middles = (np.arange(k) + 0.5) / k
             columns.append((np.abs(points[:, j, None] - middles) < 0.25 / k) - 1.0 / k)
         features = np.concatenate(columns, axis=1)
         return features / math.sqrt(features.shape[1])
+
+    def _pairs(self, products: Array, squares: Array) -> Array:
+        """The covariance in products of two ordered coordinates, x_i x_j with y_i y_j, normed.
+
+        From the sums over all coordinates of x_i y_i and of their squares, since there are many pairs.
+        """
+        p = int((~self.unordered).sum())
+        return _PAIRS * 9 / max(p * (p - 1), 1) * (products * products - squares)
 
 
 def _matern(squared: Array) -> Array:
@@ -144,8 +167,7 @@ class _Evidence:
     def __init__(self, inputs: Inputs, points: Array, targets: Array, priors: list[Prior]) -> None:
         self.n, self.d = points.shape
         self.apart = inputs.apart(points).reshape(self.d, -1)
-        features = inputs.trend(points)
-        self.trend = features @ features.T
+        self.trend = inputs.trend(points, points)
         self.targets = targets
         self.mean = np.array([prior.mean for prior in priors])
         self.precision = np.array([prior.sd**-2 for prior in priors])
@@ -182,32 +204,33 @@ def _inverse_of_lower(lower: Array) -> Array:
 
 
 class Posterior:
-    """The process given targets (n,) at points (n, d)."""
+    """The process given targets (n,) at points (n, d), of which the last `exact` are known without noise."""
 
-    def __init__(self, inputs: Inputs, theta: Hyperparameters, points: Array, targets: Array) -> None:
+    def __init__(
+        self, inputs: Inputs, theta: Hyperparameters, points: Array, targets: Array, exact: int = 0
+    ) -> None:
         self.inputs, self.points, self.weights = inputs, points, theta.weights
         self.trend, self.signal, noise = theta.variances
-        self.features = inputs.trend(points)
-        self.half = _inverse_of_lower(_cholesky(self._covariance(points, self.features), noise))
+        noises = np.repeat([noise, 0.0], [len(points) - exact, exact])
+        self.half = _inverse_of_lower(_cholesky(self._covariance(points), noises))
         self.alpha = self.half.T @ (self.half @ targets)
 
     def at(self, points: Array) -> tuple[Array, Array]:
         """Mean and standard deviation, shape (m,) each, of the noiseless value at points (m, d)."""
-        features = self.inputs.trend(points)
-        cross = self._covariance(points, features)
+        cross = self._covariance(points)
         explained = cross @ self.half.T
-        prior = self.signal + self.trend * np.einsum("ij,ij->i", features, features)
+        prior = self.signal + self.trend * self.inputs.trend_variance(points)
         variance = prior - np.einsum("ij,ij->i", explained, explained)
         return cross @ self.alpha, np.sqrt(np.maximum(variance, _LEAST_VARIANCE))
 
-    def _covariance(self, points: Array, features: Array) -> Array:
+    def _covariance(self, points: Array) -> Array:
         shape = _matern(self.inputs.distance(points, self.points, self.weights))
-        return self.trend * (features @ self.features.T) + self.signal * shape
+        return self.trend * self.inputs.trend(points, self.points) + self.signal * shape
 
 
-def _cholesky(covariance: Array, noise: float) -> Array:
+def _cholesky(covariance: Array, noises: Array) -> Array:
     diagonal = np.diag_indices(len(covariance))
-    extra = noise + _JITTER
+    extra = noises + _JITTER
     while True:  # near duplicates can need more noise than was fitted to fewer points
         covariance[diagonal] += extra
         try:
