@@ -27,7 +27,7 @@ Array: TypeAlias = NDArray[np.floating[Any]]
 _MOST = 300
 """Observations that the model takes in: its cost grows with their cube."""
 _MOST_PENDING = 100
-_MARGIN = 1e-3
+_MARGIN = 1e-2
 """How far below the best that is known, in deviations of the losses, the target lies at least."""
 _GROWTH = 1.1
 _INACTIVE = 0.5
