@@ -178,7 +178,8 @@ def test_candidates_lie_everywhere_and_near_the_best():
 def test_the_maximum_at_a_corner_is_found():
     space = Space({name: Float(0, 1) for name in "abcdefgh"})
     rng = np.random.default_rng(0)
-    points = maximise(lambda p: p.sum(axis=1), space, rng.random((5, 8)), rng)
+    start = rng.random((5, 8))
+    points = maximise(lambda p: p.sum(axis=1), space, start, start.sum(axis=1), rng)
     assert points[0].sum() > 7.9
 
 

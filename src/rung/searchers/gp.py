@@ -71,8 +71,10 @@ class GP:
             return Sobol().suggest(history, rng)
         model = _Model(history, fitted, fitted.theta)
         first = candidates(history.space, model.best_first, rng)
-        target = min(least(*model.at(first)), model.best - _MARGIN)
-        points = maximise(lambda some: reach(*model.at(some), target), history.space, first, rng)
+        known = model.at(first)
+        target = min(least(*known), model.best - _MARGIN)
+        values = reach(*known, target)
+        points = maximise(lambda p: reach(*model.at(p), target), history.space, first, values, rng)
         for some in (points[:1], points[1:]):  # nearly always the first will do
             for config in history.space.decode(some):
                 if not history.seen(config) and history.space.allows(config):

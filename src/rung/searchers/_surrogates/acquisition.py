@@ -58,13 +58,14 @@ def candidates(space: Space, start: Points, rng: Generator) -> Points:
     return np.concatenate([draws, *near])
 
 
-def maximise(acquisition: Callable[[Array], Array], space: Space, points: Points, rng: Generator) -> Points:
+def maximise(
+    acquisition: Callable[[Array], Array], space: Space, points: Points, values: Array, rng: Generator
+) -> Points:
     """Return points (k, d) of configurations where `acquisition` is large, the largest first.
 
-    Rounds of ever smaller changes to the best of the points (m, d). A step that would leave the unit cube
-    ends at its face: many a hyperparameter is best at its bound.
+    Rounds of ever smaller changes to the best of the points (m, d), which have these values (m,). A step that
+    would leave the unit cube ends at its face: many a hyperparameter is best at its bound.
     """
-    values = acquisition(points)
     for size in _SIZES:
         top = np.argsort(-values, kind="stable")[:_KEPT]
         more = _changed(space, points[top], _CHANGES, size, rng)

@@ -79,15 +79,25 @@ class Inputs:
     def trend(self, a: Array, b: Array) -> Array:
         """Covariance (n, m), but for its variance, of the trend at points (n, d) and (m, d)."""
         x, y = self._centred(a), self._centred(b)
-        alone = self._features(a, x) @ self._features(b, y).T
-        return alone + self._pairs(x @ y.T, (x * x) @ (y * y).T)
+        # Of the pairs i < j: the square of the sum over all coordinates, less the sum of the squares.
+        covariance = x * self._pair @ y.T
+        covariance *= covariance
+        alone = np.concatenate([self._features(a, x), -((x * self._pair) ** 2)], axis=1)
+        covariance += alone @ np.concatenate([self._features(b, y), y * y], axis=1).T
+        return covariance
 
     def trend_variance(self, points: Array) -> Array:
         """The diagonal (n,) of the trend's covariance of points (n, d) with themselves."""
         x = self._centred(points)
-        squares = x * x
-        alone: Array = (self._features(points, x) ** 2).sum(axis=1)
-        return alone + self._pairs(squares.sum(axis=1), (squares * squares).sum(axis=1))
+        squares = self._pair * x * x
+        pairs = squares.sum(axis=1) ** 2 - (squares * squares).sum(axis=1)
+        return pairs + (self._features(points, x) ** 2).sum(axis=1)  # type: ignore[no-any-return]
+
+    @property
+    def _pair(self) -> float:
+        """The square root of the covariance in x_i x_j and y_i y_j, twice which is _PAIRS in all."""
+        p = int((~self.unordered).sum())
+        return math.sqrt(_PAIRS * 9 / max(p * (p - 1), 1))
 
     def _centred(self, points: Array) -> Array:
         """The ordered coordinates, from -1 to 1."""
@@ -102,14 +112,6 @@ class Inputs:
             columns.append((np.abs(points[:, j, None] - middles) < 0.25 / k) - 1.0 / k)
         features = np.concatenate(columns, axis=1)
         return features / math.sqrt(features.shape[1])
-
-    def _pairs(self, products: Array, squares: Array) -> Array:
-        """The covariance in products of two ordered coordinates, x_i x_j with y_i y_j, normed.
-
-        From the sums over all coordinates of x_i y_i and of their squares, since there are many pairs.
-        """
-        p = int((~self.unordered).sum())
-        return _PAIRS * 9 / max(p * (p - 1), 1) * (products * products - squares)
 
 
 def _matern(squared: Array) -> Array:
@@ -224,8 +226,12 @@ class Posterior:
         return cross @ self.alpha, np.sqrt(np.maximum(variance, _LEAST_VARIANCE))
 
     def _covariance(self, points: Array) -> Array:
-        shape = _matern(self.inputs.distance(points, self.points, self.weights))
-        return self.trend * self.inputs.trend(points, self.points) + self.signal * shape
+        covariance = _matern(self.inputs.distance(points, self.points, self.weights))
+        covariance *= self.signal
+        trend = self.inputs.trend(points, self.points)
+        trend *= self.trend
+        covariance += trend
+        return covariance
 
 
 def _cholesky(covariance: Array, noises: Array) -> Array:
