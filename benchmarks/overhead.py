@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 
+import runs as shared
 from runs import HERE, ROOT, SETTINGS, interpreter, version
 
 PEERS = interpreter(".peers")
@@ -110,10 +111,7 @@ def measured(measure: Measure, library: str, python: Path, quick: bool) -> Resul
 def run_once(python: Path, library: str, case: str, n: int) -> float:
     with tempfile.TemporaryDirectory(prefix=".overhead-", dir=ROOT) as folder:
         command = [python, HERE / f"overhead_{library}.py", case, str(n), folder]
-        done = subprocess.run(
-            command, check=True, stdout=subprocess.PIPE, cwd=ROOT, env=os.environ | SETTINGS
-        )
-        return json.loads(done.stdout)
+        return shared.ask(command, SETTINGS)
 
 
 def all_results(quick: bool, only: str) -> list[list[Result]]:

@@ -1,4 +1,4 @@
-"""What multifidelity.py and blackbox.py share: the libraries' interpreters, and runs kept as JSON lines."""
+"""What the benchmarks share: the libraries' interpreters, and runs kept as JSON lines."""
 
 from __future__ import annotations
 
@@ -31,9 +31,11 @@ def interpreter(environment: str) -> Path:
     return ROOT / environment / "bin" / "python"
 
 
-def ask(command: Sequence[str | Path]) -> Any:
-    """Return what a library's script prints, from JSON."""
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=ROOT).stdout)
+def ask(command: Sequence[str | Path], settings: Mapping[str, str] | None = None) -> Any:
+    """Return what a library's script prints, from JSON; `settings` are variables of its environment."""
+    environment = os.environ | (settings or {})
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=ROOT, env=environment)
+    return json.loads(done.stdout)
 
 
 def lines(command: Sequence[str | Path]) -> Iterator[dict[str, Any]]:

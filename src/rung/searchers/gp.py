@@ -164,16 +164,18 @@ class _Rows:
         x = np.where(np.isnan(x), inactive, x)
         if not self.most:
             return x
-        told = np.where(resources > 0, resources, self.most)  # without a report: what holds at the end
-        return np.column_stack([x, np.minimum(np.log1p(told) / math.log1p(self.most), 1.0)])
+        level = np.log1p(self._told(resources)) / math.log1p(self.most)
+        return np.column_stack([x, np.minimum(level, 1.0)])
 
     def comparable(self, resources: NDArray[np.int64]) -> int:
         """The largest of the resources (n,) that as many trials have reached as the model has inputs.
 
         At a larger one the model is unsure of whatever is always stopped before, and would ask for that.
         """
-        told = np.sort(np.where(resources > 0, resources, self.most))
-        return int(told[-len(self.inputs.choices) :][0])
+        return int(np.sort(self._told(resources))[-len(self.inputs.choices) :][0])
+
+    def _told(self, resources: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.where(resources > 0, resources, self.most)  # without a report: what holds at the end
 
 
 class _Model:
