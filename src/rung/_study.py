@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rung import analysis, schedulers, searchers
 from rung._names import generated_name
 from rung._opening import command, create_or_open, distinct, identifier, look, where
-from rung._text import brief, visible
+from rung._text import brief, visible, visible_lines
 from rung.engine.coordinator import Coordinator
 from rung.engine.engine import Engine, Plan
 from rung.engine.recovery import take
@@ -39,6 +39,8 @@ from rung.study.trial import Trial
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
+
+    from rung.analysis.recommendation import Recommendation
 
 logger = logging.getLogger("rung")
 
@@ -176,6 +178,17 @@ class Study:
         return value
 
     @property
+    def recommended(self) -> Recommendation:
+        """The trial to take: of which a model of all trials expects the best value. See its `reason`.
+
+        Where the metric is noisy, `best_trial` is the luckiest of the good ones; this one is the most likely
+        to be as good again. Both are among the completed trials. Raises NoTrialError as `best_trial` does.
+        """
+        from rung.analysis.recommendation import recommended  # loads numpy
+
+        return recommended(self._state)
+
+    @property
     def pareto_front(self) -> Sequence[Trial]:
         """The feasible completed trials that no other one beats in every objective."""
         return analysis.pareto_front(self._state)
@@ -194,17 +207,22 @@ class Study:
         return analysis.FinalReport.of(self._state, trial)
 
     def explain(self) -> str:
-        """Which searcher and which scheduler are at work, and what "auto" chose and why."""
+        """Which searcher and scheduler are at work, what "auto" chose and why, and what its model is worth.
+
+        How well it has foretold is computed again from the log: a second or two in a long study.
+        """
         plan = self._state.plan or self._described(self._plan, {})
         history = History(self._state)
         told = plan.get("scheduler", {})
         searcher, scheduler = plan.get("searcher", {}).get("name", "unknown"), told.get("name", "unknown")
         if searcher == "auto":
             searcher = searchers.Auto().explain(history)
+        if searcher.startswith("gp"):
+            searcher += "\n" + searchers.GP().explain(history)
         if scheduler == "auto" and self._state.sessions:
             arguments = {name: told[name] for name in ("min_resource", "eta") if name in told}
             scheduler = schedulers.Auto(**arguments).explain(history)
-        return f"searcher: {visible(searcher)}\nscheduler: {visible(scheduler)}"
+        return f"searcher: {visible_lines(searcher)}\nscheduler: {visible(scheduler)}"
 
     def plot_learning_curves(self) -> Figure:
         """Every trial's reported metric over epochs. Needs matplotlib (``rung[plot]``)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from rung.engine._threads import loaded, one_thread
 from rung.engine.engine import Engine, Step
 from rung.errors import StorageError
 from rung.execution.base import AttemptId, End, Executor, Message
@@ -29,6 +30,7 @@ class Coordinator:
         self._keeper = Keeper(storage, lease.study)
         self._offset = engine.state.t - executor.now()
         self._stop = ""
+        self._libraries = loaded()  # the searcher's check has loaded what it needs
         self.torn = False
         """Whether a step was cut short, so that `engine.state` may be ahead of the log."""
 
@@ -57,11 +59,12 @@ class Coordinator:
         with self._whole():
             if self._stop:
                 self.engine.stop(self._stop)
-            step = self.engine.handle(
-                messages,
-                now=self.now(),
-                capacity=self._executor.capacity if capacity is None else capacity,
-            )
+            with one_thread(self._libraries):
+                step = self.engine.handle(
+                    messages,
+                    now=self.now(),
+                    capacity=self._executor.capacity if capacity is None else capacity,
+                )
             self._commit(step)
         return step
 

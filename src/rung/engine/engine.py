@@ -11,7 +11,7 @@ from rung.engine import _errors
 from rung.errors import Error, MetricError, TrialError
 from rung.execution.base import AttemptId, End, Executor, Job, Message, Report, WorkerUp
 from rung.schedulers.base import Drop, Finish, Resume, Scheduler, Start, Wait
-from rung.searchers.base import Searcher
+from rung.searchers.base import Searcher, Suggestion
 from rung.space import Config
 from rung.study.budget import Budget
 from rung.study.events import (
@@ -142,6 +142,7 @@ class Engine:
         self._over: set[int] = set()
         """Trials whose checkpoints are to be discarded."""
         self._kept = -1
+        self._origin = "searcher"  # of the configuration proposed last
         """The best finished trial, whose checkpoint stays."""
         for trial in state.trials:
             if trial.is_finished:
@@ -302,7 +303,7 @@ class Engine:
             return True
         match self.scheduler.next(self.history, self._propose):
             case Start(config, target, parent):
-                origin = self._origin() if parent is None else "scheduler"
+                origin = self._origin if parent is None else "scheduler"
                 self._attempt(self._create(config, origin, parent), target)
                 return True
             case Resume(trial, target):
@@ -351,11 +352,11 @@ class Engine:
         if not self.plan.budget.trials_left(created):
             return None
         if (config := self._next_initial()) is not None:
+            self._origin = "initial"
             return config
-        return self.searcher.suggest(self.history, stream(self.state.seed, "suggest", created))
-
-    def _origin(self) -> str:
-        return "initial" if self._next_initial() is not None else "searcher"
+        config = self.searcher.suggest(self.history, stream(self.state.seed, "suggest", created))
+        self._origin = config.origin if isinstance(config, Suggestion) else "searcher"
+        return config
 
     def _next_initial(self) -> Config | None:
         return next((c for c in self.plan.initial_configs if not self.state.seen(c)), None)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,12 +27,21 @@ class Observed:
     """Shape (n,): at which resource each loss was measured; 0 at the end of a trial that reported nothing."""
     pending: NDArray[np.float64]
     """Shape (m, d): trials that run or wait and have told nothing yet."""
+    numbers: NDArray[np.int64]
+    """Shape (n,): of the trials."""
+    curve: Callable[[int], Mapping[int, float]]
+    """The loss at each resource that the trial of a number reported."""
 
     @classmethod
     def of(cls, history: History) -> Observed:
         """Everything that is known now: of each trial what it told last."""
         told = [standing(history, trial) for trial in history.trials]
-        return cls._from(history, told)
+
+        def curve(number: int) -> Mapping[int, float]:
+            reports = history.trials[number].reports
+            return {report.resource: _loss(history, report.metrics) for report in reports}
+
+        return cls._from(history, told, curve)
 
     @classmethod
     def before(cls, history: History, trial: int) -> Observed:
@@ -40,22 +50,43 @@ class Observed:
             return cls.of(history)
         reports, ends = history.known(trial)
         told: list[tuple[float, int] | None] = [None] * trial
+        curves: dict[int, dict[int, float]] = {}
         for number, _, resource, metrics in history.curve[:reports]:
-            told[number] = _loss(history, metrics), resource
+            loss = _loss(history, metrics)
+            told[number] = loss, resource
+            curve = curves.setdefault(number, {})
+            while curve and next(reversed(curve)) >= resource:
+                curve.popitem()  # an attempt that began anew reports this part of the curve again
+            curve[resource] = loss
         for number, attempt in history.ends[:ends]:
             ended = history.trials[number]
             if ended.attempts[attempt - 1].outcome in _LAST:
                 told[number] = standing(history, ended)
-        return cls._from(history, told)
+        return cls._from(history, told, lambda number: curves.get(number, {}))
 
     @classmethod
-    def _from(cls, history: History, told: list[tuple[float, int] | None]) -> Observed:
+    def _from(
+        cls,
+        history: History,
+        told: list[tuple[float, int] | None],
+        curve: Callable[[int], Mapping[int, float]],
+    ) -> Observed:
         points = history.points[: len(told)]
         rows = np.array([entry is not None for entry in told], dtype=bool)
         entries = [entry for entry in told if entry is not None]
         losses = np.array([loss for loss, _ in entries], dtype=np.float64)
         resources = np.array([resource for _, resource in entries], dtype=np.int64)
-        return cls(points[rows], losses, resources, points[~rows])
+        return cls(points[rows], losses, resources, points[~rows], np.flatnonzero(rows), curve)
+
+    def only(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Observed:
+        """Some of the rows, with all that is pending."""
+        return replace(
+            self,
+            points=self.points[rows],
+            losses=self.losses[rows],
+            resources=self.resources[rows],
+            numbers=self.numbers[rows],
+        )
 
 
 _LAST = {Outcome.COMPLETED, Outcome.FAILED}

@@ -6,8 +6,18 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from numpy.random import Generator
 
-from rung.space import Config, Space
+from rung.space import Config, Space, Value
 from rung.study.history import History
+
+
+class Suggestion(dict[str, Value]):
+    """A configuration, and `origin`: from which part of the searcher it came. The log keeps both."""
+
+    __slots__ = ("origin",)
+
+    def __init__(self, config: Config, origin: str) -> None:
+        super().__init__(config)
+        self.origin = origin
 
 
 @runtime_checkable
@@ -23,6 +33,7 @@ class Searcher(Protocol):
         """Return the configuration of the next trial, or None if nothing is left to try.
 
         `rng` belongs to this decision alone: equal histories give equal answers, now and after a restart.
+        A `Suggestion` says of which part of the searcher it is.
         """
         ...
 

@@ -119,7 +119,10 @@ class WorkerStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialCreated(Event):
-    """A configuration was chosen. `origin` is "searcher", "initial", "scheduler" or "user"."""
+    """A configuration was chosen.
+
+    `origin` is "initial" (configs), "scheduler", "user", "searcher", or the part of a searcher that chose it.
+    """
 
     kind: ClassVar[str] = "TrialCreated"
     trial: int

@@ -1,4 +1,4 @@
-"""Where to look next: how likely a point is to reach the least loss that is hoped for, over a mixed space."""
+"""Where to look next: two acquisition functions, and the search for their largest value in a mixed space."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ _KEPT = 8
 _CHANGES = 25
 _SIZES = (0.5, 0.3, 0.3, 0.2, 0.2, 0.1, 0.05, 0.02)
 _HALVINGS = 30
+_HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
 
 def least(mean: Array, sd: Array) -> float:
@@ -42,13 +43,32 @@ def least(mean: Array, sd: Array) -> float:
     return high
 
 
-def reach(mean: Array, sd: Array, target: float) -> Array:
-    """Return how many deviations the target is above each mean (n,): the more, the likelier it is reached.
+def log_reach(mean: Array, sd: Array, target: float) -> Array:
+    """Return the log of the probability that the target is reached, of normal y of these means and sds (n,).
 
     EST, "Optimization as estimation with Gaussian processes in bandit settings", of Wang, Zhou and Jegelka
     (2016, section 3); max-value entropy search with one value of the minimum ranks points alike (2017).
     """
-    return (target - mean) / sd
+    from scipy.special import log_ndtr
+
+    return log_ndtr((target - mean) / sd)
+
+
+def log_expected_improvement(mean: Array, sd: Array, target: float) -> Array:
+    """Return the log of the mean of max(target - y, 0) for normal y of these means and deviations (n,).
+
+    Log EI of Ament et al. (2023), eq. 8 and 9: it ranks points where EI itself is 0 as a float.
+    """
+    from scipy.special import erfcx, log_ndtr
+
+    z = (target - mean) / sd
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        log_density = -0.5 * z * z - _HALF_LOG_2PI
+        near = np.log(np.exp(log_density) + z * np.exp(log_ndtr(z)))
+        mills = np.sqrt(math.pi / 2) * erfcx(-z / math.sqrt(2))  # Phi(z) / phi(z)
+        below = log_density + np.log1p(np.maximum(z * mills, -1 + 1e-16))
+        far = log_density - 2 * np.log(np.abs(z))
+    return np.where(z > -1, near, np.where(z > -1e3, below, far)) + np.log(sd)
 
 
 def candidates(space: Space, start: Points, rng: Generator) -> Points:
@@ -59,7 +79,11 @@ def candidates(space: Space, start: Points, rng: Generator) -> Points:
 
 
 def maximise(
-    acquisition: Callable[[Array], Array], space: Space, points: Points, values: Array, rng: Generator
+    acquisition: Callable[[Array], Array],
+    space: Space,
+    points: Points,
+    values: Array,
+    rng: Generator,
 ) -> Points:
     """Return points (k, d) of configurations where `acquisition` is large, the largest first.
 
