@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-BENCH = Path(__file__).resolve().parents[2] / "shared" / "bench"
+BENCH = Path(os.environ.get("RUNG_BENCH") or Path(__file__).resolve().parents[2] / "shared" / "bench")
 
 Config = dict[str, Any]
 Space = list[dict[str, Any]]

@@ -18,7 +18,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 RESULTS = HERE / "results"
 CACHE = RESULTS / "cache"
-BENCH = ROOT.parent / "shared" / "bench"
+BENCH = Path(os.environ.get("RUNG_BENCH") or ROOT.parent / "shared" / "bench")
 SETTINGS = {
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
     "PYTHONHASHSEED": "0",  # SMAC depends on the order of sets

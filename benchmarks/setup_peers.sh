@@ -4,6 +4,8 @@
 #                                        (Syne Tune) and .peers-bench (rung, from this checkout)
 #   benchmarks/setup_peers.sh blackbox   after that, what blackbox.py has beside these: .peers-smac, .peers-hyperopt,
 #                                        .peers-ax, .peers-hebo, and more for the first three; 4 GB
+#   benchmarks/setup_peers.sh league     after these two, what league.py has beside them, into .peers, .peers-bench,
+#                                        .peers-smac, .peers-ax and .peers-hebo: COCO, scikit-learn, PyTorch for two
 # onnxruntime evaluates the tuning tasks; it is in all of them.
 set -eu
 cd "$(dirname "$0")/.."
@@ -35,8 +37,18 @@ further() { # environment, package to show, pip's arguments; a peer that does no
         echo "$package did not install: blackbox.py leaves out what needs it" >&2
 }
 
+torch='torch --constraint constraints.txt' # the build for CPUs; another is gigabytes of CUDA
+
+if [ "${1:-}" = league ]; then
+    install .peers coco-experiment scikit-learn cmaes scipy $torch # cmaes for Optuna's CmaEsSampler, scipy for its GP
+    install .peers-bench coco-experiment scikit-learn cmaes $torch
+    for environment in .peers-smac .peers-ax .peers-hebo; do # what lacks is left out by league.py
+        install "$environment" coco-experiment scikit-learn && show "$environment" coco-experiment || true
+    done
+    exit
+fi
+
 if [ "${1:-}" = blackbox ]; then
-    torch='torch --constraint constraints.txt' # the build for CPUs; another is gigabytes of CUDA
     further .peers-bench rung --editable '.[cmaes]'
     further .peers torch $torch scipy # for Optuna's GPSampler
     # CQR imports huggingface_hub; BORE needs xgboost, which as xgboost-cpu comes without CUDA.
