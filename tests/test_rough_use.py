@@ -167,7 +167,7 @@ def test_other_initial_configs_on_going_on():
     for x, n in ((0.1, 1), (0.2, 2), (0.1, 3)):
         study = tune(lambda c: c["x"], initial_configs=[{"x": x}], n_trials=n, storage=storage, name="s")
     assert [t.config["x"] for t in study.trials[:2]] == [0.1, 0.2]
-    assert [t.origin for t in study.trials] == ["initial", "initial", "searcher"]
+    assert [t.origin for t in study.trials] == ["initial", "initial", "sobol"]
 
 
 # ---- forks and threads

@@ -195,7 +195,7 @@ def test_a_finite_space_needs_no_budget():
 def test_initial_configs_run_first_and_once():
     study = tune(lambda c: c["x"], initial_configs=[{"x": 0.5}, {"x": 0.25}, {"x": 0.5}], n_trials=4)
     assert [t.config["x"] for t in study.trials[:2]] == [0.5, 0.25]
-    assert [t.origin for t in study.trials] == ["initial", "initial", "searcher", "searcher"]
+    assert [t.origin for t in study.trials] == ["initial", "initial", "sobol", "sobol"]
 
 
 @pytest.mark.parametrize("searcher", ["random", "sobol"])
