@@ -142,8 +142,9 @@ class Engine:
         self._over: set[int] = set()
         """Trials whose checkpoints are to be discarded."""
         self._kept = -1
-        self._origin = "searcher"  # of the configuration proposed last
         """The best finished trial, whose checkpoint stays."""
+        self._origin = "searcher"
+        """Where the configuration proposed last came from."""
         for trial in state.trials:
             if trial.is_finished:
                 self._finished(trial.number)

@@ -96,9 +96,7 @@ class GP:
         if n == 0:
             return _of("middle", _middle(history.space))
         fitted = self._fit(history, _schedule(n, self.n_initial)) if n >= self.n_initial else None
-        if fitted is None or fitted.theta is None:
-            return _of("sobol", _spread(history, rng))
-        if rng.random() > fitted.trust:
+        if fitted is None or fitted.theta is None or rng.random() > fitted.trust:
             return _of("sobol", _spread(history, rng))
         model, space = _Model(Observed.of(history), fitted), history.space
         first = candidates(space, model.best_first, rng)
