@@ -369,3 +369,8 @@ def test_inline_timeout_stops_at_the_first_report_after_it():
     assert study.trials[-1].status == "interrupted"
     with pytest.raises(NoTrialError, match="no trial has completed yet"):
         study.best_trial  # noqa: B018
+
+
+def test_a_table_without_an_end_is_refused_at_its_first_row():
+    with pytest.raises(rung.Error, match="curve: 0; give a function, a study, or rows"):
+        rung.simulate(SPACE, range(10**12), metric="v", max_resource=2, n_trials=2)

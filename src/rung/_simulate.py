@@ -89,12 +89,13 @@ def simulate(
 
 
 def _rows(table: Any) -> list[Row]:
-    pairs: list[Row] = list(table) if is_iterable(table) else [table]
-    for pair in pairs:
+    pairs: list[Row] = []
+    for pair in table if is_iterable(table) else [table]:  # row by row: what has no end is refused at once
         if not (isinstance(pair, tuple | list) and len(pair) == 2 and isinstance(pair[1], Sequence)):
             raise Error(
                 f"curve: {brief(pair)}; give a function, a study, or rows (config, [(metrics, seconds), ...])"
             )
+        pairs.append((pair[0], pair[1]))
     return pairs
 
 

@@ -27,8 +27,8 @@ _LATEST = 20
 class Auto:
     """A Gaussian process, or what its price leaves.
 
-    GP, which beats the others on our benchmark (benchmarks/blackbox.py) after 25, 50 and 100 trials; TPE in
-    spaces of more than 100 hyperparameters. Searching may take half a minute in all, then a twentieth of the
+    GP, the strongest per trial in most of our families of tasks (benchmarks/league.py); TPE in spaces of more
+    than 100 hyperparameters. Searching may take half a minute in all, then a twentieth of the
     time of the trials: if these are too short for a model each, some are chosen by it, the others by local
     search around the best. What a suggestion takes is estimated from the number of trials, so that a
     study replayed on another machine asks the same. `explain` says which rule fired.
@@ -71,7 +71,7 @@ class Auto:
             )
         if model is self._tpe:
             return model, f"{free} hyperparameters are too many for a Gaussian process"
-        return model, "it is the best on our benchmark of 20 tuning tasks (benchmarks/blackbox.py)"
+        return model, "it is the strongest per trial in most of our families of tasks (benchmarks/league.py)"
 
 
 def _affordable(history: History) -> float:
