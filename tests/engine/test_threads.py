@@ -10,11 +10,11 @@ pytestmark = pytest.mark.skipif(not loaded(), reason="no OpenBLAS that can be fo
 
 SCRIPT = """
 import threading, numpy, scipy.linalg.lapack
-from rung.engine._threads import _functions, loaded, one_thread
+from rung.engine._threads import loaded, one_thread
 def now():
-    return [_functions(library)[0]() for library in loaded()]
-for library in loaded():
-    _functions(library)[1](2)
+    return [get() for get, _ in loaded()]
+for _, put in loaded():
+    put(2)
 """
 
 

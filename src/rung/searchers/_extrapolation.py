@@ -43,12 +43,17 @@ class Level:
 
     @property
     def agreement(self) -> float:
-        """Rank correlation of `early` and `later`, in [-1, 1]; NaN of fewer than 3, or of equal losses."""
-        if len(self.early) < 3 or np.ptp(self.early) == 0 or np.ptp(self.later) == 0:
-            return float("nan")
-        from scipy.stats import spearmanr
+        """Rank correlation of `early` and `later`; see `rank_correlation`."""
+        return rank_correlation(self.early, self.later)
 
-        return float(spearmanr(self.early, self.later).statistic)
+
+def rank_correlation(a: Array, b: Array) -> float:
+    """Return Spearman's of a and b (n,), in [-1, 1]; NaN of fewer than 3, or where all are equal."""
+    if len(a) < 3 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return float("nan")
+    from scipy.stats import spearmanr
+
+    return float(spearmanr(a, b).statistic)
 
 
 def extrapolated(known: Observed) -> tuple[Array, list[Level]]:

@@ -13,7 +13,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from rung.errors import Error
-from rung.searchers._extrapolation import Level, extrapolated, variances
+from rung.searchers._extrapolation import extrapolated, rank_correlation, variances
 from rung.searchers._observed import Observed
 from rung.searchers._surrogates.acquisition import (
     candidates,
@@ -95,7 +95,7 @@ class GP:
         n = len(history.trials)
         if n == 0:
             return _of("middle", _middle(history.space))
-        fitted = self._fit(history, _schedule(n, self.n_initial)) if n >= self.n_initial else None
+        fitted = self._fit(history, n)
         if fitted is None or fitted.theta is None or rng.random() > fitted.trust:
             return _of("sobol", _spread(history, rng))
         model, space = _Model(Observed.of(history), fitted), history.space
@@ -118,8 +118,7 @@ class GP:
 
     def recommend(self, history: History) -> Sequence[Expectation]:
         """Return what the model expects of each completed trial, the best first; nothing without a model."""
-        n = len(history.trials)
-        fitted = self._fit(history, _schedule(n, self.n_initial)) if n >= self.n_initial else None
+        fitted = self._fit(history, len(history.trials))
         if fitted is None or fitted.theta is None:
             return ()
         return _Model(Observed.of(history), fitted).expectations(history)
@@ -132,9 +131,9 @@ class GP:
         done = [t.number for t in history.trials[self.n_initial :] if t.status == Outcome.COMPLETED]
         expected, losses = [], []
         for number in done[-_LATEST:]:
-            fitted = self._fit(history, _schedule(number, self.n_initial))
+            fitted = self._fit(history, number)
             loss = history.loss(history.trials[number].metrics)
-            if fitted.theta is None or not math.isfinite(loss):
+            if fitted is None or fitted.theta is None or not math.isfinite(loss):
                 continue
             model = _Model(Observed.before(history, number), fitted)
             expected.append(float(model.losses(model.at(history.points[[number]])[0])[0]))
@@ -145,8 +144,8 @@ class GP:
         """Say how well the model has foretold the losses so far, and those of trials that stopped early."""
         expected, losses = self.foretold(history)
         lines = ["the model has too few trials to say how well it foretells"]
-        if len(losses) >= _FEW and np.ptp(losses) and np.ptp(expected):
-            r = _rank_correlation(expected, losses)
+        r = rank_correlation(expected, losses)
+        if len(losses) >= _FEW and math.isfinite(r):
             lines = [f"the model foretold the latest {len(losses)} losses with a rank correlation of {r:.2f}"]
         _, levels = extrapolated(_thinned(Observed.of(history)))
         lines += [
@@ -169,8 +168,12 @@ class GP:
     def __repr__(self) -> str:
         return f"GP(n_initial={self.n_initial})"
 
-    def _fit(self, history: History, trial: int) -> _Fitted:
-        # To what was known when that trial was decided: a restarted study fits again to the same.
+    def _fit(self, history: History, n: int) -> _Fitted | None:
+        """Return the hyperparameters for trial n, None among the initial ones."""
+        if n < self.n_initial:
+            return None
+        # To what was known when a trial was decided: a restarted study fits again to the same.
+        trial = _schedule(n, self.n_initial)
         if self._fitted is None or self._fitted.history is not history or self._fitted.trial != trial:
             self._fitted = _Fitted.to(history, trial)
         return self._fitted
@@ -185,12 +188,6 @@ class Expectation:
     """The expected loss, in the unit of the metric; lower is better."""
     observed: float
     """The loss of the trial."""
-
-
-def _rank_correlation(a: Array, b: Array) -> float:
-    from scipy.stats import spearmanr
-
-    return float(spearmanr(a, b).statistic)
 
 
 def _of(origin: str, config: Config | None) -> Config | None:
@@ -230,7 +227,6 @@ class _Known:
     """What the model learns from: inputs and targets, and which trials failed."""
 
     observed: Observed
-    levels: list[Level]
     failed: NDArray[np.bool_]
     losses: Array
     """Shape (n,): extrapolated, of those that did not fail."""
@@ -246,10 +242,10 @@ class _Known:
         failed = spoilt(losses)
         good = losses[~failed]
         if not len(good):
-            return cls(observed, [], failed, good, good, good)
+            return cls(observed, failed, good, good, good)
         y = targets(good)
         levels = [replace(level, rows=level.rows[~failed]) for level in levels]
-        return cls(observed, levels, failed, good, y, variances(levels, good, y))
+        return cls(observed, failed, good, y, variances(levels, good, y))
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,11 +79,7 @@ def candidates(space: Space, start: Points, rng: Generator) -> Points:
 
 
 def maximise(
-    acquisition: Callable[[Array], Array],
-    space: Space,
-    points: Points,
-    values: Array,
-    rng: Generator,
+    acquisition: Callable[[Array], Array], space: Space, points: Points, values: Array, rng: Generator
 ) -> Points:
     """Return points (k, d) of configurations where `acquisition` is large, the largest first.
 

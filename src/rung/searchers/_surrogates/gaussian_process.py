@@ -236,7 +236,7 @@ class Posterior:
         targets: Array,
         unsure: Array | None = None,
     ) -> None:
-        self.inputs, self.points, self.targets, self.weights = inputs, points, targets, theta.weights
+        self.inputs, self.points, self.weights = inputs, points, theta.weights
         self.trend, self.signal, noise = theta.variances
         noises = np.full(len(points), noise) if unsure is None else np.maximum(noise + unsure, 0.0)
         lower, extra = _cholesky(self._covariance(points), noises)
