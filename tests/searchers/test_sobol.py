@@ -1,8 +1,10 @@
 import numpy as np
+import pytest
 from scipy.stats import qmc
 
+from rung.errors import Error
 from rung.searchers import Random, Sobol
-from rung.space import Float, Space
+from rung.space import Categorical, Float, Space
 
 CUBE = Space({f"x{i}": Float(0, 1) for i in range(4)})
 
@@ -26,3 +28,20 @@ def test_it_covers_the_cube_more_evenly_than_random(lab):
 
     seeds = range(10)
     assert max(unevenness(Sobol(), s) for s in seeds) < min(unevenness(Random(), s) for s in seeds)
+
+
+def test_a_share_keeps_numbers_in_the_middle_and_every_choice(lab):
+    space = Space({"x": Float(0, 1), "lr": Float(1e-4, 1, log=True), "k": Categorical(["a", "b", "c"])})
+    configs = lab(space).run(Sobol(share=0.5), 32)
+    points = space.encode(configs)[:, :2]
+    assert points.min() >= 0.25
+    assert points.max() <= 0.75
+    assert points.min() < 0.3
+    assert points.max() > 0.7
+    assert {config["k"] for config in configs} == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize("share", [0, 1.1, -0.5, "half", float("nan")])
+def test_a_share_that_is_no_share_is_refused(share):
+    with pytest.raises(Error, match="above 0 and at most 1"):
+        Sobol(share)

@@ -48,6 +48,9 @@ _EARLY = 20
 """Trials until which only the expected improvement is asked; from then on every other time."""
 _LEAST_TRUST = 0.5
 """The share of the suggestions that a model makes however badly it foretells."""
+_FIRST_SHARE = 0.8
+"""The middle part of each range that the initial trials come from: ranges are stated generously, so that the
+best value of most hyperparameters lies nearer the middle than the ends."""
 _DRAWS = 20
 """Random configurations to find one that no trial has."""
 _LATEST = 20
@@ -66,8 +69,9 @@ class GP:
     50 ms after thousands, when the model sees 300 of them. Use Random or TPE if a trial takes less than that.
 
     The first trial is the middle of the space (the medians of its priors), those up to `n_initial` (at least
-    2) a Sobol sequence. From then on the model makes the share of the suggestions that it has earned, by how
-    much better each loss is foretold by all others than by their mean; the rest continue the Sobol sequence.
+    2) a Sobol sequence over the middle 80 % of each range. From then on the model makes the share of the
+    suggestions that it has earned, by how much better each loss is foretold by all others than by their mean;
+    the rest continue the Sobol sequence over the whole ranges.
 
     Trials that are running are taken to give what the model expects. Trials that failed, broke a constraint
     or gave a loss far beyond all others have a second model, of where trials fail: what is expected to
@@ -96,8 +100,10 @@ class GP:
         if n == 0:
             return _of("middle", _middle(history.space))
         fitted = self._fit(history, n)
-        if fitted is None or fitted.theta is None or rng.random() > fitted.trust:
-            return _of("sobol", _spread(history, rng))
+        if fitted is None:
+            return _of("sobol", _spread(history, rng, _FIRST_SHARE))
+        if fitted.theta is None or rng.random() > fitted.trust:
+            return _of("sobol", _spread(history, rng, 1.0))
         model, space = _Model(Observed.of(history), fitted), history.space
         first = candidates(space, model.best_first, rng)
         mean, sd = model.at(first)
@@ -204,9 +210,9 @@ def _size(domain: Domain) -> int:
     return domain.size if isinstance(domain, Categorical) else 0
 
 
-def _spread(history: History, rng: Generator) -> Config | None:
+def _spread(history: History, rng: Generator, share: float) -> Config | None:
     """Return the next point of a Sobol sequence; where a trial has its configuration, a random one."""
-    config = Sobol().suggest(history, rng)
+    config = Sobol(share).suggest(history, rng)
     for _ in range(_DRAWS):  # with conditions many a point is the same configuration
         if config is None or not history.seen(config):
             break

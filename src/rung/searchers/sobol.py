@@ -8,8 +8,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from rung.errors import Error
 from rung.searchers._unseen import unseen
-from rung.space import Config, Space
+from rung.space import Categorical, Config, Space
 from rung.study.history import History
 
 
@@ -20,14 +21,26 @@ class Sobol:
     trials in up to some ten dimensions; like Random it learns nothing from results. A point that is
     forbidden, or taken in a finite space, is replaced by a random draw. Owen (1998), J. Complexity
     14:466-489, for the scrambling.
+
+    `share`, in (0, 1], is the part of each number's prior, about its median, that points come from: below 1
+    where ranges are wider than anyone expects the best value to need.
     """
 
     name: ClassVar[str] = "sobol"
 
+    def __init__(self, share: float = 1.0) -> None:
+        if not isinstance(share, int | float) or not 0 < share <= 1:
+            raise Error(f"Sobol: share={share!r}; give a number above 0 and at most 1")
+        self.share = float(share)
+
     def suggest(self, history: History, rng: Generator) -> Config | None:
         """Return the next point of the sequence, or None if a finite space is exhausted."""
         space = history.space
-        config = space.decode(_point(history))[0]
+        point = _point(history)
+        if self.share < 1:
+            ordered = [not isinstance(space[name], Categorical) for name in space.names]
+            point = np.where(ordered, 0.5 + self.share * (point - 0.5), point)
+        config = space.decode(point)[0]
         taken = space.size is not None and history.seen(config)
         return config if space.allows(config) and not taken else unseen(history, rng)
 
@@ -35,11 +48,11 @@ class Sobol:
         """Do nothing: any space can be decoded from the unit cube."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the name."""
-        return {"name": self.name}
+        """Return the name and share."""
+        return {"name": self.name, "share": self.share}
 
     def __repr__(self) -> str:
-        return "Sobol()"
+        return f"Sobol(share={self.share:g})"
 
 
 def _point(history: History) -> NDArray[np.float64]:
