@@ -209,7 +209,7 @@ class Study:
     def explain(self) -> str:
         """Which searcher and scheduler are at work, what "auto" chose and why, and what its model is worth.
 
-        How well it has foretold is computed again from the log: a second or two in a long study.
+        Its past predictions are computed again from the log: a second or two in a long study.
         """
         plan = self._state.plan or self._described(self._plan, {})
         history = History(self._state)

@@ -9,33 +9,33 @@ from scipy.stats import norm
 import rung
 from rung.errors import Error
 from rung.searchers import GP, Random
-from rung.searchers._surrogates.acquisition import (
+from rung.searchers.models.acquisition import (
     candidates,
-    least,
+    estimated_minimum,
     log_expected_improvement,
-    log_reach,
+    log_probability_of_improvement,
     maximise,
 )
-from rung.searchers._surrogates.gaussian_process import (
+from rung.searchers.models.exact_gp import (
     _NOISE,
     _SIGNAL,
     _TREND,
-    Inputs,
     Posterior,
-    _Evidence,
     _length_prior,
-    evidence_of_the_mean,
+    _NegativeLogPosterior,
     fit,
+    log_density_by_the_mean,
 )
-from rung.searchers._surrogates.targets import spoilt, targets
+from rung.searchers.models.kernels import Coordinates, QuadraticTrend
+from rung.searchers.models.output_transform import is_outlier, targets
 from rung.space import Categorical, Float, Int, Space, param
 
-MIXED = Inputs((0, 0, 3, 0))
+MIXED = Coordinates((0, 0, 3, 0))
 
 
-def points_of(inputs, n, seed=0):
+def points_of(coordinates, n, seed=0):
     rng = np.random.default_rng(seed)
-    cells = [(rng.integers(k, size=n) + 0.5) / k if k else rng.random(n) for k in inputs.choices]
+    cells = [(rng.integers(k, size=n) + 0.5) / k if k else rng.random(n) for k in coordinates.choices]
     return np.column_stack(cells)
 
 
@@ -55,16 +55,16 @@ def test_the_gradient_of_the_evidence_is_that_of_the_evidence():
     points = points_of(MIXED, 25)
     y = np.sin(5 * points[:, 0]) + (points[:, 2] > 0.5) + points[:, 3] ** 2
     priors = [_length_prior(4)] * 4 + [_TREND, _SIGNAL, _NOISE]
-    unsure = np.linspace(0, 0.5, 25)
-    evidence = _Evidence(MIXED, points, (y - y.mean()) / y.std(), priors, unsure)
+    extra_variance = np.linspace(0, 0.5, 25)
+    evidence = _NegativeLogPosterior(MIXED, points, (y - y.mean()) / y.std(), priors, extra_variance)
     for seed in range(3):
         log = np.array([p.mean for p in priors]) + np.random.default_rng(seed).normal(size=7)
-        slope = np.linalg.norm(evidence.loss(log)[1])
-        error = check_grad(lambda x: evidence.loss(x)[0], lambda x: evidence.loss(x)[1], log)
+        slope = np.linalg.norm(evidence(log)[1])
+        error = check_grad(lambda x: evidence(x)[0], lambda x: evidence(x)[1], log)
         assert error < 1e-4 * max(slope, 1)
 
 
-def test_the_posterior_passes_through_what_was_seen_and_is_unsure_elsewhere():
+def test_the_posterior_passes_through_what_was_seen_and_is_extra_variance_elsewhere():
     points = points_of(MIXED, 40)
     y = targets(np.sin(3 * points[:, 0]) + points[:, 3] + (points[:, 2] < 0.3))
     posterior = Posterior(MIXED, fit(MIXED, points, y), points, y)
@@ -77,18 +77,18 @@ def test_the_posterior_passes_through_what_was_seen_and_is_unsure_elsewhere():
 
 
 def test_coordinates_that_change_nothing_get_longer_scales():
-    points = points_of(Inputs((0, 0)), 40)
-    theta = fit(Inputs((0, 0)), points, targets(np.sin(6 * points[:, 0])))
+    points = points_of(Coordinates((0, 0)), 40)
+    theta = fit(Coordinates((0, 0)), points, targets(np.sin(6 * points[:, 0])))
     assert theta.weights[0] > 10 * theta.weights[1]
 
 
 def test_a_choice_not_taken_is_another_than_any_that_is():
-    inputs = Inputs((3,))
+    coordinates = Coordinates((3,))
     absent, first = np.array([[-1.0]]), np.array([[1 / 6]])
-    assert inputs.distance(absent, first, np.ones(1))[0, 0] == 1
-    assert inputs.distance(absent, absent, np.ones(1))[0, 0] == 0
-    assert inputs.trend(absent, first)[0, 0] == pytest.approx(0)
-    assert inputs.trend(absent, absent)[0, 0] > 0
+    assert coordinates.squared_distances(absent, first, np.ones(1))[0, 0] == 1
+    assert coordinates.squared_distances(absent, absent, np.ones(1))[0, 0] == 0
+    assert QuadraticTrend(coordinates)(absent, first)[0, 0] == pytest.approx(0)
+    assert QuadraticTrend(coordinates)(absent, absent)[0, 0] > 0
 
 
 def test_the_trend_is_a_polynomial_of_the_second_degree():
@@ -100,45 +100,47 @@ def test_the_trend_is_a_polynomial_of_the_second_degree():
     )
     pairs = [3 * x * y, 3 * x * z, 3 * y * z]
     features = np.array([f / 3 for f in alone] + [f / np.sqrt(2 * 3) for f in pairs])
-    assert MIXED.trend(points, points[:7]) == pytest.approx((features.T @ features)[:, :7])
-    assert MIXED.trend_variance(points) == pytest.approx((features**2).sum(axis=0))
+    assert QuadraticTrend(MIXED)(points, points[:7]) == pytest.approx((features.T @ features)[:, :7])
+    assert QuadraticTrend(MIXED).diagonal(points) == pytest.approx((features**2).sum(axis=0))
 
 
 def test_the_evidence_is_what_all_others_say_of_each():
     points = points_of(MIXED, 12)
     y = targets(np.sin(5 * points[:, 0]) + points[:, 3])
-    theta, unsure = fit(MIXED, points, y), np.linspace(0, 0.3, 12)
+    theta, extra_variance = fit(MIXED, points, y), np.linspace(0, 0.3, 12)
     noise = theta.variances[2]
     total = 0.0
     for i in range(12):
         others = np.arange(12) != i
-        posterior = Posterior(MIXED, theta, points[others], y[others], unsure[others])
+        posterior = Posterior(MIXED, theta, points[others], y[others], extra_variance[others])
         mean, sd = posterior.at(points[[i]])
-        total += norm.logpdf(y[i], mean[0], math.sqrt(sd[0] ** 2 + noise + unsure[i] + 1e-8))
-    assert Posterior(MIXED, theta, points, y, unsure).evidence() == pytest.approx(total, rel=1e-4)
+        total += norm.logpdf(y[i], mean[0], math.sqrt(sd[0] ** 2 + noise + extra_variance[i] + 1e-8))
+    assert Posterior(MIXED, theta, points, y, extra_variance).log_predictive_density() == pytest.approx(
+        total, rel=1e-4
+    )
 
 
-def test_the_evidence_of_the_mean_is_what_the_mean_of_the_others_says():
+def test_the_log_density_by_the_mean_is_what_the_mean_of_the_others_says():
     y = targets(np.array([3.0, 1.0, 2.0, 5.0, 4.5]))
     others = [np.delete(y, i) for i in range(5)]
     logs = [norm.logpdf(y[i], others[i].mean(), math.sqrt(1 + 1 / 4)) for i in range(5)]
-    assert evidence_of_the_mean(y) == pytest.approx(sum(logs))
+    assert log_density_by_the_mean(y) == pytest.approx(sum(logs))
 
 
-def test_an_unsure_target_pulls_less():
-    inputs, x = Inputs((0,)), np.array([[0.2], [0.5], [0.8]])
+def test_an_extra_variance_target_pulls_less():
+    coordinates, x = Coordinates((0,)), np.array([[0.2], [0.5], [0.8]])
     y = np.array([-1.0, 2.0, -1.0])
-    theta = fit(inputs, x, y)
-    sure = Posterior(inputs, theta, x, y).at(x[[1]])
-    unsure = Posterior(inputs, theta, x, y, np.array([0.0, 3.0, 0.0])).at(x[[1]])
-    assert unsure[0][0] < sure[0][0] - 0.1
-    assert unsure[1][0] > sure[1][0]
+    theta = fit(coordinates, x, y)
+    sure = Posterior(coordinates, theta, x, y).at(x[[1]])
+    extra_variance = Posterior(coordinates, theta, x, y, np.array([0.0, 3.0, 0.0])).at(x[[1]])
+    assert extra_variance[0][0] < sure[0][0] - 0.1
+    assert extra_variance[1][0] > sure[1][0]
 
 
 def test_points_that_are_nearly_the_same_do_not_break_it():
-    points = np.repeat(points_of(Inputs((0,)), 3), 30, axis=0) + 1e-13 * np.arange(90)[:, None]
+    points = np.repeat(points_of(Coordinates((0,)), 3), 30, axis=0) + 1e-13 * np.arange(90)[:, None]
     y = targets(points[:, 0])
-    mean, sd = Posterior(Inputs((0,)), fit(Inputs((0,)), points, y), points, y).at(points)
+    mean, sd = Posterior(Coordinates((0,)), fit(Coordinates((0,)), points, y), points, y).at(points)
     assert np.isfinite(mean).all()
     assert np.isfinite(sd).all()
 
@@ -181,7 +183,7 @@ def test_targets_keep_the_order_and_are_finite(losses):
     ],
 )
 def test_what_there_is_nothing_to_learn_of(losses, those):
-    assert np.flatnonzero(spoilt(np.array(losses))).tolist() == those
+    assert np.flatnonzero(is_outlier(np.array(losses))).tolist() == those
 
 
 # ---------------------------------------------------------------- the acquisition
@@ -192,17 +194,19 @@ def test_least_is_the_median_of_the_minimum_of_independent_variables(spread):
     rng = np.random.default_rng(0)
     mean, sd = rng.normal(size=30), spread * rng.uniform(0.5, 2, size=30)
     minimum = (mean + sd * rng.normal(size=(20_000, 30))).min(axis=1)
-    assert np.mean(minimum < least(mean, sd)) == pytest.approx(0.5, abs=0.02)
+    assert np.mean(minimum < estimated_minimum(mean, sd)) == pytest.approx(0.5, abs=0.02)
 
 
 def test_least_of_one_variable_is_its_mean():
-    assert least(np.array([3.0]), np.array([2.0])) == pytest.approx(3.0, abs=1e-6)
+    assert estimated_minimum(np.array([3.0]), np.array([2.0])) == pytest.approx(3.0, abs=1e-6)
 
 
-def test_log_reach_is_the_log_of_the_probability_to_reach_the_target():
+def test_log_probability_of_improvement_is_the_log_of_the_probability_to_reach_the_target():
     rng = np.random.default_rng(0)
     mean, sd, target = rng.normal(size=50), rng.uniform(0.1, 2, size=50), -1.5
-    assert log_reach(mean, sd, target) == pytest.approx(norm.logcdf((target - mean) / sd))
+    assert log_probability_of_improvement(mean, sd, target) == pytest.approx(
+        norm.logcdf((target - mean) / sd)
+    )
 
 
 @pytest.mark.parametrize("z", [5.0, 1.0, 0.0, -0.5, -0.999, -1.001, -3.0, -8.0])
@@ -257,7 +261,7 @@ def test_each_suggestion_says_where_it_came_from(lab):
     assert origins.count("model") >= 8
 
 
-def test_a_model_that_foretells_nothing_does_not_choose_everything(lab):
+def test_a_model_that_predicts_nothing_does_not_choose_everything(lab):
     origins = []
     for seed in range(5):
         study, model, noise = lab(BRANIN, seed), GP(), np.random.default_rng(seed)
@@ -339,7 +343,7 @@ def test_a_restarted_study_goes_on_as_the_unbroken_one(lab):
     assert study.rebuilt().ask(GP()) == study.ask(model)
 
 
-def test_it_foretells_the_end_from_what_is_reported_on_the_way(lab):
+def test_it_predicts_the_end_from_what_is_reported_on_the_way(lab):
     # At resource 1 the order is that of the end, though all losses are higher.
     study, model = lab({"x": Float(0, 1)}), GP()
     for n in range(25):
@@ -365,12 +369,12 @@ def test_early_losses_of_another_scale_do_not_hide_the_best(lab):
     assert min(abs(trial.config["x"] - 0.3) for trial in study.state.trials) < 0.02
 
 
-def test_it_says_how_well_it_foretold(lab):
+def test_it_says_how_well_it_predicted(lab):
     study, model = lab(BRANIN), GP()
-    assert model.explain(study.history) == "the model has too few trials to say how well it foretells"
+    assert model.explain(study.history) == "too few trials to say how well the model predicts"
     study.run(model, 40, branin)
-    assert "foretold the latest 20 losses with a rank correlation of 0." in GP().explain(study.history)
-    expected, losses = model.foretold(study.history)
+    assert "predicted the latest 20 losses with a rank correlation of 0." in GP().explain(study.history)
+    expected, losses = model.past_predictions(study.history)
     assert losses.tolist() == [branin(trial.config) for trial in study.state.trials[-20:]]
     assert np.corrcoef(expected, losses)[0, 1] > 0.2
 

@@ -6,9 +6,9 @@
 | l(r) | the loss of a trial at the resource r |
 | gain | median of l(later) - l(r) over the trials that went on from r |
 
-A trial that stands at r is given l(r) + gain, but no less than the best that went on from r has reached: it
-has not proved that it would be better. Levels are taken from the highest down, so that "later" is an
-extrapolated loss too where those that went on were stopped at a higher level.
+A trial that stands at r is given l(r) + gain, but no less than the best loss that a trial that went on from
+r has reached: nothing shows that it would be better. Levels are taken from the highest down, so that "later"
+is an extrapolated loss too where those that went on were stopped at a higher level.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from rung.searchers._observed import Observed
 
 Array: TypeAlias = NDArray[np.floating[Any]]
 
-_BELIEF = (0.1, 2.0)
-"""The variance of an extrapolated target before anything is known, and how many trials that is worth."""
+_VARIANCE_PRIOR = (0.1, 2.0)
+"""Prior of the variance of an extrapolated target: its mean, and the number of trials that it counts for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """How well the losses at a resource foretell those later."""
+    """How well the losses at a resource predict those at later ones."""
 
     resource: int
     rows: NDArray[np.bool_]
     """Shape (n,): which observations stand here."""
     early: Array
-    """Shape (k,): what the trials that went on from here had here."""
+    """Shape (k,): the losses here of the trials that went on."""
     expected: Array
-    """Shape (k,): what would have been expected of them here."""
+    """Shape (k,): the losses that would have been predicted for them from here."""
     later: Array
-    """Shape (k,): what became of them."""
+    """Shape (k,): the losses that they reached."""
 
     @property
     def agreement(self) -> float:
@@ -59,7 +59,7 @@ def rank_correlation(a: Array, b: Array) -> float:
 def extrapolated(known: Observed) -> tuple[Array, list[Level]]:
     """Return a loss (n,) for each observation, comparable with all others, and the levels that needed it.
 
-    Losses that are infinite stay so. Where all stand at one resource, or nobody went on, nothing changes.
+    Infinite losses stay infinite. Where all trials stand at one resource, or none went on, nothing changes.
     """
     losses, finite = known.losses.copy(), np.isfinite(known.losses)
     top = int(known.resources.max(initial=0))
@@ -87,14 +87,14 @@ def extrapolated(known: Observed) -> tuple[Array, list[Level]]:
 
 
 def variances(levels: list[Level], losses: Array, targets: Array) -> Array:
-    """Return how unsure each target (n,) is for being extrapolated: 0 of those that are not.
+    """Return the variance (n,) that each target has from being extrapolated: 0 where it was measured.
 
-    Of each level the mean square by which the targets expected of those that went on were off. `losses` (n,)
-    are finite, and `targets` (n,) a monotone function of them.
+    For each level this is the mean squared error of the predicted targets of the trials that went on.
+    `losses` (n,) are finite, and `targets` (n,) are a monotone function of them.
     """
     order = np.argsort(losses, kind="stable")
     found = np.zeros(len(losses))
-    prior, worth = _BELIEF
+    prior, worth = _VARIANCE_PRIOR
     for level in levels:
         expected = np.interp(level.expected, losses[order], targets[order])
         off = expected - np.interp(level.later, losses[order], targets[order])

@@ -15,23 +15,18 @@ from numpy.typing import NDArray
 from rung.errors import Error
 from rung.searchers._extrapolation import extrapolated, rank_correlation, variances
 from rung.searchers._observed import Observed
-from rung.searchers._surrogates.acquisition import (
-    candidates,
-    least,
-    log_expected_improvement,
-    log_reach,
-    maximise,
-)
-from rung.searchers._surrogates.gaussian_process import (
-    Hyperparameters,
-    Inputs,
-    Posterior,
-    evidence_of_the_mean,
-    fit,
-)
-from rung.searchers._surrogates.targets import spoilt, standardised, targets
 from rung.searchers._unseen import unseen
 from rung.searchers.base import Suggestion
+from rung.searchers.models.acquisition import (
+    candidates,
+    estimated_minimum,
+    log_expected_improvement,
+    log_probability_of_improvement,
+    maximise,
+)
+from rung.searchers.models.exact_gp import Posterior, fit, log_density_by_the_mean
+from rung.searchers.models.kernels import Coordinates, Hyperparameters
+from rung.searchers.models.output_transform import is_outlier, standardised, targets
 from rung.searchers.sobol import Sobol
 from rung.space import Categorical, Config, Domain, Space
 from rung.study.events import Outcome
@@ -39,51 +34,55 @@ from rung.study.history import History
 
 Array: TypeAlias = NDArray[np.floating[Any]]
 
-_MOST = 300
+_MAX_OBSERVATIONS = 300
 """Observations that the model takes in: its cost grows with their cube."""
-_MOST_PENDING = 100
+_MAX_PENDING = 100
 _MARGIN = 1e-2
-"""How far below the best that is known, in deviations of the losses, the target lies at least."""
+"""The improvement that a suggestion is to bring at least, in standard deviations of the losses."""
 _EARLY = 20
-"""Trials until which only the expected improvement is asked; from then on every other time."""
-_LEAST_TRUST = 0.5
-"""The share of the suggestions that a model makes however badly it foretells."""
-_FIRST_SHARE = 0.8
+"""Trials up to which expected improvement alone is maximised; from then on every other time."""
+_MIN_MODEL_SHARE = 0.5
+"""The share of the suggestions that the model makes even if it predicts badly."""
+_INITIAL_SHARE = 0.8
 """The middle part of each range that the initial trials come from: ranges are stated generously, so that the
 best value of most hyperparameters lies nearer the middle than the ends."""
 _DRAWS = 20
-"""Random configurations to find one that no trial has."""
-_LATEST = 20
-"""Trials of which `explain` says how well they were foretold, if there are at least ..."""
-_FEW = 5
+"""Random draws to find a configuration that no trial has."""
+_EXPLAINED = 20
+"""The latest trials whose predictions `explain` compares with their losses ..."""
+_MIN_EXPLAINED = 5
+"""... if there are at least so many."""
 _GROWTH = 1.1
+"""The factor by which trials grow between two fits of the hyperparameters."""
 _INACTIVE = 0.5
+"""The coordinate of an inactive number."""
 _NO_CHOICE = -1.0
+"""The coordinate of an inactive choice: none of its values."""
 
 
 class GP:
-    """Bayesian optimisation: where a Gaussian process expects the loss to fall furthest below the best.
+    """Bayesian optimisation with a Gaussian process: tries the point of the largest expected improvement.
 
     The strongest searcher per trial, up to some hundred trials in up to some twenty dimensions, conditional
     ones and choices among them, with noise or without. A suggestion takes 10 ms after 50 trials and not over
     50 ms after thousands, when the model sees 300 of them. Use Random or TPE if a trial takes less than that.
 
-    The first trial is the middle of the space (the medians of its priors), those up to `n_initial` (at least
-    2) a Sobol sequence over the middle 80 % of each range. From then on the model makes the share of the
-    suggestions that it has earned, by how much better each loss is foretold by all others than by their mean;
-    the rest continue the Sobol sequence over the whole ranges.
+    The first trial is the middle of the space (the medians of its priors); the others up to `n_initial` (at
+    least 2) are a Sobol sequence over the middle 80 % of each range. From then on the model makes the share
+    of the suggestions that it has earned: by how much the other trials predict each loss better with it than
+    by their mean (leave-one-out density). The rest continue the Sobol sequence over the whole ranges.
 
-    Trials that are running are taken to give what the model expects. Trials that failed, broke a constraint
-    or gave a loss far beyond all others have a second model, of where trials fail: what is expected to
-    improve is weighed by the probability that most trials succeed there (Gelbart et al. 2014,
-    arXiv:1403.5607), and they count as the worst where most fail, as nothing where it was chance. A trial
-    that was stopped early, or is on its way, counts with the loss that others like it reached later, and with
-    the variance of such a forecast (_extrapolation.py).
+    Pending trials are imputed by the posterior mean (the kriging believer of Ginsbourger et al. 2010, section
+    4.1). Trials that failed, broke a constraint or gave an outlier have a second model, of where trials fail:
+    the improvement is weighed by the probability that most trials succeed there (Gelbart et al. 2014,
+    arXiv:1403.5607). Where most fail they are imputed by the worst loss, elsewhere left out. A trial that was
+    stopped early, or still runs, is imputed by the loss that others like it reached later, with the variance
+    of such predictions (_extrapolation.py).
 
-    Snoek et al. (2012) for the method; Hvarfner et al. (2024) for a prior that grows with the dimension; the
-    expected improvement of Jones et al. (1998) as Ament et al. (2023, arXiv:2310.20708) compute it, later in
-    turns with EST of Wang, Zhou and Jegelka (2016, arXiv:1510.06423), which looks further; Ginsbourger et al.
-    (2010), section 4.1, for trials that are running.
+    The method is that of Snoek et al. (2012), with length-scale priors that grow with the dimension as in
+    Hvarfner et al. (2024) and log expected improvement as in Ament et al. (2023, arXiv:2310.20708); from
+    trial 20 on it takes turns with EST of Wang, Zhou and Jegelka (2016, arXiv:1510.06423), which explores
+    more.
     """
 
     name: ClassVar[str] = "gp"
@@ -98,18 +97,18 @@ class GP:
         """Return the configuration of the largest acquisition; None if none is left."""
         n = len(history.trials)
         if n == 0:
-            return _of("middle", _middle(history.space))
+            return _suggestion("middle", _middle(history.space))
         fitted = self._fit(history, n)
         if fitted is None:
-            return _of("sobol", _spread(history, rng, _FIRST_SHARE))
-        if fitted.theta is None or rng.random() > fitted.trust:
-            return _of("sobol", _spread(history, rng, 1.0))
+            return _suggestion("sobol", _space_filling(history, rng, _INITIAL_SHARE))
+        if fitted.theta is None or rng.random() > fitted.model_share:
+            return _suggestion("sobol", _space_filling(history, rng, 1.0))
         model, space = _Model(Observed.of(history), fitted), history.space
         first = candidates(space, model.best_first, rng)
         mean, sd = model.at(first)
         criterion, target = log_expected_improvement, model.best - _MARGIN
         if n >= _EARLY and n % 2:
-            criterion, target = log_reach, min(least(mean, sd), target)
+            criterion, target = log_probability_of_improvement, min(estimated_minimum(mean, sd), target)
 
         def acquisition(points: Array) -> Array:
             return criterion(*model.at(points), target) + model.log_success(points)
@@ -119,24 +118,24 @@ class GP:
         for some in (points[:1], points[1:]):  # nearly always the first will do
             for config in space.decode(some):
                 if not history.seen(config) and space.allows(config):
-                    return _of("model", config)
-        return _of("random", unseen(history, rng))
+                    return _suggestion("model", config)
+        return _suggestion("random", unseen(history, rng))
 
     def recommend(self, history: History) -> Sequence[Expectation]:
-        """Return what the model expects of each completed trial, the best first; nothing without a model."""
+        """Return what the model expects of each completed trial, the best first; empty without a model."""
         fitted = self._fit(history, len(history.trials))
         if fitted is None or fitted.theta is None:
             return ()
         return _Model(Observed.of(history), fitted).expectations(history)
 
-    def foretold(self, history: History) -> tuple[Array, Array]:
-        """Return what was expected of the latest completed trials, and their losses: shape (k,) each.
+    def past_predictions(self, history: History) -> tuple[Array, Array]:
+        """Return the predicted and the true losses of the latest completed trials, shape (k,) each.
 
-        Made again from the log, by the model as it stood when each trial was decided.
+        Each prediction is made again from the log, by the model as it was when the trial was suggested.
         """
         done = [t.number for t in history.trials[self.n_initial :] if t.status == Outcome.COMPLETED]
         expected, losses = [], []
-        for number in done[-_LATEST:]:
+        for number in done[-_EXPLAINED:]:
             fitted = self._fit(history, number)
             loss = history.loss(history.trials[number].metrics)
             if fitted is None or fitted.theta is None or not math.isfinite(loss):
@@ -147,12 +146,14 @@ class GP:
         return np.array(expected), np.array(losses)
 
     def explain(self, history: History) -> str:
-        """Say how well the model has foretold the losses so far, and those of trials that stopped early."""
-        expected, losses = self.foretold(history)
-        lines = ["the model has too few trials to say how well it foretells"]
+        """Say how well the model predicted the losses so far, and those of trials that stopped early."""
+        expected, losses = self.past_predictions(history)
+        lines = ["too few trials to say how well the model predicts"]
         r = rank_correlation(expected, losses)
-        if len(losses) >= _FEW and math.isfinite(r):
-            lines = [f"the model foretold the latest {len(losses)} losses with a rank correlation of {r:.2f}"]
+        if len(losses) >= _MIN_EXPLAINED and math.isfinite(r):
+            lines = [
+                f"the model predicted the latest {len(losses)} losses with a rank correlation of {r:.2f}"
+            ]
         _, levels = extrapolated(_thinned(Observed.of(history)))
         lines += [
             f"losses at {level.resource} and later agree with a rank correlation of {level.agreement:.2f}"
@@ -175,10 +176,10 @@ class GP:
         return f"GP(n_initial={self.n_initial})"
 
     def _fit(self, history: History, n: int) -> _Fitted | None:
-        """Return the hyperparameters for trial n, None among the initial ones."""
+        """Return the hyperparameters that suggest trial n; None among the initial trials."""
         if n < self.n_initial:
             return None
-        # To what was known when a trial was decided: a restarted study fits again to the same.
+        # Fit to the data of the time when `trial` was suggested, so that a restarted study fits to the same.
         trial = _schedule(n, self.n_initial)
         if self._fitted is None or self._fitted.history is not history or self._fitted.trial != trial:
             self._fitted = _Fitted.to(history, trial)
@@ -187,7 +188,7 @@ class GP:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a model expects of a configuration that was tried."""
+    """What the model expects of a configuration that was tried."""
 
     trial: int
     loss: float
@@ -196,7 +197,7 @@ class Expectation:
     """The loss of the trial."""
 
 
-def _of(origin: str, config: Config | None) -> Config | None:
+def _suggestion(origin: str, config: Config | None) -> Config | None:
     return None if config is None else Suggestion(config, origin)
 
 
@@ -210,7 +211,7 @@ def _size(domain: Domain) -> int:
     return domain.size if isinstance(domain, Categorical) else 0
 
 
-def _spread(history: History, rng: Generator, share: float) -> Config | None:
+def _space_filling(history: History, rng: Generator, share: float) -> Config | None:
     """Return the next point of a Sobol sequence; where a trial has its configuration, a random one."""
     config = Sobol(share).suggest(history, rng)
     for _ in range(_DRAWS):  # with conditions many a point is the same configuration
@@ -230,7 +231,7 @@ def _schedule(n: int, first: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What the model learns from: inputs and targets, and which trials failed."""
+    """What the model learns from: coordinates and targets, and which trials failed."""
 
     observed: Observed
     failed: NDArray[np.bool_]
@@ -238,14 +239,14 @@ class _Known:
     """Shape (n,): extrapolated, of those that did not fail."""
     targets: Array
     """Shape (n,): the same, as the model sees them."""
-    unsure: Array
+    extra_variance: Array
     """Shape (n,): the variance of each target beside the noise."""
 
     @classmethod
     def of(cls, observed: Observed) -> _Known:
         observed = _thinned(observed)
         losses, levels = extrapolated(observed)
-        failed = spoilt(losses)
+        failed = is_outlier(losses)
         good = losses[~failed]
         if not len(good):
             return cls(observed, failed, good, good, good)
@@ -256,95 +257,99 @@ class _Known:
 
 @dataclass(frozen=True, slots=True)
 class _Fitted:
-    """Hyperparameters fitted to what was known when a trial was decided: a cache of what a history tells."""
+    """Hyperparameters fitted to what was known when `trial` was suggested: a cache, made from the history."""
 
     history: History
     trial: int
-    rows: _Rows
+    encoding: _Encoding
     theta: Hyperparameters | None
     """None while too little was known."""
-    trust: float = 1.0
-    """The share of suggestions that the model is to make."""
+    model_share: float = 1.0
+    """The share of the suggestions that the model makes."""
     failing: Hyperparameters | None = None
     """Of the model of which trials fail; None while none has."""
 
     @classmethod
     def to(cls, history: History, trial: int) -> _Fitted:
         known = _Known.of(Observed.before(history, trial))
-        rows = _Rows.of(history.space)
+        encoding = _Encoding.of(history.space)
         if len(known.targets) < 2:
-            return cls(history, trial, rows, None)
-        x = rows.at(known.observed.points)
+            return cls(history, trial, encoding, None)
+        x = encoding.at(known.observed.points)
         good, y = x[~known.failed], known.targets
-        theta = fit(rows.inputs, good, y, known.unsure)
-        gain = Posterior(rows.inputs, theta, good, y, known.unsure).evidence() - evidence_of_the_mean(y)
-        trust = max(1 / (1 + math.exp(-np.clip(gain, -30, 30))), _LEAST_TRUST)
+        theta = fit(encoding.coordinates, good, y, known.extra_variance)
+        gain = Posterior(
+            encoding.coordinates, theta, good, y, known.extra_variance
+        ).log_predictive_density() - log_density_by_the_mean(y)
+        model_share = max(1 / (1 + math.exp(-np.clip(gain, -30, 30))), _MIN_MODEL_SHARE)
         failing = None
         if known.failed.any():
-            failing = fit(rows.inputs, x, standardised(known.failed.astype(float)))
-        return cls(history, trial, rows, theta, trust, failing)
+            failing = fit(encoding.coordinates, x, standardised(known.failed.astype(float)))
+        return cls(history, trial, encoding, theta, model_share, failing)
 
 
 @dataclass(frozen=True, slots=True)
-class _Rows:
-    """How configurations become inputs of the model: without constants."""
+class _Encoding:
+    """The coordinates of configurations in the model: those of the space without its constants."""
 
     free: NDArray[np.bool_]
-    inputs: Inputs
+    coordinates: Coordinates
 
     @classmethod
-    def of(cls, space: Space) -> _Rows:
+    def of(cls, space: Space) -> _Encoding:
         free = [name in space.varying for name in space.names]
-        return cls(np.array(free), Inputs(tuple(_size(space[name]) for name in space.varying)))
+        return cls(np.array(free), Coordinates(tuple(_size(space[name]) for name in space.varying)))
 
     def at(self, points: Array) -> Array:
-        """Return the inputs of encoded points (n, d)."""
+        """Return the coordinates of encoded points (n, d)."""
         x = points[:, self.free]
-        return np.where(np.isnan(x), np.where(self.inputs.unordered, _NO_CHOICE, _INACTIVE), x)
+        return np.where(np.isnan(x), np.where(self.coordinates.unordered, _NO_CHOICE, _INACTIVE), x)
 
 
 class _Model:
-    """What is expected of a configuration."""
+    """The posterior given all trials, failed and pending ones included."""
 
     def __init__(self, observed: Observed, fitted: _Fitted) -> None:
         assert fitted.theta is not None
         theta = fitted.theta
-        self.rows, self.known = fitted.rows, _Known.of(observed)
-        known, inputs = self.known, fitted.rows.inputs
-        every, failed = self.rows.at(known.observed.points), known.failed
-        x, y, unsure = every[~failed], known.targets, known.unsure
-        self.posterior = Posterior(inputs, theta, x, y, unsure)
+        self.encoding, self.known = fitted.encoding, _Known.of(observed)
+        known, coordinates = self.known, fitted.encoding.coordinates
+        every, failed = self.encoding.at(known.observed.points), known.failed
+        x, y, extra_variance = every[~failed], known.targets, known.extra_variance
+        self.posterior = Posterior(coordinates, theta, x, y, extra_variance)
         self.expected = self.posterior.fitted
         """Shape (n,): of the trials that did not fail."""
         self.best = float(self.expected.min())
         self.best_first = known.observed.points[~failed][np.argsort(self.expected, kind="stable")]
         self.failures = (
-            _Failures(inputs, fitted.failing, every, failed) if fitted.failing and failed.any() else None
+            _Failures(coordinates, fitted.failing, every, failed) if fitted.failing and failed.any() else None
         )
         if self.failures:
-            bad = every[failed & (self.failures.log_rare(every) < math.log(0.5))]
+            bad = every[failed & (self.failures.log_success(every) < math.log(0.5))]
             x, y = np.concatenate([x, bad]), np.concatenate([y, np.full(len(bad), y.max())])
-            unsure = np.concatenate([unsure, np.zeros(len(bad))])
-            self.posterior = Posterior(inputs, theta, x, y, unsure)
-        if len(pending := known.observed.pending[-_MOST_PENDING:]):
-            waiting = self.rows.at(pending)
+            extra_variance = np.concatenate([extra_variance, np.zeros(len(bad))])
+            self.posterior = Posterior(coordinates, theta, x, y, extra_variance)
+        if len(pending := known.observed.pending[-_MAX_PENDING:]):
+            waiting = self.encoding.at(pending)
             believed = self.posterior.at(waiting)[0]
             self.best = min(self.best, float(believed.min()))
             x, y = np.concatenate([x, waiting]), np.concatenate([y, believed])
-            unsure = np.concatenate([unsure, np.full(len(waiting), -math.inf)])  # without noise
-            self.posterior = Posterior(inputs, theta, x, y, unsure)
+            extra_variance = np.concatenate(
+                [extra_variance, np.full(len(waiting), -math.inf)]
+            )  # without noise
+            self.posterior = Posterior(coordinates, theta, x, y, extra_variance)
 
     def at(self, points: Array) -> tuple[Array, Array]:
         """Mean and standard deviation of the loss, as the model sees it, at encoded points (n, d)."""
-        return self.posterior.at(self.rows.at(points))
+        return self.posterior.at(self.encoding.at(points))
 
     def losses(self, targets: Array) -> Array:
-        """Return the losses (k,) that stand for such targets; none beyond those that were seen."""
+        """Return the losses (k,) of these targets, clipped to the range that was observed."""
         return np.interp(targets, np.sort(self.known.targets), np.sort(self.known.losses))
 
     def log_success(self, points: Array) -> Array | float:
         """Return the log of the probability that most trials succeed at encoded points (n, d)."""
-        return 0.0 if self.failures is None else self.failures.log_rare(self.rows.at(points))
+        return 0.0 if self.failures is None else self.failures.log_success(self.encoding.at(points))
 
     def expectations(self, history: History) -> Sequence[Expectation]:
         """What is expected of the trials that are complete and did not fail, the best first."""
@@ -358,13 +363,15 @@ class _Model:
 
 
 class _Failures:
-    """A regression of which of the points x (n, d) failed."""
+    """A Gaussian process of the indicator of failure at points x (n, d)."""
 
-    def __init__(self, inputs: Inputs, theta: Hyperparameters, x: Array, failed: NDArray[np.bool_]) -> None:
+    def __init__(
+        self, coordinates: Coordinates, theta: Hyperparameters, x: Array, failed: NDArray[np.bool_]
+    ) -> None:
         self.mean, self.spread = float(failed.mean()), float(failed.std())
-        self.posterior = Posterior(inputs, theta, x, standardised(failed.astype(float)))
+        self.posterior = Posterior(coordinates, theta, x, standardised(failed.astype(float)))
 
-    def log_rare(self, x: Array) -> Array:
+    def log_success(self, x: Array) -> Array:
         """Return the log of the probability that less than half of the trials fail at points (n, d)."""
         from scipy.special import log_ndtr
 
@@ -373,12 +380,12 @@ class _Failures:
 
 
 def _thinned(known: Observed) -> Observed:
-    """Return the best half of at most _MOST observations, those furthest on first, and some of the others."""
+    """Return at most _MAX_OBSERVATIONS rows: half the best (those furthest on first), the rest spread."""
     n = len(known.losses)
-    if n <= _MOST:
+    if n <= _MAX_OBSERVATIONS:
         return known
     order = np.lexsort((known.losses, -known.resources))
-    half = _MOST // 2
-    others = np.sort(order[half:])[np.linspace(0, n - half - 1, _MOST - half).astype(int)]
+    half = _MAX_OBSERVATIONS // 2
+    others = np.sort(order[half:])[np.linspace(0, n - half - 1, _MAX_OBSERVATIONS - half).astype(int)]
     rows = np.sort(np.concatenate([order[:half], others]))
     return known.only(rows)

@@ -10,26 +10,26 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[np.floating[Any]]
 
 _HUGE = 1e100  # its square is still a number
-_REACH = 100.0
+_OUTLIER = 100.0
 _COARSE = np.linspace(-6, 6, 49)
 _FINE = np.linspace(-0.25, 0.25, 21)
 
 
-def spoilt(losses: Array) -> NDArray[np.bool_]:
-    """Return which losses (n,) teach nothing but that they are bad: failed (infinite), or far off the others.
+def is_outlier(losses: Array) -> NDArray[np.bool_]:
+    """Return which losses (n,) are failures (infinite) or outliers.
 
-    Far is a hundred times as far above the median as the best lies below it.
+    An outlier is a hundred times as far above the median as the best loss lies below it. A model learns of
+    both only that they are bad: their size would flatten all differences among the others.
     """
     good = np.isfinite(losses)
     if good.any():
         known = np.clip(losses[good], -_HUGE, _HUGE)
         middle = float(np.median(known))
         spread = middle - float(known.min())
-        if (
-            spread == 0 and (known > middle).any()
-        ):  # half of them are equal and best: the others tell the scale
+        if spread == 0 and (known > middle).any():
+            # Half of them are equal and best: the scale is that of the others.
             spread = float(np.median(known[known > middle])) - middle
-        good[good] = known <= middle + _REACH * spread
+        good[good] = known <= middle + _OUTLIER * spread
     return ~good
 
 

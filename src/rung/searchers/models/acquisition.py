@@ -1,4 +1,11 @@
-"""Where to look next: two acquisition functions, and the search for their largest value in a mixed space."""
+"""Where to look next: two acquisition functions, and the search for their maximum in a mixed space.
+
+| here | papers |
+| --- | --- |
+| mean, sd | mu(x) and sigma(x) of the posterior at n points |
+| target | the loss to be reached: y* less a margin, or the estimated minimum |
+| z | (target - mu(x)) / sigma(x) |
+"""
 
 from __future__ import annotations
 
@@ -17,21 +24,23 @@ Array: TypeAlias = NDArray[np.floating[Any]]
 Points: TypeAlias = NDArray[np.float64]
 
 _DRAWS = 500
+"""Random points of the first round."""
 _BEST = 5
 """Observed points around which the search starts, with _EACH changes of each size."""
 _EACH = 20
 _KEPT = 8
-"""Candidates that are changed in a round."""
+"""Candidates that are changed in a round, _CHANGES times each."""
 _CHANGES = 25
 _SIZES = (0.5, 0.3, 0.3, 0.2, 0.2, 0.1, 0.05, 0.02)
+"""Standard deviations of the changes, a round each."""
 _HALVINGS = 30
 _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
 
-def least(mean: Array, sd: Array) -> float:
-    """Return the median of the least of independent normal variables of these means and deviations (n,).
+def estimated_minimum(mean: Array, sd: Array) -> float:
+    """Return the median of min_i Y_i for independent Y_i ~ N(mean_i, sd_i^2), shape (n,) each.
 
-    So Wang and Jegelka (2017), section 3.1, estimate the minimum of what a Gaussian process knows.
+    Wang and Jegelka (2017), section 3.1: an estimate of the minimum of what a Gaussian process knows.
     """
     from scipy.special import log_ndtr
 
@@ -43,11 +52,12 @@ def least(mean: Array, sd: Array) -> float:
     return high
 
 
-def log_reach(mean: Array, sd: Array, target: float) -> Array:
-    """Return the log of the probability that the target is reached, of normal y of these means and sds (n,).
+def log_probability_of_improvement(mean: Array, sd: Array, target: float) -> Array:
+    """Return log P(Y <= target) for Y ~ N(mean, sd^2), shape (n,).
 
-    EST, "Optimization as estimation with Gaussian processes in bandit settings", of Wang, Zhou and Jegelka
-    (2016, section 3); max-value entropy search with one value of the minimum ranks points alike (2017).
+    With the estimated minimum as target this is EST: Wang, Zhou and Jegelka (2016), "Optimization as
+    estimation with Gaussian processes in bandit settings", eq. 3. Max-value entropy search with one sample
+    of the minimum ranks points alike (Wang and Jegelka 2017).
     """
     from scipy.special import log_ndtr
 
@@ -55,19 +65,19 @@ def log_reach(mean: Array, sd: Array, target: float) -> Array:
 
 
 def log_expected_improvement(mean: Array, sd: Array, target: float) -> Array:
-    """Return the log of the mean of max(target - y, 0) for normal y of these means and deviations (n,).
+    """Return log E max(target - Y, 0) for Y ~ N(mean, sd^2), shape (n,).
 
-    Log EI of Ament et al. (2023), eq. 8 and 9: it ranks points where EI itself is 0 as a float.
+    Log EI of Ament et al. (2023), eq. 8 and 9: it ranks points where EI itself underflows to 0.
     """
     from scipy.special import erfcx, log_ndtr
 
     z = (target - mean) / sd
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         log_density = -0.5 * z * z - _HALF_LOG_2PI
-        near = np.log(np.exp(log_density) + z * np.exp(log_ndtr(z)))
+        near = np.log(np.exp(log_density) + z * np.exp(log_ndtr(z)))  # log(phi(z) + z Phi(z)), z > -1
         mills = np.sqrt(math.pi / 2) * erfcx(-z / math.sqrt(2))  # Phi(z) / phi(z)
         below = log_density + np.log1p(np.maximum(z * mills, -1 + 1e-16))
-        far = log_density - 2 * np.log(np.abs(z))
+        far = log_density - 2 * np.log(np.abs(z))  # the leading term as z falls
     return np.where(z > -1, near, np.where(z > -1e3, below, far)) + np.log(sd)
 
 
@@ -95,7 +105,7 @@ def maximise(
 
 
 def _changed(space: Space, points: Points, n: int, size: float, rng: Generator) -> Points:
-    """Return n changes to each of the points (m, d): some coordinates anew, or moved by about `size`."""
+    """Return n changes to each of the points (m, d): some numbers moved by about `size`, choices redrawn."""
     jumps = np.array([isinstance(space[name], Categorical) for name in space.names])
     places = np.array([j for j, name in enumerate(space.names) if name in space.varying], dtype=int)
     many = np.repeat(np.nan_to_num(points, nan=0.5), n, axis=0)

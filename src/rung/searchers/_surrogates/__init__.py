@@ -1,1 +1,0 @@
-"""Models of the loss as a function of the configuration."""
