@@ -15,16 +15,13 @@ from typing import Any
 
 import click
 
-from rung._tune import importing
+from rung._tune import importing, tune
 from rung.errors import Error, ObjectiveError, SpaceError
 from rung.views.text import visible
 
-OPTIONS = (
-    "metric", "mode", "n_trials", "timeout", "n_workers", "searcher", "scheduler", "max_resource", "resource",
-    "initial_configs", "constraints", "report_only", "seed", "keep_checkpoints", "retries", "max_failures",
-    "on_error", "name", "storage", "durability",
-)  # fmt: skip
-"""Arguments of `rung.tune` that a file may set as names of its own."""
+_KEYWORDS = inspect.getfullargspec(tune).kwonlyargs
+OPTIONS = tuple(name for name in _KEYWORDS if name != "progress")
+"""Arguments of `rung.tune` that a file may set as names of its own, and that `rung resume` keeps."""
 _LONGEST = 50  # characters of what may be a typo of these
 
 
