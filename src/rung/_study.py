@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rung import analysis, schedulers, searchers
 from rung._names import generated_name
-from rung._opening import command, create_or_open, distinct, identifier, look, where
+from rung._opening import command, create_or_open, distinct, identifier, look, warn_of_objectives, where
 from rung._text import brief, visible, visible_lines
 from rung.engine.coordinator import Coordinator
 from rung.engine.engine import Engine, Plan
@@ -343,6 +343,7 @@ class Study:
         return self._session
 
     def _begin(self, start: Callable[[], Executor], plan: Plan, extra: Mapping[str, Any]) -> Session:
+        warn_of_objectives(self._name, self.goals, self._searcher, self._scheduler)
         # The study is ours, and a dead coordinator's leftovers are gone, before the first worker starts.
         lease, self._state = take(self._storage, self._name, self._described(plan, extra))
         try:

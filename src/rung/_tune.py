@@ -83,6 +83,8 @@ def tune(
         space: A `Space`, or a dict of names and domains: `Float`, `Int`, `Categorical`, `Ordinal`, a frozen
             `scipy.stats` distribution, or a constant.
         metric: The name of the tuned metric, or a dict of names and "min" or "max" for several objectives.
+            Of several, only the first is searched for, unless the searcher is "random", "sobol" or "grid" and
+            the scheduler "fifo"; `Study.pareto_front` compares trials by all of them.
         mode: "min" or "max", for a single metric.
         n_trials: Trials in all, failed ones included.
         timeout: Seconds of running in all, "2h", "1h 30m", or a timedelta. Trials that run then are
