@@ -15,9 +15,11 @@ import pytest
 
 import rung
 from rung.errors import BudgetError, MetricError, NoTrialError, StudyCorrupt, StudyError, StudyInUse
+from rung.execution.simulator import Simulator
 from rung.searchers import Random
 from rung.storage import MemoryStorage
 from rung.storage.sqlite import SqliteStorage
+from rung.study.budget import Budget
 from rung.testing import check_log
 
 SPACE = {"x": rung.Float(0, 1)}
@@ -127,6 +129,18 @@ def test_a_loaded_study_is_to_look_at(tmp_path):
     tune(lambda c: c["x"], storage=str(tmp_path), name="s")
     with pytest.raises(StudyError, match="was loaded to look at"):
         rung.Study.load("s", storage=str(tmp_path)).ask()
+
+
+def test_a_loaded_study_is_not_driven(tmp_path):
+    made = tune(lambda c: c["x"], storage=str(tmp_path), name="s", searcher="sobol")
+    loaded = rung.Study.load("s", storage=str(tmp_path))
+    executor = Simulator(lambda job: iter([(1.0, {"value": job.config["x"]})]), 1)
+    with pytest.raises(
+        StudyError, match=r"was loaded to look at.* call rung.tune or rung.Study with name='s' and"
+    ):
+        loaded.drive(executor, budget=Budget(8))
+    assert len(loaded.trials) == 4
+    assert rung.Study.load("s", storage=str(tmp_path)).state.events == made.state.events
 
 
 def test_two_who_look_are_counted_twice(tmp_path):

@@ -332,10 +332,6 @@ class Study:
         return tuple(m.name for m in self.goals.metrics)
 
     def _manual(self) -> Session:
-        if self._only_to_look_at:
-            raise StudyError(
-                f"study {self._name!r} was loaded to look at; rung.Study(space, name=...) goes on"
-            )
         if self._session is not None and self._session.coordinator.torn:
             self.close()  # what is in the log is what counts
         if self._session is None:
@@ -343,6 +339,11 @@ class Study:
         return self._session
 
     def _begin(self, start: Callable[[], Executor], plan: Plan, extra: Mapping[str, Any]) -> Session:
+        if self._only_to_look_at:
+            raise StudyError(
+                f"study {self._name!r} was loaded to look at; to go on with it, call rung.tune or rung.Study "
+                f"with name={self._name!r} and the arguments that made it"
+            )
         warn_of_objectives(self._name, self.goals, self._searcher, self._scheduler)
         # The study is ours, and a dead coordinator's leftovers are gone, before the first worker starts.
         lease, self._state = take(self._storage, self._name, self._described(plan, extra))
