@@ -189,8 +189,6 @@ def _run(
             lambda: _executor(objective, n_workers, plan, gpus=gpus, home=home, logs=logs), plan, extra
         )
         coordinator = session.coordinator
-        if isinstance(session.executor, Inline):
-            session.executor.deliver = coordinator.step
         logger.info("study %r: %s", study.name, folder or "in memory")
         view = views.watch(study.name, study.state, coordinator.now, plan.budget, progress=progress)
         try:
