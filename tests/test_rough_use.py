@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import rung
-from rung.errors import BudgetError, MetricError, NoTrialError, StudyCorrupt, StudyError, StudyInUse
+from rung.errors import ArgumentError, MetricError, NoTrialError, StudyCorrupt, StudyError, StudyInUse
 from rung.execution.simulator import Simulator
 from rung.searchers import Random
 from rung.storage import MemoryStorage
@@ -165,7 +165,7 @@ def test_in_use_by_this_very_process_says_how_to_end_it(tmp_path):
 def test_numpy_numbers_are_numbers():
     study = tune(lambda c: c["x"], n_trials=np.int64(3), seed=np.int64(5), retries=np.int8(1))
     assert (len(study.trials), study.seed, type(study.seed)) == (3, 5, int)
-    with pytest.raises(BudgetError, match="seed='x'"):
+    with pytest.raises(ArgumentError, match="seed='x'"):
         tune(lambda c: 1.0, seed="x")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rung._text import brief, is_iterable, visible
-from rung.errors import BudgetError, ConfigError, StudyExists, StudyMismatch, StudyNotFound
+from rung.errors import ArgumentError, ConfigError, StudyExists, StudyMismatch, StudyNotFound
 from rung.space import Config, Space
 from rung.storage import Storage, open_storage, without_passwords
 from rung.storage.snapshots import open_state
@@ -117,9 +117,9 @@ def command() -> str:
 
 
 def identifier(resource: str) -> str:
-    """The name of the resource; raises BudgetError unless it can be a keyword."""
+    """The name of the resource; raises ArgumentError unless it can be a keyword."""
     if not isinstance(resource, str) or len(resource) > 200 or not resource.isidentifier():
-        raise BudgetError(
+        raise ArgumentError(
             f'resource={brief(resource)}; give the keyword of report(), such as "epoch" or "step"'
         )
     return resource

@@ -20,7 +20,7 @@ from rung.engine.coordinator import Coordinator
 from rung.engine.engine import Engine, Plan
 from rung.engine.recovery import take
 from rung.engine.session import Session
-from rung.errors import MetricError, StudyError
+from rung.errors import ArgumentError, MetricError, StudyError
 from rung.execution.base import End, Executor, Message, Report
 from rung.execution.manual import Manual
 from rung.execution.objective import Objective
@@ -398,7 +398,7 @@ class Study:
 
     def _check_trial(self, trial: object) -> None:
         if not isinstance(trial, RunningTrial):
-            raise StudyError(f"trial={brief(trial)}; give what study.ask() returned")
+            raise ArgumentError(f"trial={brief(trial)}; give what study.ask() returned")
 
     def _check_mine(self, trial: RunningTrial) -> None:
         self._check_trial(trial)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rung.errors import Error, StudyCorrupt, StudyError
+from rung.errors import ArgumentError, Error, StudyCorrupt, StudyError
 from rung.storage._damage import SQLITE_ERRORS
 from rung.storage.base import Storage
 from rung.storage.sqlite import SqliteStorage, open_readonly
@@ -33,7 +33,7 @@ def examine(storage: Storage, study: str) -> Examination:
     good: list[Event] = []
     try:
         StudyState.replay(_kept(storage.read(study), good))
-    except StudyError:
+    except (StudyError, ArgumentError):
         raise
     except Error as error:
         return Examination(tuple(good), str(error))

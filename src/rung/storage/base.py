@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from rung._text import brief
-from rung.errors import StudyError
+from rung.errors import ArgumentError
 from rung.study.events import Event, StudyCreated
 
 Durability = Literal["machine", "process"]
@@ -94,13 +94,13 @@ class Storage(Protocol):
 
 
 def check_name(study: str) -> None:
-    """Raise StudyError unless `study` is a usable name: 1 to 200 printable characters."""
+    """Raise ArgumentError unless `study` is a usable name: 1 to 200 printable characters."""
     if (
         not isinstance(study, str)
         or not 0 < len(study) <= 200
         or not study.isprintable()
         or study.strip() != study
     ):
-        raise StudyError(
+        raise ArgumentError(
             f"name={brief(study, 60)}; a study's name is 1 to 200 printable characters without space around"
         )

@@ -11,7 +11,7 @@ from hashlib import blake2b
 from typing import Any
 
 from rung._text import brief
-from rung.errors import MetricError, StudyCorrupt
+from rung.errors import StudyCorrupt
 from rung.space import Config, Space
 from rung.study.events import (
     SCHEMA_VERSION,
@@ -36,7 +36,7 @@ from rung.study.reports import Curve, Reports
 from rung.study.trial import Attempt, Trial
 from rung.study.trials import Trials
 
-ABSURD = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError, MetricError)
+ABSURD = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError)
 """What the fold of a log raises that no rung wrote."""
 
 
