@@ -9,6 +9,7 @@ import rung
 from rung.errors import ArgumentError, MetricError
 from rung.schedulers import Asha, Hyperband, Median, Pbt, SuccessiveHalving
 from rung.searchers import CMAES, GP, TPE, Evolution, Local
+from rung.storage import MemoryStorage
 
 SPACE = {"x": rung.Float(0, 1)}
 
@@ -49,6 +50,15 @@ def test_of_tune(tmp_path, option, value):
         rung.tune(lambda config: 1 / 0, SPACE, **options)
     assert isinstance(caught.value, ValueError)
     assert not (tmp_path / "studies").exists()
+
+
+@pytest.mark.parametrize("storage", [":memory:", MemoryStorage()])
+@pytest.mark.parametrize("durability", ["disk", 3, ["machine"], None])
+def test_of_tune_the_durability_of_any_storage(storage, durability):
+    with pytest.raises(ArgumentError, match=r'durability=.*; use "machine" or "process"'):
+        rung.tune(
+            lambda config: 1.0, SPACE, n_trials=3, storage=storage, durability=durability, progress=False
+        )
 
 
 @pytest.mark.parametrize("space", [{"x": rung.Float}, {}, 3])

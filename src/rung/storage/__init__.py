@@ -8,7 +8,7 @@ from os import PathLike
 from rung._text import brief
 from rung.errors import ArgumentError, StorageError
 from rung.storage._names import without_passwords
-from rung.storage.base import Durability, Lease, Owner, Storage, StudyInfo
+from rung.storage.base import Durability, Lease, Owner, Storage, StudyInfo, check_durability
 from rung.storage.memory import MemoryStorage
 
 _LONGEST = 1000
@@ -18,8 +18,9 @@ _LONGEST = 1000
 def open_storage(url: str | Storage, durability: Durability = "machine") -> Storage:
     """The storage at `url`: a folder (one SQLite file per study inside), a database, or ":memory:".
 
-    A database is `postgresql://user@host:5432/name`, and needs ``rung[postgres]``.
+    A database is `postgresql://user@host:5432/name`, and needs ``rung[postgres]``. Raises ArgumentError.
     """
+    check_durability(durability)
     if not isinstance(url, str) and hasattr(url, "acquire"):
         return url
     if not isinstance(url, str | PathLike):

@@ -93,6 +93,12 @@ class Storage(Protocol):
         ...
 
 
+def check_durability(durability: object) -> None:
+    """Raise ArgumentError unless `durability` is "machine" or "process"."""
+    if not isinstance(durability, str) or durability not in {"machine", "process"}:
+        raise ArgumentError(f'durability={brief(durability)}; use "machine" or "process"')
+
+
 def check_name(study: str) -> None:
     """Raise ArgumentError unless `study` is a usable name: 1 to 200 printable characters."""
     if (

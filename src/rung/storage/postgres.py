@@ -41,7 +41,7 @@ from rung.errors import (
 from rung.storage import _postgres_sql as sql
 from rung.storage._names import slug
 from rung.storage._rows import COLUMNS, Row, event_of, row_of
-from rung.storage.base import Durability, Lease, Owner, StudyInfo, check_name
+from rung.storage.base import Durability, Lease, Owner, StudyInfo, check_durability, check_name
 from rung.study.events import Event, StudyCreated
 
 logger = logging.getLogger("rung")
@@ -90,8 +90,7 @@ class PostgresStorage:
     """
 
     def __init__(self, url: str, durability: Durability = "machine") -> None:
-        if durability not in {"machine", "process"}:
-            raise ArgumentError(f'durability={durability!r}; use "machine" or "process"')
+        check_durability(durability)
         try:
             self._parameters = conninfo_to_dict(url, client_encoding="utf8")
             patience = self._parameters.get("connect_timeout") or 10

@@ -41,7 +41,7 @@ from rung.storage._filled import fill_log
 from rung.storage._foreign import distrust, refuse_link, refuse_links
 from rung.storage._names import slug
 from rung.storage._rows import event_of, row_of
-from rung.storage.base import Durability, Lease, Owner, StudyInfo, check_name
+from rung.storage.base import Durability, Lease, Owner, StudyInfo, check_durability, check_name
 from rung.study.events import SCHEMA_VERSION, Event, SessionStarted, StudyCreated
 
 _SCHEMA = """
@@ -98,8 +98,7 @@ class SqliteStorage:
     """
 
     def __init__(self, root: str | Path, durability: Durability = "machine") -> None:
-        if not isinstance(durability, str) or durability not in _SYNCHRONOUS:
-            raise ArgumentError(f'durability={durability!r}; use "machine" or "process"')
+        check_durability(durability)
         try:
             self._root = Path(root).expanduser().absolute()
         except RuntimeError as error:  # ~ of nobody
