@@ -15,7 +15,8 @@
     │   └── StudyMismatch   the stored study was made with other arguments
     ├── StorageError        the log could not be written or read
     │   ├── LeaseLost       another coordinator took the study over; nothing was written
-    │   └── StudyCorrupt    the stored log is damaged
+    │   ├── StudyCorrupt    the stored log is damaged
+    │   └── StudyNewer      a newer rung wrote the log, and this one does not know all of it
     ├── WorkerError         worker processes can't be started
     └── TooManyFailures     the study stopped since trial after trial failed
 
@@ -88,6 +89,10 @@ class LeaseLost(StorageError):
 
 class StudyCorrupt(StorageError):
     """The stored log is damaged; the message names the last good event."""
+
+
+class StudyNewer(StorageError):
+    """A newer rung wrote the stored log; the message says what to upgrade to."""
 
 
 class WorkerError(Error):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rung.errors import ArgumentError, StudyCorrupt
+from rung.errors import ArgumentError, StudyCorrupt, StudyNewer
 from rung.space import Float, Space
 from rung.study.budget import Budget, seconds
 from rung.study.events import SessionEnded, StudyCreated
@@ -103,7 +103,7 @@ def created(schema: int = 1) -> StudyCreated:
 
 
 def test_a_newer_format_is_refused():
-    with pytest.raises(StudyCorrupt, match="written in format 99; this rung reads up to 1: upgrade"):
+    with pytest.raises(StudyNewer, match="written in format 99; this rung reads up to 1: upgrade"):
         StudyState(created(99))
 
 

@@ -77,7 +77,7 @@ class Storage(Protocol):
         ...
 
     def read(self, study: str, after: int = 0) -> Iterator[Event]:
-        """The events beyond the first `after`; raises StudyNotFound, StudyCorrupt."""
+        """The events beyond the first `after`; raises StudyNotFound, StudyCorrupt, StudyNewer."""
         ...
 
     def checksum(self, study: str, after: int, end: int) -> str:
