@@ -9,7 +9,7 @@ import pytest
 
 import rung
 from rung._tune import _how_to_go_on
-from rung.errors import MetricError, ObjectiveError, SpaceError, StudyMismatch, StudyNotFound
+from rung.errors import ArgumentError, MetricError, ObjectiveError, SpaceError, StudyMismatch, StudyNotFound
 from rung.storage import MemoryStorage
 
 SPACE = {"x": rung.Float(0, 1)}
@@ -136,9 +136,9 @@ def test_small_mistakes_have_good_messages(tmp_path):
     message = f"there is no study yet in {tmp_path}; name another storage=, or set RUNG_STORAGE"
     with pytest.raises(StudyNotFound, match=message):
         rung.Study.load(storage=str(tmp_path))
-    with pytest.raises(MetricError, match=r"metric=\['a', 'b'\]; give a name, or a dict"):
+    with pytest.raises(ArgumentError, match=r"metric=\['a', 'b'\]; give a name, or a dict"):
         tune(lambda c: 1.0, metric=["a", "b"])
-    with pytest.raises(MetricError, match="mode='maximize' for metric 'value'"):
+    with pytest.raises(ArgumentError, match="mode='maximize' for metric 'value'"):
         tune(lambda c: 1.0, mode="maximize")
     with pytest.raises(SpaceError, match="put parentheses"):
         rung.param("a") == 1 & rung.param("b") == 1  # noqa: B015

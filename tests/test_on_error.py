@@ -10,7 +10,7 @@ from cli.commands import rung as command
 from cli.commands import write_file
 
 import rung
-from rung.errors import BudgetError, TrialError
+from rung.errors import ArgumentError, TrialError
 
 SPACE = {"x": rung.Float(0, 1)}
 
@@ -63,7 +63,7 @@ def test_what_is_no_exception_is_not_raised():
 
 
 def test_other_words_are_refused():
-    with pytest.raises(BudgetError, match='on_error=\'ignore\'; use "continue" or "raise"'):
+    with pytest.raises(ArgumentError, match='on_error=\'ignore\'; use "continue" or "raise"'):
         tune(lambda c: 1.0, on_error="ignore")
 
 

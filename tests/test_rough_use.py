@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 
 import rung
-from rung.errors import BudgetError, MetricError, NoTrialError, StudyCorrupt, StudyError, StudyInUse
+from rung.errors import ArgumentError, MetricError, NoTrialError, StudyCorrupt, StudyError, StudyInUse
+from rung.execution.simulator import Simulator
 from rung.searchers import Random
 from rung.storage import MemoryStorage
 from rung.storage.sqlite import SqliteStorage
+from rung.study.budget import Budget
 from rung.testing import check_log
 
 SPACE = {"x": rung.Float(0, 1)}
@@ -129,6 +131,18 @@ def test_a_loaded_study_is_to_look_at(tmp_path):
         rung.Study.load("s", storage=str(tmp_path)).ask()
 
 
+def test_a_loaded_study_is_not_driven(tmp_path):
+    made = tune(lambda c: c["x"], storage=str(tmp_path), name="s", searcher="sobol")
+    loaded = rung.Study.load("s", storage=str(tmp_path))
+    executor = Simulator(lambda job: iter([(1.0, {"value": job.config["x"]})]), 1)
+    with pytest.raises(
+        StudyError, match=r"was loaded to look at.* call rung.tune or rung.Study with name='s' and"
+    ):
+        loaded.drive(executor, budget=Budget(8))
+    assert len(loaded.trials) == 4
+    assert rung.Study.load("s", storage=str(tmp_path)).state.events == made.state.events
+
+
 def test_two_who_look_are_counted_twice(tmp_path):
     tune(lambda c: {"value": 1.0, "test": 2.0}, report_only=["test"], storage=str(tmp_path), name="s")
     a, b = (rung.Study.load("s", storage=str(tmp_path)) for _ in range(2))
@@ -151,7 +165,7 @@ def test_in_use_by_this_very_process_says_how_to_end_it(tmp_path):
 def test_numpy_numbers_are_numbers():
     study = tune(lambda c: c["x"], n_trials=np.int64(3), seed=np.int64(5), retries=np.int8(1))
     assert (len(study.trials), study.seed, type(study.seed)) == (3, 5, int)
-    with pytest.raises(BudgetError, match="seed='x'"):
+    with pytest.raises(ArgumentError, match="seed='x'"):
         tune(lambda c: 1.0, seed="x")
 
 

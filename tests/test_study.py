@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import rung
 from rung.errors import (
-    BudgetError,
+    ArgumentError,
     ConfigError,
     MetricError,
     NoTrialError,
@@ -139,22 +139,22 @@ def test_to_dataframe():
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"n_trials": 0}, BudgetError, "n_trials=0"),
-        ({"timeout": "soon"}, BudgetError, "timeout='soon'"),
-        ({"n_workers": 0}, BudgetError, "n_workers=0; give a whole number of at least 1"),
-        ({"retries": -1}, BudgetError, "retries=-1"),
-        ({"n_trials": None}, BudgetError, "no budget: give n_trials=50"),
-        ({"metric": ""}, MetricError, "non-empty string"),
-        ({"mode": "up"}, MetricError, "mode='up'"),
-        ({"constraints": {"mb": 20}}, MetricError, "constraints: mb=20"),
-        ({"searcher": "rnadom"}, rung.Error, "random"),
-        ({"scheduler": "hyperspace"}, rung.Error, "scheduler='hyperspace'; there is: fifo"),
+        ({"n_trials": 0}, ArgumentError, "n_trials=0"),
+        ({"timeout": "soon"}, ArgumentError, "timeout='soon'"),
+        ({"n_workers": 0}, ArgumentError, "n_workers=0; give a whole number of at least 1"),
+        ({"retries": -1}, ArgumentError, "retries=-1"),
+        ({"n_trials": None}, ArgumentError, "no budget: give n_trials=50"),
+        ({"metric": ""}, ArgumentError, "non-empty string"),
+        ({"mode": "up"}, ArgumentError, "mode='up'"),
+        ({"constraints": {"mb": 20}}, ArgumentError, "constraints: mb=20"),
+        ({"searcher": "rnadom"}, ArgumentError, "random"),
+        ({"scheduler": "hyperspace"}, ArgumentError, "scheduler='hyperspace'; there is: fifo"),
         ({"searcher": "grid"}, SpaceError, "x"),
         ({"initial_configs": [{"x": 7}]}, ConfigError, "x"),
         ({"initial_configs": [{"y": 7}]}, ConfigError, "y"),
-        ({"name": ""}, StudyError, "name=''"),
-        ({"durability": "disk"}, rung.Error, "durability='disk'"),
-        ({"keep_checkpoints": "some"}, BudgetError, "keep_checkpoints='some'"),
+        ({"name": ""}, ArgumentError, "name=''"),
+        ({"durability": "disk"}, ArgumentError, "durability='disk'"),
+        ({"keep_checkpoints": "some"}, ArgumentError, "keep_checkpoints='some'"),
     ],
 )
 def test_bad_arguments_are_errors_before_anything_exists(tmp_path, options, error, message):

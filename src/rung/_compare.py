@@ -8,7 +8,7 @@ from typing import Any
 
 from rung._study import Study
 from rung.analysis.comparison import Comparison, Incumbents
-from rung.errors import Error
+from rung.errors import ArgumentError
 
 logger = logging.getLogger("rung")
 
@@ -34,7 +34,8 @@ def compare(
         seeds: How many (0, 1, 2, ...), or which ones.
 
     Raises:
-        Error: If there are no methods, fewer than two seeds, or a study in which no trial gave a value.
+        ArgumentError: If there are no methods, or fewer than two seeds.
+        NoTrialError: If no trial of a study gave a value.
     """
     _check(methods)
     numbers = _distinct(seeds)
@@ -49,7 +50,9 @@ def _run(task: Task, name: str, options: Mapping[str, Any], seed: int) -> Incumb
     try:
         study = task(**options, seed=seed)
         if not isinstance(study, Study):
-            raise Error(f"the task returned {study!r}; return the study that rung.tune or rung.simulate gave")
+            raise ArgumentError(
+                f"the task returned {study!r}; return the study that rung.tune or rung.simulate gave"
+            )
         found = Incumbents.of(study.state)
     except Exception as error:
         error.add_note(f"compare: in method {name!r}, seed {seed}")
@@ -61,16 +64,18 @@ def _run(task: Task, name: str, options: Mapping[str, Any], seed: int) -> Incumb
 def _check(methods: Mapping[str, Mapping[str, Any]]) -> None:
     example = '{"random": {"scheduler": "fifo"}, "asha": {"scheduler": "asha"}}'
     if not isinstance(methods, Mapping) or not methods:
-        raise Error(f"compare: methods={methods!r}; give names and options, such as {example}")
+        raise ArgumentError(f"compare: methods={methods!r}; give names and options, such as {example}")
     for name, options in methods.items():
         if not isinstance(options, Mapping):
-            raise Error(f"compare: methods[{name!r}]={options!r}; give a dict of options, such as {example}")
+            raise ArgumentError(
+                f"compare: methods[{name!r}]={options!r}; give a dict of options, such as {example}"
+            )
         if "seed" in options:
-            raise Error(f"compare: methods[{name!r}] sets seed; leave that to seeds=")
+            raise ArgumentError(f"compare: methods[{name!r}] sets seed; leave that to seeds=")
 
 
 def _distinct(seeds: int | Sequence[int]) -> tuple[int, ...]:
     numbers = tuple(dict.fromkeys(range(seeds) if isinstance(seeds, int) else seeds))
     if len(numbers) < 2:
-        raise Error(f"compare: seeds={seeds!r}; one run is an anecdote: give at least 2, better 20")
+        raise ArgumentError(f"compare: seeds={seeds!r}; one run is an anecdote: give at least 2, better 20")
     return numbers

@@ -20,7 +20,7 @@ from rung._study import Study
 from rung._tune import _check_budget
 from rung.analysis.usage import busy_share, folder_bytes, trials_per_level
 from rung.engine.engine import KeepCheckpoints
-from rung.errors import BudgetError, NoTrialError
+from rung.errors import ArgumentError, NoTrialError
 from rung.execution.objective import Objective
 from rung.execution.processes import Processes
 from rung.schedulers.base import Scheduler
@@ -160,8 +160,8 @@ def dry_run(
         The others: as in `tune`.
 
     Raises:
-        Error: Some subclass, before the first pilot, if an argument is wrong; NoTrialError, MetricError or
-            TooManyFailures if no pilot completes.
+        ArgumentError: Before the first pilot, if an argument is wrong.
+        Error: NoTrialError, MetricError or TooManyFailures, if no pilot completes.
     """
     space, goals = Space.of(space), Goals.of(metric, mode, constraints)
     n_workers, pilots = whole("n_workers", n_workers, 1), whole("pilots", pilots, 1)
@@ -188,11 +188,13 @@ def dry_run(
 
 def _check_odds(stragglers: float, failures: float, keep_checkpoints: str) -> None:
     if not 0 <= stragglers < math.inf:
-        raise BudgetError(f"stragglers={stragglers!r}; give a standard deviation, such as 0.5, or 0 for none")
+        raise ArgumentError(
+            f"stragglers={stragglers!r}; give a standard deviation, such as 0.5, or 0 for none"
+        )
     if not 0 <= failures < 1:
-        raise BudgetError(f"failures={failures!r}; give a probability below 1, such as 0.01")
+        raise ArgumentError(f"failures={failures!r}; give a probability below 1, such as 0.01")
     if keep_checkpoints not in {"best", "all", "none"}:
-        raise BudgetError(f'keep_checkpoints={keep_checkpoints!r}; use "best", "all" or "none"')
+        raise ArgumentError(f'keep_checkpoints={keep_checkpoints!r}; use "best", "all" or "none"')
 
 
 # ---- real trials
@@ -289,12 +291,12 @@ def _values(trial: Trial, name: str, epochs: int) -> NDArray[np.float64]:
 
 
 def _check_size(curves: _Curves, n_workers: int, budget: Budget) -> None:
-    """Raise BudgetError if the time is enough for more epochs than can be simulated."""
+    """Raise ArgumentError if the time is enough for more epochs than can be simulated."""
     if budget.n_trials is not None or budget.timeout is None:
         return
     each = float(curves.seconds.mean())
     if budget.timeout * n_workers > _MOST_EPOCHS * each:
-        raise BudgetError(
+        raise ArgumentError(
             f"timeout={budget.timeout:g}: an epoch takes {_brief(each)}, so these are more than "
             f"{_MOST_EPOCHS:,} epochs to simulate; give n_trials= or a shorter timeout="
         )

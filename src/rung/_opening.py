@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rung._text import brief, is_iterable
-from rung.errors import BudgetError, ConfigError, StudyExists, StudyMismatch, StudyNotFound
+from rung._text import brief, is_iterable, visible
+from rung.errors import ArgumentError, ConfigError, StudyExists, StudyMismatch, StudyNotFound
 from rung.space import Config, Space
 from rung.storage import Storage, open_storage, without_passwords
 from rung.storage.snapshots import open_state
@@ -19,7 +20,18 @@ from rung.study.events import StudyCreated
 from rung.study.metrics import Goals
 from rung.study.state import StudyState
 
+if TYPE_CHECKING:  # their packages are slow to import, and `rung status` needs neither
+    from rung.schedulers.base import Scheduler
+    from rung.searchers.base import Searcher
+
+logger = logging.getLogger("rung")
+
 DEFAULT_STORAGE = "rung_studies"
+_USE_THE_FIRST = {
+    "searcher": {"auto", "gp", "local", "tpe", "cmaes", "evolution"},
+    "scheduler": {"auto", "asha", "successive-halving", "hyperband", "median", "pbt"},
+}
+"""Those that compare trials by the first of several objectives."""
 
 
 def where(storage: str | Storage | None) -> str | Storage:
@@ -81,6 +93,19 @@ def _differences(
         yield f"its max_resource is {state.plan.get('max_resource')}, not {max_resource}"
 
 
+def warn_of_objectives(study: str, goals: Goals, searcher: Searcher, scheduler: Scheduler) -> None:
+    """Warn if `study` has objectives that its searcher or its scheduler does not use."""
+    first, *others = (visible(metric.name) for metric in goals.metrics)
+    names = {"searcher": searcher.to_json().get("name"), "scheduler": scheduler.to_json().get("name")}
+    parts = [f"{part}={name!r}" for part, name in names.items() if name in _USE_THE_FIRST[part]]
+    if others and parts:
+        logger.warning(
+            "study %r: %s only searches for the first objective, %s; %s is recorded and not searched for. "
+            'To prefer none, use searcher="random" or "sobol" and scheduler="fifo"',
+            study, " with ".join(parts), first, ", ".join(others),
+        )  # fmt: skip
+
+
 def command() -> str:
     """What one types to run this program again, without passwords; "" if nobody can tell."""
     # In a notebook or at a prompt there is no command to type again.
@@ -92,9 +117,9 @@ def command() -> str:
 
 
 def identifier(resource: str) -> str:
-    """The name of the resource; raises BudgetError unless it can be a keyword."""
+    """The name of the resource; raises ArgumentError unless it can be a keyword."""
     if not isinstance(resource, str) or len(resource) > 200 or not resource.isidentifier():
-        raise BudgetError(
+        raise ArgumentError(
             f'resource={brief(resource)}; give the keyword of report(), such as "epoch" or "step"'
         )
     return resource

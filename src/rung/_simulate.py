@@ -9,7 +9,7 @@ from typing import Any
 
 from rung._study import Study
 from rung._text import brief, is_iterable
-from rung.errors import BudgetError, Error
+from rung.errors import ArgumentError
 from rung.execution.base import End, Job
 from rung.execution.objective import as_metrics
 from rung.execution.simulator import Simulator
@@ -78,7 +78,7 @@ def simulate(
         n_trials = min(n_trials or len(curves), len(curves))
         curve = _lookup(space, curves)
     if n_trials is None and timeout is None and space.size is None:
-        raise BudgetError('no budget: give n_trials=50 or timeout="8h" (virtual time)')
+        raise ArgumentError('no budget: give n_trials=50 or timeout="8h" (virtual time)')
     study = Study(
         space, metric=metric, mode=mode, constraints=constraints, searcher=searcher, scheduler=scheduler,
         initial_configs=initial_configs, n_trials=n_trials, timeout=timeout, max_resource=max_resource,
@@ -92,7 +92,7 @@ def _rows(table: Any) -> list[Row]:
     pairs: list[Row] = []
     for pair in table if is_iterable(table) else [table]:  # row by row: what has no end is refused at once
         if not (isinstance(pair, tuple | list) and len(pair) == 2 and isinstance(pair[1], Sequence)):
-            raise Error(
+            raise ArgumentError(
                 f"curve: {brief(pair)}; give a function, a study, or rows (config, [(metrics, seconds), ...])"
             )
         pairs.append((pair[0], pair[1]))
@@ -108,7 +108,9 @@ def _curve_of(trial: Trial) -> Iterator[tuple[Metrics, float]]:
     began = {attempt.number: attempt.started for attempt in trial.attempts}
     for epoch, report in enumerate(trial.reports, 1):
         if report.resource != epoch:
-            raise Error(f"trial {trial.number} has no report of epoch {epoch}: a table needs each of them")
+            raise ArgumentError(
+                f"trial {trial.number} has no report of epoch {epoch}: a table needs each of them"
+            )
         yield report.metrics, max(0.0, report.t - began[report.attempt])
         began[report.attempt] = report.t
 
@@ -117,7 +119,7 @@ def _curves(space: Space, rows: Sequence[Row], max_resource: int) -> dict[str, R
     curves = {space.key(space.validate(config)): (config, curve) for config, curve in rows}
     short = sum(len(curve) < max_resource for _, curve in curves.values())
     if short or not curves:
-        raise Error(
+        raise ArgumentError(
             f"{short} of {len(curves)} configurations of the table have fewer epochs than "
             f"max_resource={max_resource}; give whole trials (a study run with fifo), or a smaller one"
         )
@@ -128,7 +130,7 @@ def _lookup(space: Space, curves: Mapping[str, Row]) -> CurveFunction:
     def look_up(config: Config, epoch: int) -> tuple[Metrics, float]:
         row = curves.get(space.key(config))
         if row is None:
-            raise Error(
+            raise ArgumentError(
                 f"a table knows its own configurations only, not {config!r}; simulate a function instead"
             )
         return row[1][epoch - 1]
@@ -138,7 +140,7 @@ def _lookup(space: Space, curves: Mapping[str, Row]) -> CurveFunction:
 
 def _factor(name: str, value: Any, high: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= high:
-        raise Error(f"{name}={brief(value)}; give a number from 0 to {high:g}")
+        raise ArgumentError(f"{name}={brief(value)}; give a number from 0 to {high:g}")
     return float(value)
 
 
@@ -149,7 +151,7 @@ def _point(told: Any) -> tuple[dict[str, float], float]:
     except (TypeError, ValueError, OverflowError):
         metrics, seconds = None, math.nan
     if not isinstance(metrics, Mapping) or not 0 <= seconds < math.inf:
-        raise Error(f"curve: it gave {brief(told)}; give ({{metric: number}}, seconds)")
+        raise ArgumentError(f"curve: it gave {brief(told)}; give ({{metric: number}}, seconds)")
     return as_metrics(metrics), seconds
 
 

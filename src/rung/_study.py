@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from rung import analysis, schedulers, searchers
 from rung._names import generated_name
-from rung._opening import command, create_or_open, distinct, identifier, look, where
+from rung._opening import command, create_or_open, distinct, identifier, look, warn_of_objectives, where
 from rung._text import brief, visible, visible_lines
 from rung.engine.coordinator import Coordinator
 from rung.engine.engine import Engine, Plan
 from rung.engine.recovery import take
 from rung.engine.session import Session
-from rung.errors import MetricError, StudyError
+from rung.errors import ArgumentError, MetricError, StudyError
 from rung.execution.base import End, Executor, Message, Report
 from rung.execution.manual import Manual
 from rung.execution.objective import Objective
@@ -332,10 +332,6 @@ class Study:
         return tuple(m.name for m in self.goals.metrics)
 
     def _manual(self) -> Session:
-        if self._only_to_look_at:
-            raise StudyError(
-                f"study {self._name!r} was loaded to look at; rung.Study(space, name=...) goes on"
-            )
         if self._session is not None and self._session.coordinator.torn:
             self.close()  # what is in the log is what counts
         if self._session is None:
@@ -343,6 +339,12 @@ class Study:
         return self._session
 
     def _begin(self, start: Callable[[], Executor], plan: Plan, extra: Mapping[str, Any]) -> Session:
+        if self._only_to_look_at:
+            raise StudyError(
+                f"study {self._name!r} was loaded to look at; to go on with it, call rung.tune or rung.Study "
+                f"with name={self._name!r} and the arguments that made it"
+            )
+        warn_of_objectives(self._name, self.goals, self._searcher, self._scheduler)
         # The study is ours, and a dead coordinator's leftovers are gone, before the first worker starts.
         lease, self._state = take(self._storage, self._name, self._described(plan, extra))
         try:
@@ -396,7 +398,7 @@ class Study:
 
     def _check_trial(self, trial: object) -> None:
         if not isinstance(trial, RunningTrial):
-            raise StudyError(f"trial={brief(trial)}; give what study.ask() returned")
+            raise ArgumentError(f"trial={brief(trial)}; give what study.ask() returned")
 
     def _check_mine(self, trial: RunningTrial) -> None:
         self._check_trial(trial)

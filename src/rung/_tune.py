@@ -19,7 +19,7 @@ from rung._study import Study
 from rung._text import brief, visible, visible_lines
 from rung.engine.coordinator import Coordinator
 from rung.engine.engine import KeepCheckpoints, OnError, Plan
-from rung.errors import BudgetError, Interrupted, ObjectiveError
+from rung.errors import ArgumentError, Interrupted, ObjectiveError
 from rung.execution import _gpus
 from rung.execution.base import Executor
 from rung.execution.inline import Inline
@@ -83,6 +83,8 @@ def tune(
         space: A `Space`, or a dict of names and domains: `Float`, `Int`, `Categorical`, `Ordinal`, a frozen
             `scipy.stats` distribution, or a constant.
         metric: The name of the tuned metric, or a dict of names and "min" or "max" for several objectives.
+            Of several, only the first is searched for, unless the searcher is "random", "sobol" or "grid" and
+            the scheduler "fifo"; `Study.pareto_front` compares trials by all of them.
         mode: "min" or "max", for a single metric.
         n_trials: Trials in all, failed ones included.
         timeout: Seconds of running in all, "2h", "1h 30m", or a timedelta. Trials that run then are
@@ -114,8 +116,9 @@ def tune(
         progress: Show it; None shows it in a terminal, a notebook, or as plain lines.
 
     Raises:
-        Error: Some subclass, before the first trial, if an argument is wrong; MetricError if the first
-            trial gives no `metric`; TooManyFailures; TrialError; StudyInUse; StudyMismatch.
+        ArgumentError: Before the first trial, if an argument is wrong. It is a ValueError.
+        Error: ObjectiveError if the objective can't be called; MetricError if the first trial gives no
+            `metric`; TooManyFailures; TrialError; StudyInUse; StudyMismatch.
         Interrupted: After Ctrl-C, when the study has stopped cleanly.
     """
     if importing.get():
@@ -129,9 +132,9 @@ def tune(
     trial_memory = None if trial_memory is None else size_of("trial_memory", trial_memory)
     gpus = None if gpus_per_trial is None else _gpus.assign(gpus_per_trial, n_workers)
     if not isinstance(keep_checkpoints, str) or keep_checkpoints not in {"best", "all", "none"}:
-        raise BudgetError(f'keep_checkpoints={brief(keep_checkpoints)}; use "best", "all" or "none"')
+        raise ArgumentError(f'keep_checkpoints={brief(keep_checkpoints)}; use "best", "all" or "none"')
     if not isinstance(on_error, str) or on_error not in {"continue", "raise"}:
-        raise BudgetError(f'on_error={brief(on_error)}; use "continue" or "raise"')
+        raise ArgumentError(f'on_error={brief(on_error)}; use "continue" or "raise"')
     _check_budget(Budget.of(n_trials, timeout), space, searcher)
     study = Study(
         space, metric=metric, mode=mode, constraints=constraints, report_only=report_only, searcher=searcher,
@@ -187,8 +190,6 @@ def _run(
             lambda: _executor(objective, n_workers, plan, gpus=gpus, home=home, logs=logs), plan, extra
         )
         coordinator = session.coordinator
-        if isinstance(session.executor, Inline):
-            session.executor.deliver = coordinator.step
         logger.info("study %r: %s", study.name, folder or "in memory")
         view = views.watch(study.name, study.state, coordinator.now, plan.budget, progress=progress)
         try:
@@ -280,7 +281,7 @@ def _nothing_left(state: StudyState, plan: Plan) -> bool:
 def _check_budget(budget: Budget, space: Space, searcher: Searcher) -> None:
     finite = space.size is not None or isinstance(searcher, searchers.Grid)
     if budget.n_trials is None and budget.timeout is None and not finite:
-        raise BudgetError(
+        raise ArgumentError(
             'no budget: give n_trials=50 or timeout="2h" (the space is infinite, so the study would be)'
         )
 

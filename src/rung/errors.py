@@ -1,12 +1,12 @@
 """Every exception a user of rung can meet, as one tree.
 
     Error
-    ├── SpaceError          the configuration space is wrong (also a ValueError)
-    │   └── ConfigError     a configuration does not fit its space
+    ├── ArgumentError       an argument is wrong (also a ValueError)
+    │   └── SpaceError      the configuration space is wrong
+    │       └── ConfigError a configuration does not fit its space
     ├── ObjectiveError      the objective can't be called, or broke the contract
-    │   ├── MetricError     the tuned metric was not reported
+    │   ├── MetricError     it did not report what was promised: no tuned metric, or no number
     │   └── TrialError      a trial raised, and on_error="raise" was asked for
-    ├── BudgetError         n_trials, timeout or another limit makes no sense (also a ValueError)
     ├── NoTrialError        nothing to choose from: no successful (or feasible) trial yet
     ├── StudyError          a study can't be opened or continued as asked
     │   ├── StudyNotFound
@@ -15,7 +15,8 @@
     │   └── StudyMismatch   the stored study was made with other arguments
     ├── StorageError        the log could not be written or read
     │   ├── LeaseLost       another coordinator took the study over; nothing was written
-    │   └── StudyCorrupt    the stored log is damaged
+    │   ├── StudyCorrupt    the stored log is damaged
+    │   └── StudyNewer      a newer rung wrote the log, and this one does not know all of it
     ├── WorkerError         worker processes can't be started
     └── TooManyFailures     the study stopped since trial after trial failed
 
@@ -30,7 +31,11 @@ class Error(Exception):
     """Base of all errors of rung."""
 
 
-class SpaceError(Error, ValueError):
+class ArgumentError(Error, ValueError):
+    """An argument is wrong; the message names it, its value and the fix."""
+
+
+class SpaceError(ArgumentError):
     """The configuration space is wrong; the message names the hyperparameter and the mend."""
 
 
@@ -43,15 +48,11 @@ class ObjectiveError(Error):
 
 
 class MetricError(ObjectiveError):
-    """The tuned metric is missing in what the objective returned or reported."""
+    """The objective did not report what was promised: no tuned metric, no number, no growing epochs."""
 
 
 class TrialError(ObjectiveError):
     """A trial raised an exception under ``on_error="raise"``; the message holds its traceback."""
-
-
-class BudgetError(Error, ValueError):
-    """A budget or a limit makes no sense."""
 
 
 class NoTrialError(Error):
@@ -88,6 +89,10 @@ class LeaseLost(StorageError):
 
 class StudyCorrupt(StorageError):
     """The stored log is damaged; the message names the last good event."""
+
+
+class StudyNewer(StorageError):
+    """A newer rung wrote the stored log; the message says what to upgrade to."""
 
 
 class WorkerError(Error):

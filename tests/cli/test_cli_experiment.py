@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import pickle
 import sys
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 from cli.commands import write_file
 
-from rung.cli.experiment import load
+import rung
+from rung.cli.experiment import OPTIONS, load
 from rung.errors import Error, ObjectiveError, SpaceError
 from rung.execution._pickling import dumps
 from rung.execution.objective import Objective
@@ -27,6 +29,14 @@ def test_takes_the_names_that_tune_knows(tmp_path: Path) -> None:
     assert experiment.objective.__name__ == experiment.source["objective"] == "failing"
     assert experiment.options == {"metric": "loss", "n_trials": 6, "report_only": ["test_error"]}
     assert list(experiment.space) == ["x", "kind"]
+
+
+def test_a_file_may_set_every_keyword_of_tune_but_progress(tmp_path: Path) -> None:
+    keywords = [p.name for p in inspect.signature(rung.tune).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    assert set(OPTIONS) == set(keywords) - {"progress"}
+    path = tmp_path / "all.py"
+    path.write_text("objective, space = len, {}\n" + "".join(f"{name} = 0\n" for name in keywords))
+    assert set(load(str(path)).options) == set(OPTIONS)
 
 
 def test_is_pickled_by_value(tmp_path: Path) -> None:

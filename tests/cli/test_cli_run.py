@@ -102,10 +102,10 @@ def test_what_goes_wrong_is_one_message_and_a_code(
         (("status", "--storage", "mysql://host"), "storage=mysql://...; this rung knows"),
     ],
 )
-def test_wrong_use_is_code_2_or_74(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
+def test_wrong_use_is_code_2(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
     write_file(tmp_path)
     done = rung_here(*arguments, cwd=tmp_path)
-    assert done.returncode == (74 if "storage=" in message else 2)
+    assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -252,6 +252,28 @@ def test_flags_of_schedulers_checkpoints_and_constraints(tmp_path: Path) -> None
     more = rung("resume", "job", "--quiet", "--n-trials", "12", cwd=tmp_path)
     assert more.returncode == 0, more.stderr
     assert "on disk  12 kB of checkpoints" in rung_here("status", cwd=tmp_path).stdout
+
+
+def test_limits_hold_on_when_resumed(tmp_path: Path) -> None:
+    (tmp_path / "job.py").write_text(
+        "import os, time, rung\n"
+        "space = {'x': rung.Float(0, 1)}\n"
+        "def objective(config, trial):\n"
+        "    time.sleep(20 * trial.number)\n"
+        "    return {'value': 1.0, 'gpu': int(os.environ['CUDA_VISIBLE_DEVICES'])}\n"
+    )
+    flags = ("--trial-timeout", "3s", "--trial-memory", "8GB", "--gpus-per-trial", "1", "--n-trials", "1")
+    one_gpu = {"CUDA_VISIBLE_DEVICES": "5"}
+    done = rung("run", "job.py", "--quiet", *flags, cwd=tmp_path, **one_gpu)
+    assert done.returncode == 0, done.stderr
+    rung("resume", "job", "--quiet", "--n-trials", "2", cwd=tmp_path, **one_gpu)
+    study = library.Study.load("job", storage=str(tmp_path / "rung_studies"))
+    assert study.trials[0].metrics["gpu"] == 5
+    assert study.trials[1].status == "failed"
+    assert "trial_timeout" in study.trials[1].reason
+    assert study.state.plan["flags"] == {
+        "trial_timeout": "3s", "trial_memory": "8GB", "gpus_per_trial": 1.0, "n_trials": 2,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("bound", ["mb", "<= 3", "mb = 3", "mb <= much"])

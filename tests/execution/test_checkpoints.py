@@ -14,7 +14,7 @@ import jobs
 import pytest
 
 import rung
-from rung.errors import BudgetError, MetricError, ObjectiveError
+from rung.errors import ArgumentError, MetricError, ObjectiveError
 from rung.execution._checkpoints import Checkpoints
 from rung.execution.base import AttemptId, Job
 from rung.execution.running import RunningTrial
@@ -236,7 +236,7 @@ def test_disk_use_stays_bounded_while_it_runs(tmp_path):
 
 
 def test_keep_checkpoints_is_checked():
-    with pytest.raises(BudgetError, match="keep_checkpoints='some'"):
+    with pytest.raises(ArgumentError, match="keep_checkpoints='some'"):
         tune(counting, keep_checkpoints="some")
 
 
@@ -346,7 +346,7 @@ def test_the_resource_may_have_another_name():
 
     with pytest.raises(MetricError, match="step=1 reported after step 2; steps must grow"):
         tune(backwards, resource="step")
-    with pytest.raises(BudgetError, match="resource='a step'"):
+    with pytest.raises(ArgumentError, match="resource='a step'"):
         tune(objective, resource="a step")
 
 

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 import rung
-from rung.errors import BudgetError, ObjectiveError, TooManyFailures
+from rung.errors import ArgumentError, ObjectiveError, TooManyFailures
 from rung.execution import _gpus
 from rung.study.sizes import size_of
 
@@ -115,7 +115,7 @@ def time_out(config):
 )
 def test_limits_that_cannot_be_are_told_before_anything_is_made(tmp_path, monkeypatch, arguments, message):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
-    with pytest.raises(BudgetError, match=message):
+    with pytest.raises(ArgumentError, match=message):
         tune(time_out, n_trials=1, storage=str(tmp_path / "studies"), name="s", **arguments)
     assert not (tmp_path / "studies").exists()
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from rung import _opening
-from rung.errors import StorageError
+from rung.errors import ArgumentError
 from rung.storage import open_storage, without_passwords
 
 
@@ -38,7 +38,7 @@ def test_the_command_to_go_on_holds_no_password(tmp_path, monkeypatch):
     "url", ["postgresql://ada:s3cret%zz@host/db", "postgresql://ada:s3cret@host:port/db?x"]
 )
 def test_a_url_that_is_none(url):
-    with pytest.raises(StorageError, match="this is no URL of a database") as failed:
+    with pytest.raises(ArgumentError, match="this is no URL of a database") as failed:
         open_storage(url)
     assert "s3cret" not in str(failed.value)
 

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rung.errors import (
+    ArgumentError,
     LeaseLost,
     StorageError,
     StudyCorrupt,
-    StudyError,
     StudyExists,
     StudyInUse,
     StudyNotFound,
@@ -118,7 +118,7 @@ def test_studies_are_listed_the_one_changed_last_first(storage):
 
 @pytest.mark.parametrize("name", ["", " a", "a\n", "a\x00b", "x" * 201, "\ud800", 7, None])
 def test_names_that_are_none(storage, name):
-    with pytest.raises(StudyError, match="name="):
+    with pytest.raises(ArgumentError, match="name="):
         storage.create(name, CREATED)
 
 
@@ -259,9 +259,9 @@ def test_open_storage(tmp_path):
     assert isinstance(open_storage(str(tmp_path)), SqliteStorage)
     own = MemoryStorage()
     assert open_storage(own) is own
-    with pytest.raises(StorageError, match=r"storage=mongodb://\.\.\."):
+    with pytest.raises(ArgumentError, match=r"storage=mongodb://\.\.\."):
         open_storage("mongodb://user:secret@host")
-    with pytest.raises(StorageError, match="durability='disk'"):
+    with pytest.raises(ArgumentError, match="durability='disk'"):
         open_storage(str(tmp_path), "disk")
 
 

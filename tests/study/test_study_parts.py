@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rung.errors import BudgetError, MetricError, StudyCorrupt
+from rung.errors import ArgumentError, StudyCorrupt, StudyNewer
 from rung.space import Float, Space
 from rung.study.budget import Budget, seconds
 from rung.study.events import SessionEnded, StudyCreated
@@ -30,13 +30,13 @@ def test_durations(text, value):
     "text", ["", "2", "h", "2 weeks", "-2h", 0, -1, float("nan"), float("inf"), True, None, []]
 )
 def test_what_is_no_duration(text):
-    with pytest.raises(BudgetError, match="timeout="):
+    with pytest.raises(ArgumentError, match="timeout="):
         seconds(text)
 
 
 @pytest.mark.parametrize("n", [0, -1, 2.0, True, "5"])
 def test_what_is_no_number_of_trials(n):
-    with pytest.raises(BudgetError, match="n_trials="):
+    with pytest.raises(ArgumentError, match="n_trials="):
         Budget.of(n, None)
 
 
@@ -44,7 +44,7 @@ def test_metrics_know_what_is_better():
     assert Metric("e").better(1, 2)
     assert Metric("acc", "max").better(2, 1)
     assert not Metric("acc", "max").better(1, 1)
-    with pytest.raises(MetricError, match='use "min" or "max"'):
+    with pytest.raises(ArgumentError, match='use "min" or "max"'):
         Metric("acc", "maximize")  # type: ignore[arg-type]
 
 
@@ -56,7 +56,7 @@ def test_constraints(text, value, holds):
 
 @pytest.mark.parametrize("text", ["20", "== 20", "<= x", "<=", 20, "<= nan"])
 def test_what_is_no_constraint(text):
-    with pytest.raises(MetricError, match="constraints: size="):
+    with pytest.raises(ArgumentError, match="constraints: size="):
         Constraint.parse("size", text)
 
 
@@ -77,7 +77,7 @@ def test_goals_round_trip():
     ],
 )
 def test_goals_that_make_no_sense(arguments, message):
-    with pytest.raises(MetricError, match=message):
+    with pytest.raises(ArgumentError, match=message):
         Goals.of(**arguments)
 
 
@@ -103,7 +103,7 @@ def created(schema: int = 1) -> StudyCreated:
 
 
 def test_a_newer_format_is_refused():
-    with pytest.raises(StudyCorrupt, match="written in format 99; this rung reads up to 1: upgrade"):
+    with pytest.raises(StudyNewer, match="written in format 99; this rung reads up to 1: upgrade"):
         StudyState(created(99))
 
 

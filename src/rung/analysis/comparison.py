@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from rung.errors import Error, NoTrialError
+from rung.errors import ArgumentError, Error, NoTrialError
 from rung.study.events import Outcome
 from rung.study.metrics import Metric
 from rung.study.state import StudyState
@@ -88,7 +88,7 @@ class Comparison:
         metrics = {run.metric for run in every}
         if len(metrics) > 1:
             told = ", ".join(sorted(f"{m.name} ({m.mode})" for m in metrics))
-            raise Error(f"compare: the studies tune different metrics: {told}; give all the same")
+            raise ArgumentError(f"compare: the studies tune different metrics: {told}; give all the same")
         start, end = max(run.times[0] for run in every), max(run.end for run in every)
         times = np.geomspace(start, end, _POINTS) if start > 0 else np.linspace(start, end, _POINTS)
         values = {name: np.array([run.at(times) for run in method]) for name, method in runs.items()}

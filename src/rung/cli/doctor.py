@@ -15,6 +15,7 @@ import psutil
 from rung import __version__
 from rung.analysis.usage import folder_bytes
 from rung.cli.output import json_option, name_argument, storage_option, write_json
+from rung.errors import StudyNewer
 from rung.storage import Storage, open_storage
 from rung.storage._salvage import examine
 from rung.storage.snapshots import contradiction
@@ -127,7 +128,10 @@ def _nameless(folder: Path) -> str:
 
 
 def _study(storage: Storage, name: str) -> Finding:
-    found = examine(storage, name)
+    try:
+        found = examine(storage, name)
+    except StudyNewer as error:
+        return Finding(name, False, str(error))
     if not found.fault:
         owner = next((info.owner for info in storage.studies() if info.name == name), None)
         who = f"run by {owner}" if owner else "nobody runs it"
@@ -135,8 +139,6 @@ def _study(storage: Storage, name: str) -> Finding:
             return Finding(name, False, f"its log is sound, {told(found.events)}; {who}\n{problem}")
         return Finding(name, True, f"sound, {told(found.events)}; {who}")
     fault = found.fault.removesuffix("; see: rung doctor")
-    if "upgrade rung" in fault:
-        return Finding(name, False, fault)
     if not found.events:
         return Finding(
             name, False, f"{fault}\nnothing of its log can be saved; its files stay where they are"

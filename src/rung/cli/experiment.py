@@ -15,16 +15,13 @@ from typing import Any
 
 import click
 
-from rung._tune import importing
-from rung.errors import Error, ObjectiveError, SpaceError
+from rung._tune import importing, tune
+from rung.errors import ArgumentError, Error, ObjectiveError, SpaceError
 from rung.views.text import visible
 
-OPTIONS = (
-    "metric", "mode", "n_trials", "timeout", "n_workers", "searcher", "scheduler", "max_resource", "resource",
-    "initial_configs", "constraints", "report_only", "seed", "keep_checkpoints", "retries", "max_failures",
-    "on_error", "name", "storage", "durability",
-)  # fmt: skip
-"""Arguments of `rung.tune` that a file may set as names of its own."""
+_KEYWORDS = inspect.getfullargspec(tune).kwonlyargs
+OPTIONS = tuple(name for name in _KEYWORDS if name != "progress")
+"""Arguments of `rung.tune` that a file may set as names of its own, and that `rung resume` keeps."""
 _LONGEST = 50  # characters of what may be a typo of these
 
 
@@ -48,9 +45,9 @@ def load(target: str) -> Experiment:
     if not path.is_file():
         also = path.with_suffix(".py")
         hint = f"; did you mean {also}?" if also.is_file() else ""
-        raise Error(f"{path}: there is no such file{hint}")
+        raise ArgumentError(f"{path}: there is no such file{hint}")
     if path.suffix != ".py":
-        raise Error(f"{path} is not a Python file; give one that defines `objective` and `space`")
+        raise ArgumentError(f"{path} is not a Python file; give one that defines `objective` and `space`")
     module = _import(path.resolve())
     _hint_at_typos(module)
     names = vars(module)  # not getattr: a module may have a __getattr__ of its own

@@ -14,7 +14,7 @@ from rung.errors import StorageError, StudyError
 from rung.storage import Storage, open_storage
 from rung.storage._salvage import salvage as save
 from rung.storage.sqlite import SqliteStorage
-from rung.study.events import Event, SessionStarted
+from rung.study.events import Event, SessionStarted, understood
 from rung.views.text import visible
 
 
@@ -38,7 +38,7 @@ def export(name: str, storage: str, output: Path | None, salvage: bool, into: st
         return
     if into is not None:
         raise click.UsageError("--as is the name of a study that is made by --salvage")
-    lines = [_line(event) for event in opened.read(name)]
+    lines = [_line(event) for event in understood(opened.read(name), {})]
     if output is None:
         click.echo("".join(lines), nl=False)
     else:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from rung.errors import MetricError
+from rung.errors import ArgumentError
 from rung.schedulers import SCHEDULERS
 from rung.searchers import SEARCHERS
 from rung.study.metrics import Constraint
@@ -53,7 +53,7 @@ def _bound(text: str) -> tuple[str, str]:
     name = re.split("[<>]", text)[0]
     try:
         Constraint.parse(name, text[len(name) :])
-    except MetricError:
+    except ArgumentError:
         name = ""
     if not name.strip():
         raise click.BadParameter(f"{text!r}; write a metric and its bound, such as 'model_mb <= 20'")

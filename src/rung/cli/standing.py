@@ -11,7 +11,7 @@ import click
 from rung._opening import look
 from rung.analysis.usage import folder_bytes
 from rung.cli.output import json_option, name_argument, storage_option, write_json, write_table
-from rung.errors import StorageError
+from rung.errors import StorageError, StudyNewer
 from rung.storage import Owner, StudyInfo, open_storage
 from rung.study.budget import Budget
 from rung.study.sizes import size_text
@@ -92,6 +92,8 @@ def studies(storage: str, as_json: bool) -> None:
 def _cells(info: StudyInfo, storage: str) -> list[Any]:
     try:
         _, name, state = look(info.name, storage)
+    except StudyNewer:
+        return ["of a newer rung: upgrade rung", "", None]
     except StorageError:
         return ["damaged, see: rung doctor", "", None]
     summary = _summary(name, state, info.owner)

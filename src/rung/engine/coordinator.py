@@ -27,6 +27,7 @@ class Coordinator:
         self._storage = storage
         self._lease = lease
         self._executor = executor
+        executor.deliver = self.step
         self._keeper = Keeper(storage, lease.study)
         self._offset = engine.state.t - executor.now()
         self._stop = ""

@@ -16,7 +16,7 @@ from typing import Any
 from rung.execution._leftovers import kill_leftovers
 from rung.storage.base import Lease, Owner, Storage
 from rung.storage.snapshots import open_state
-from rung.study.events import AttemptEnded, Event, Outcome, SessionStarted, after_verdict
+from rung.study.events import SCHEMA_VERSION, AttemptEnded, Event, Outcome, SessionStarted, after_verdict
 from rung.study.state import StudyState
 
 
@@ -58,6 +58,7 @@ def _versions() -> dict[str, str]:
 
     return {
         "rung": __version__,
+        "schema": str(SCHEMA_VERSION),
         "python": platform.python_version(),
         "numpy": np.__version__,
         "platform": sys.platform,

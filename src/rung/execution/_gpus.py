@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from fractions import Fraction
 
-from rung.errors import BudgetError
+from rung.errors import ArgumentError
 
 VARIABLE = "CUDA_VISIBLE_DEVICES"
 
@@ -25,10 +25,10 @@ def visible() -> list[str]:
 
 
 def check(per_trial: float) -> Fraction:
-    """`gpus_per_trial` as a whole number of GPUs, or as 1 / a whole number; raises BudgetError."""
+    """`gpus_per_trial` as a whole number of GPUs, or as 1 / a whole number; raises ArgumentError."""
     share = None if isinstance(per_trial, bool) else _fraction(per_trial)
     if share is None or (share.denominator != 1 and share.numerator != 1):
-        raise BudgetError(
+        raise ArgumentError(
             f"gpus_per_trial={per_trial!r}; give a whole number of at least 1, or a share such as 0.5 or 0.25"
         )
     return share
@@ -43,7 +43,7 @@ def _fraction(value: float) -> Fraction | None:
 
 
 def assign(per_trial: float, n_workers: int) -> list[str]:
-    """The value of CUDA_VISIBLE_DEVICES of each worker; raises BudgetError if there are too few GPUs."""
+    """The value of CUDA_VISIBLE_DEVICES of each worker; raises ArgumentError if there are too few GPUs."""
     share, gpus = check(per_trial), visible()
     if share >= 1:
         each = int(share)
@@ -53,7 +53,7 @@ def assign(per_trial: float, n_workers: int) -> list[str]:
     if len(groups) < n_workers:
         there = f"there are {len(gpus)}" if len(gpus) != 1 else "there is 1"
         where = VARIABLE if VARIABLE in os.environ else "nvidia-smi"
-        raise BudgetError(
+        raise ArgumentError(
             f"gpus_per_trial={per_trial} with n_workers={n_workers}: {there} ({where}), enough for "
             f"{len(groups)} at once; use fewer workers or a smaller share"
         )

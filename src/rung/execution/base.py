@@ -81,8 +81,17 @@ class End:
 Message = WorkerUp | Report | End
 
 
+Deliver = Callable[[Sequence[Message]], object]
+"""Hands messages to the coordinator at once."""
+
+
 class Executor(Protocol):
     """Runs jobs somewhere. The clock is the executor's: nobody else asks for the time."""
+
+    deliver: Deliver
+    """Set by the coordinator before the first job. An executor whose `poll` runs an objective in the
+    coordinator's own thread calls it with each report, and `answer` is called before it returns; others
+    return their reports from `poll`."""
 
     @property
     def capacity(self) -> int:
@@ -120,7 +129,3 @@ class Executor(Protocol):
     def close(self) -> None:
         """End everything that still runs; no process is left behind."""
         ...
-
-
-Deliver = Callable[[Sequence[Message]], object]
-"""How an executor that runs objectives in the coordinator's own thread hands over a report."""

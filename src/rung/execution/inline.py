@@ -22,9 +22,9 @@ class Inline:
     """
 
     capacity = 1
+    deliver: Deliver
 
     def __init__(self, objective: Objective, folder: Path | None = None) -> None:
-        self.deliver: Deliver | None = None
         self._objective = objective
         self._folder = folder
         self._jobs: deque[Job] = deque()
@@ -83,7 +83,6 @@ class Inline:
             self._in_objective = False
 
     def _send(self, report: Report) -> Verdict:
-        assert self.deliver is not None
         self._in_objective = False
         try:
             self.deliver((report,))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from rung.execution.base import AttemptId, Job, Message, Report
+from rung.execution.base import AttemptId, Deliver, Job, Message, Report
 from rung.study.events import Verdict
 
 
@@ -13,6 +13,7 @@ class Manual:
     """Keeps what the engine asked for until the caller fetches it."""
 
     capacity = 0
+    deliver: Deliver
 
     def __init__(self) -> None:
         self.jobs: list[Job] = []

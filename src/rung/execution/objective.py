@@ -110,7 +110,9 @@ def _code_text(code: CodeType) -> str:
 
 def as_metrics(values: Mapping[Any, Any]) -> dict[str, float]:
     """Plain floats from numbers, numpy scalars and one-element arrays or tensors; else MetricError."""
-    return {check_metric_name(name): _number(name, value) for name, value in values.items()}
+    return {
+        check_metric_name(name, error=MetricError): _number(name, value) for name, value in values.items()
+    }
 
 
 def _number(name: str, value: Any) -> float:

@@ -23,7 +23,7 @@ from rung.execution import _gpus, _guard, _memory, _pickling
 from rung.execution._channel import Channel
 from rung.execution._checkpoints import Checkpoints
 from rung.execution._leftovers import boot_id, kill_leftovers, start_time
-from rung.execution.base import AttemptId, End, Job, Message, Report, WorkerUp
+from rung.execution.base import AttemptId, Deliver, End, Job, Message, Report, WorkerUp
 from rung.execution.objective import Objective
 from rung.study.events import Outcome, Verdict
 from rung.study.sizes import size_text
@@ -105,6 +105,8 @@ class Processes:
     share of the cores for the threads of BLAS and PyTorch, unless the environment says otherwise, and their
     GPUs if `gpus` gives each worker's CUDA_VISIBLE_DEVICES.
     """
+
+    deliver: Deliver
 
     def __init__(
         self,

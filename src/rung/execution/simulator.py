@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
-from rung.execution.base import AttemptId, End, Job, Message, Report
+from rung.execution.base import AttemptId, Deliver, End, Job, Message, Report
 from rung.study.events import Outcome, Verdict
 
 Curve = Callable[[Job], Iterator[tuple[float, Mapping[str, float] | End]]]
@@ -33,6 +33,8 @@ class Simulator:
 
     Every trial can go on where it stopped, as with checkpoints, at no cost.
     """
+
+    deliver: Deliver
 
     def __init__(self, curve: Curve, capacity: int = 1) -> None:
         self._capacity = capacity

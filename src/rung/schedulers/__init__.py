@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rung._text import brief
-from rung.errors import Error
+from rung.errors import ArgumentError
 from rung.schedulers.asha import Asha
 from rung.schedulers.auto import Auto
 from rung.schedulers.base import Action, Drop, Finish, Resume, Scheduler, Start, Wait
@@ -30,16 +30,16 @@ SCHEDULERS: dict[str, Callable[[], Scheduler]] = {
 
 
 def get(scheduler: str | Scheduler) -> Scheduler:
-    """The scheduler of that name, or the one given; raises Error on an unknown name."""
+    """The scheduler of that name, or the one given; raises ArgumentError on an unknown name."""
     if not isinstance(scheduler, str):
         parts = ("next", "judge", "check", "to_json")
         if isinstance(scheduler, type) or not all(callable(getattr(scheduler, part, None)) for part in parts):
-            raise Error(
+            raise ArgumentError(
                 f"scheduler={brief(scheduler)}: no scheduler; use a name such as 'asha' or an object, Asha()"
             )
         return scheduler
     if scheduler not in SCHEDULERS:
-        raise Error(f"scheduler={brief(scheduler)}; there is: {', '.join(SCHEDULERS)}")
+        raise ArgumentError(f"scheduler={brief(scheduler)}; there is: {', '.join(SCHEDULERS)}")
     return SCHEDULERS[scheduler]()
 
 

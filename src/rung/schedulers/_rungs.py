@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Sequence
 
-from rung.errors import Error
+from rung.errors import ArgumentError
 from rung.study.history import History
 from rung.study.metrics import Metrics
 
@@ -21,11 +21,13 @@ def levels(min_resource: int, max_resource: int, eta: int) -> tuple[int, ...]:
 def check_levels(name: str, max_resource: int | None, min_resource: int, eta: int) -> None:
     """Raise Error, naming the argument and the mend, unless these make levels."""
     if max_resource is None:
-        raise Error(f'scheduler="{name}" needs max_resource=, the epochs of a whole trial')
+        raise ArgumentError(f'scheduler="{name}" needs max_resource=, the epochs of a whole trial')
     if not isinstance(eta, int) or eta < 2:
-        raise Error(f"{name}: eta={eta!r}; give a whole number of at least 2: one trial of eta goes on")
+        raise ArgumentError(
+            f"{name}: eta={eta!r}; give a whole number of at least 2: one trial of eta goes on"
+        )
     if not isinstance(min_resource, int) or not 1 <= min_resource <= max_resource:
-        raise Error(
+        raise ArgumentError(
             f"{name}: min_resource={min_resource!r}; use a whole number from 1 to max_resource={max_resource}"
         )
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from rung.errors import Error
+from rung.errors import ArgumentError
 from rung.schedulers._rungs import Ladders, check_levels, levels
 from rung.schedulers.base import Action, Finish, Resume, Start, Wait, resume_first
 from rung.space import Config
@@ -38,7 +38,7 @@ class Asha:
         self, form: Form = "promotion", *, min_resource: int = 1, eta: int = 3, brackets: int = 1
     ) -> None:
         if form not in {"promotion", "stopping"}:
-            raise Error(f'asha: form={form!r}; use "promotion" or "stopping"')
+            raise ArgumentError(f'asha: form={form!r}; use "promotion" or "stopping"')
         self.form, self.min_resource, self.eta, self.brackets = form, min_resource, eta, brackets
         self._cache: Ladders | None = None
 
@@ -70,12 +70,12 @@ class Asha:
         return Verdict.CONTINUE if is_best or few else Verdict.STOP
 
     def check(self, max_resource: int | None) -> None:
-        """Raise Error unless the arguments make rungs below `max_resource`."""
+        """Raise ArgumentError unless the arguments make rungs below `max_resource`."""
         check_levels("asha", max_resource, self.min_resource, self.eta)
         assert max_resource is not None
         most = len(levels(self.min_resource, max_resource, self.eta))
         if not isinstance(self.brackets, int) or not 1 <= self.brackets <= most:
-            raise Error(
+            raise ArgumentError(
                 f"asha: brackets={self.brackets!r}; give a whole number from 1 to {most}, the rungs there are"
             )
 

@@ -38,7 +38,7 @@ class Auto:
         return self._chosen(history)[0].judge(history, trial)
 
     def check(self, max_resource: int | None) -> None:
-        """Raise Error unless the arguments make rungs below `max_resource`, if there is one."""
+        """Raise ArgumentError unless the arguments make rungs below `max_resource`, if there is one."""
         if max_resource is not None:
             check_levels("auto", max_resource, self.min_resource, self.eta)
 

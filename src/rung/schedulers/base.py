@@ -71,7 +71,7 @@ class Scheduler(Protocol):
         ...
 
     def check(self, max_resource: int | None) -> None:
-        """Raise Error if the scheduler can't work with this maximum resource."""
+        """Raise ArgumentError if the scheduler can't work with this maximum resource."""
         ...
 
     def to_json(self) -> dict[str, Any]:

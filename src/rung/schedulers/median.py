@@ -9,7 +9,7 @@ from collections.abc import Callable
 from itertools import accumulate
 from typing import Any
 
-from rung.errors import Error
+from rung.errors import ArgumentError
 from rung.schedulers.base import Action, Finish, Start, resume_first
 from rung.space import Config
 from rung.study.events import Outcome, Verdict
@@ -53,13 +53,13 @@ class Median:
         return Verdict.STOP if worse else Verdict.CONTINUE
 
     def check(self, max_resource: int | None) -> None:
-        """Raise Error if an argument makes no sense; any maximum resource, or none, will do."""
+        """Raise ArgumentError if an argument makes no sense; any maximum resource, or none, will do."""
         most = math.inf if max_resource is None else max_resource
         if not isinstance(self.min_resource, int) or not 1 <= self.min_resource <= most:
             upto = "of at least 1" if max_resource is None else f"from 1 to max_resource={max_resource}"
-            raise Error(f"median: min_resource={self.min_resource!r}; use a whole number {upto}")
+            raise ArgumentError(f"median: min_resource={self.min_resource!r}; use a whole number {upto}")
         if not isinstance(self.min_trials, int) or self.min_trials < 1:
-            raise Error(f"median: min_trials={self.min_trials!r}; use a whole number of at least 1")
+            raise ArgumentError(f"median: min_trials={self.min_trials!r}; use a whole number of at least 1")
 
     def to_json(self) -> dict[str, Any]:
         """Name and arguments, for the log."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from rung.errors import Error
+from rung.errors import ArgumentError
 from rung.schedulers.base import Action, Finish, Resume, Start, Wait
 from rung.space import Config, Distribution, Domain, Float, Int, Ordinal, Space
 from rung.study.events import Outcome, Verdict
@@ -74,20 +74,20 @@ class Pbt:
         return Verdict.PAUSE if members.others_wait() else Verdict.CONTINUE
 
     def check(self, max_resource: int | None) -> None:
-        """Raise Error unless the arguments make sense with `max_resource`."""
+        """Raise ArgumentError unless the arguments make sense with `max_resource`."""
         if max_resource is None:
-            raise Error('scheduler="pbt" needs max_resource=, the epochs of a whole trial')
+            raise ArgumentError('scheduler="pbt" needs max_resource=, the epochs of a whole trial')
         if not isinstance(self.population, int) or self.population < 2:
-            raise Error(f"pbt: population={self.population!r}; give a whole number of at least 2")
+            raise ArgumentError(f"pbt: population={self.population!r}; give a whole number of at least 2")
         every = self._every(max_resource)
         if not isinstance(every, int) or not 1 <= every < max_resource:
-            raise Error(
+            raise ArgumentError(
                 f"pbt: perturb_every={every!r}; use a whole number from 1, below max_resource={max_resource}"
             )
         if not 0 < self.quantile <= 0.5:
-            raise Error(f"pbt: quantile={self.quantile!r}; a share that is replaced lies in (0, 0.5]")
+            raise ArgumentError(f"pbt: quantile={self.quantile!r}; a share that is replaced lies in (0, 0.5]")
         if not 0 <= self.resample <= 1:
-            raise Error(f"pbt: resample={self.resample!r}; a probability lies in [0, 1]")
+            raise ArgumentError(f"pbt: resample={self.resample!r}; a probability lies in [0, 1]")
 
     def to_json(self) -> dict[str, Any]:
         """Name and arguments, for the log."""

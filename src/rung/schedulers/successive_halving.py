@@ -41,7 +41,7 @@ class SuccessiveHalving:
         return self._brackets(history).judge(trial)
 
     def check(self, max_resource: int | None) -> None:
-        """Raise Error unless the arguments make rungs below `max_resource`."""
+        """Raise ArgumentError unless the arguments make rungs below `max_resource`."""
         check_levels("successive-halving", max_resource, self.min_resource, self.eta)
 
     def to_json(self) -> dict[str, Any]:

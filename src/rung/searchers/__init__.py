@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rung._text import brief
-from rung.errors import Error
+from rung.errors import ArgumentError
 from rung.searchers.auto import Auto
 from rung.searchers.base import Searcher
 from rung.searchers.cmaes import CMAES
@@ -32,15 +32,15 @@ SEARCHERS: dict[str, Callable[[], Searcher]] = {
 
 
 def get(searcher: str | Searcher) -> Searcher:
-    """Return `searcher`, or the one of that name with its default arguments; Error if there is none."""
+    """Return `searcher`, or the one of that name with its defaults; raises ArgumentError if there is none."""
     if isinstance(searcher, str):
         if searcher not in SEARCHERS:
-            raise Error(
+            raise ArgumentError(
                 f"searcher={brief(searcher)}: there is none of that name; {did_you_mean(searcher, SEARCHERS)}"
             )
         return SEARCHERS[searcher]()
     if isinstance(searcher, type) or not isinstance(searcher, Searcher):
-        raise Error(
+        raise ArgumentError(
             f"searcher={brief(searcher)}: no searcher; use a name such as 'random' or an object, Random()"
         )
     return searcher

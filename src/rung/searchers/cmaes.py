@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from rung.errors import Error, SpaceError
+from rung.errors import ArgumentError, Error, SpaceError
 from rung.searchers._unseen import unseen
 from rung.space import Categorical, Config, Space
 from rung.study.events import WAITING, Outcome
@@ -38,9 +38,13 @@ class CMAES:
 
     def __init__(self, sigma: float = 0.2, population: int | None = None) -> None:
         if not 0 < sigma <= 1:
-            raise Error(f"CMAES: sigma={sigma!r}; use a standard deviation in (0, 1] of the unit interval")
+            raise ArgumentError(
+                f"CMAES: sigma={sigma!r}; use a standard deviation in (0, 1] of the unit interval"
+            )
         if population is not None and (not isinstance(population, int) or population < 4):
-            raise Error(f"CMAES: population={population!r}; use a whole number of at least 4, or None")
+            raise ArgumentError(
+                f"CMAES: population={population!r}; use a whole number of at least 4, or None"
+            )
         self.sigma, self.population = sigma, population
         self._cache: _Replay | None = None
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from numpy.random import Generator
 
-from rung.errors import Error
+from rung.errors import ArgumentError
 from rung.searchers._observed import standing
 from rung.searchers._unseen import unseen, unseen_near
 from rung.space import Config, Space
@@ -37,9 +37,11 @@ class Evolution:
     def __post_init__(self) -> None:
         most, drawn = self.population, self.sample
         if not isinstance(most, int) or most < 2:
-            raise Error(f"Evolution: population={most!r}; use a whole number of at least 2")
+            raise ArgumentError(f"Evolution: population={most!r}; use a whole number of at least 2")
         if not isinstance(drawn, int) or not 1 <= drawn <= most:
-            raise Error(f"Evolution: sample={drawn!r}; use a whole number from 1 to population={most}")
+            raise ArgumentError(
+                f"Evolution: sample={drawn!r}; use a whole number from 1 to population={most}"
+            )
 
     def suggest(self, history: History, rng: Generator) -> Config | None:
         """Return an untried neighbour of the parent or a random draw; None if a finite space is exhausted."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from rung.errors import Error
+from rung.errors import ArgumentError
 from rung.searchers._extrapolation import extrapolated, rank_correlation, variances
 from rung.searchers._observed import Observed
 from rung.searchers._unseen import unseen
@@ -89,7 +89,7 @@ class GP:
 
     def __init__(self, n_initial: int = 8) -> None:
         if not isinstance(n_initial, int) or n_initial < 2:
-            raise Error(f"GP: n_initial={n_initial!r}; give a whole number of at least 2")
+            raise ArgumentError(f"GP: n_initial={n_initial!r}; give a whole number of at least 2")
         self.n_initial = n_initial
         self._fitted: _Fitted | None = None
 

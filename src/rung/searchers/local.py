@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from numpy.random import Generator
 
-from rung.errors import Error
+from rung.errors import ArgumentError
 from rung.searchers._unseen import unseen, unseen_near
 from rung.space import Config, Space
 from rung.study.history import History
@@ -27,7 +27,7 @@ class Local:
 
     def __post_init__(self) -> None:
         if not 0 <= self.p_local <= 1:
-            raise Error(f"Local: p_local={self.p_local!r}; a probability lies in [0, 1]")
+            raise ArgumentError(f"Local: p_local={self.p_local!r}; a probability lies in [0, 1]")
 
     def suggest(self, history: History, rng: Generator) -> Config | None:
         """Return an untried neighbour of the best configuration or a random one; None if none is left."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from rung.errors import Error
+from rung.errors import ArgumentError
 from rung.searchers._observed import Observed
 from rung.searchers._unseen import unseen
 from rung.space import Categorical, Config, Distribution, Domain, Int, Ordinal, Space
@@ -52,10 +52,10 @@ class TPE:
 
     def __post_init__(self) -> None:
         if not 0 < self.gamma < 1:
-            raise Error(f"TPE: gamma={self.gamma!r}; the share of good trials lies in (0, 1)")
+            raise ArgumentError(f"TPE: gamma={self.gamma!r}; the share of good trials lies in (0, 1)")
         for name in ("n_initial", "n_candidates"):
             if not isinstance(number := getattr(self, name), int) or number < 1:
-                raise Error(f"TPE: {name}={number!r}; use a whole number of at least 1")
+                raise ArgumentError(f"TPE: {name}={number!r}; use a whole number of at least 1")
 
     def suggest(self, history: History, rng: Generator) -> Config | None:
         """Return the candidate of the highest ratio of densities; None if a finite space is exhausted."""

@@ -6,9 +6,9 @@ import os
 from os import PathLike
 
 from rung._text import brief
-from rung.errors import StorageError
+from rung.errors import ArgumentError, StorageError
 from rung.storage._names import without_passwords
-from rung.storage.base import Durability, Lease, Owner, Storage, StudyInfo
+from rung.storage.base import Durability, Lease, Owner, Storage, StudyInfo, check_durability
 from rung.storage.memory import MemoryStorage
 
 _LONGEST = 1000
@@ -18,22 +18,23 @@ _LONGEST = 1000
 def open_storage(url: str | Storage, durability: Durability = "machine") -> Storage:
     """The storage at `url`: a folder (one SQLite file per study inside), a database, or ":memory:".
 
-    A database is `postgresql://user@host:5432/name`, and needs ``rung[postgres]``.
+    A database is `postgresql://user@host:5432/name`, and needs ``rung[postgres]``. Raises ArgumentError.
     """
+    check_durability(durability)
     if not isinstance(url, str) and hasattr(url, "acquire"):
         return url
     if not isinstance(url, str | PathLike):
-        raise StorageError(f"storage={brief(url)}; give a folder's path, or :memory:")
+        raise ArgumentError(f"storage={brief(url)}; give a folder's path, or :memory:")
     text = os.fspath(url)
     if not isinstance(text, str) or "\0" in text or len(text) > _LONGEST or not _encodes(text):
-        raise StorageError(f"storage={brief(text)}; give a folder's path of at most {_LONGEST} characters")
+        raise ArgumentError(f"storage={brief(text)}; give a folder's path of at most {_LONGEST} characters")
     if text == ":memory:":
         return MemoryStorage()
     scheme, separator, _ = text.partition("://")
     if scheme in {"postgresql", "postgres"} and separator:
         return _postgres(text, durability)
     if separator:
-        raise StorageError(
+        raise ArgumentError(
             f"storage={scheme}://...; this rung knows a folder's path, postgresql://... and :memory:"
         )
     from rung.storage.sqlite import SqliteStorage

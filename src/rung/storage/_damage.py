@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from rung.errors import StorageError, StudyCorrupt
-from rung.study.events import SCHEMA_VERSION
+from rung.study import events
 
 SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 """What sqlite3 raises; the second where its message quotes damaged text."""
@@ -19,18 +19,15 @@ _OUTER = {
 
 
 def check_schema(db: sqlite3.Connection, path: Path) -> None:
-    """Raise StorageError if a newer rung wrote the file."""
+    """Raise StudyNewer if a newer rung made the file."""
     # Damage of `meta` hides no event: what can be read of the log is read.
     with contextlib.suppress(*SQLITE_ERRORS):
         row = db.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
-        if row is not None and str(row[0]).isdecimal() and int(row[0]) > SCHEMA_VERSION:
-            raise StorageError(
-                f"{path} was written in format {row[0]}; this rung reads up to {SCHEMA_VERSION}: upgrade rung"
-            )
+        events.check_schema(path, row and row[0])
 
 
 def check_pages(db: sqlite3.Connection, path: Path) -> None:
-    """Raise sqlite3.DatabaseError if the file's pages are damaged, StorageError if a newer rung wrote it."""
+    """Raise sqlite3.DatabaseError if the file's pages are damaged, StudyNewer if a newer rung made it."""
     # Writing on with a damaged list of free pages would overwrite events.
     check_schema(db, path)
     (found,) = db.execute("PRAGMA quick_check(1)").fetchone()

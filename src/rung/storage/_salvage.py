@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rung.errors import Error, StudyCorrupt, StudyError
+from rung.errors import ArgumentError, Error, StudyCorrupt, StudyError, StudyNewer
 from rung.storage._damage import SQLITE_ERRORS
 from rung.storage.base import Storage
 from rung.storage.sqlite import SqliteStorage, open_readonly
@@ -29,11 +29,11 @@ class Examination:
 
 
 def examine(storage: Storage, study: str) -> Examination:
-    """Read and fold all of a study, and check its files; raises StudyNotFound."""
+    """Read and fold all of a study, and check its files; raises StudyNotFound, StudyNewer."""
     good: list[Event] = []
     try:
         StudyState.replay(_kept(storage.read(study), good))
-    except StudyError:
+    except (StudyError, StudyNewer, ArgumentError):
         raise
     except Error as error:
         return Examination(tuple(good), str(error))

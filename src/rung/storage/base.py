@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from rung._text import brief
-from rung.errors import StudyError
+from rung.errors import ArgumentError
 from rung.study.events import Event, StudyCreated
 
 Durability = Literal["machine", "process"]
@@ -77,7 +77,7 @@ class Storage(Protocol):
         ...
 
     def read(self, study: str, after: int = 0) -> Iterator[Event]:
-        """The events beyond the first `after`; raises StudyNotFound, StudyCorrupt."""
+        """The events beyond the first `after`; raises StudyNotFound, StudyCorrupt, StudyNewer."""
         ...
 
     def checksum(self, study: str, after: int, end: int) -> str:
@@ -93,14 +93,20 @@ class Storage(Protocol):
         ...
 
 
+def check_durability(durability: object) -> None:
+    """Raise ArgumentError unless `durability` is "machine" or "process"."""
+    if not isinstance(durability, str) or durability not in {"machine", "process"}:
+        raise ArgumentError(f'durability={brief(durability)}; use "machine" or "process"')
+
+
 def check_name(study: str) -> None:
-    """Raise StudyError unless `study` is a usable name: 1 to 200 printable characters."""
+    """Raise ArgumentError unless `study` is a usable name: 1 to 200 printable characters."""
     if (
         not isinstance(study, str)
         or not 0 < len(study) <= 200
         or not study.isprintable()
         or study.strip() != study
     ):
-        raise StudyError(
+        raise ArgumentError(
             f"name={brief(study, 60)}; a study's name is 1 to 200 printable characters without space around"
         )

@@ -29,11 +29,19 @@ import psutil
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from rung.errors import LeaseLost, StorageError, StudyCorrupt, StudyExists, StudyInUse, StudyNotFound
+from rung.errors import (
+    ArgumentError,
+    LeaseLost,
+    StorageError,
+    StudyCorrupt,
+    StudyExists,
+    StudyInUse,
+    StudyNotFound,
+)
 from rung.storage import _postgres_sql as sql
 from rung.storage._names import slug
 from rung.storage._rows import COLUMNS, Row, event_of, row_of
-from rung.storage.base import Durability, Lease, Owner, StudyInfo, check_name
+from rung.storage.base import Durability, Lease, Owner, StudyInfo, check_durability, check_name
 from rung.study.events import Event, StudyCreated
 
 logger = logging.getLogger("rung")
@@ -82,14 +90,13 @@ class PostgresStorage:
     """
 
     def __init__(self, url: str, durability: Durability = "machine") -> None:
-        if durability not in {"machine", "process"}:
-            raise StorageError(f'durability={durability!r}; use "machine" or "process"')
+        check_durability(durability)
         try:
             self._parameters = conninfo_to_dict(url, client_encoding="utf8")
             patience = self._parameters.get("connect_timeout") or 10
             self._conninfo = make_conninfo(url, client_encoding="utf8", connect_timeout=patience)
         except psycopg.Error:  # its text may quote the password
-            raise StorageError(
+            raise ArgumentError(
                 "storage=postgresql://...: this is no URL of a database; write "
                 "postgresql://user@host:5432/name, special characters of a password as %XX"
             ) from None

@@ -39,7 +39,7 @@ _UNFIT = (*ABSURD, OSError, MemoryError, StorageError)
 
 
 def open_state(storage: Storage, study: str, *, to_go_on: bool = False) -> StudyState:
-    """The fold of a study's log; raises StudyNotFound, StudyCorrupt.
+    """The fold of a study's log; raises StudyNotFound, StudyCorrupt, StudyNewer.
 
     Before one goes on with it, `to_go_on`, all of the log is checked, also what the snapshot tells.
     """

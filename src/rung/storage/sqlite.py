@@ -27,10 +27,10 @@ from typing import IO
 
 from rung._disk import sync
 from rung.errors import (
+    ArgumentError,
     LeaseLost,
     StorageError,
     StudyCorrupt,
-    StudyError,
     StudyExists,
     StudyInUse,
     StudyNotFound,
@@ -41,7 +41,7 @@ from rung.storage._filled import fill_log
 from rung.storage._foreign import distrust, refuse_link, refuse_links
 from rung.storage._names import slug
 from rung.storage._rows import event_of, row_of
-from rung.storage.base import Durability, Lease, Owner, StudyInfo, check_name
+from rung.storage.base import Durability, Lease, Owner, StudyInfo, check_durability, check_name
 from rung.study.events import SCHEMA_VERSION, Event, SessionStarted, StudyCreated
 
 _SCHEMA = """
@@ -98,12 +98,11 @@ class SqliteStorage:
     """
 
     def __init__(self, root: str | Path, durability: Durability = "machine") -> None:
-        if not isinstance(durability, str) or durability not in _SYNCHRONOUS:
-            raise StorageError(f'durability={durability!r}; use "machine" or "process"')
+        check_durability(durability)
         try:
             self._root = Path(root).expanduser().absolute()
         except RuntimeError as error:  # ~ of nobody
-            raise StorageError(f"storage={str(root)!r}: {error}") from error
+            raise ArgumentError(f"storage={str(root)!r}: {error}") from error
         self._synchronous = _SYNCHRONOUS[durability]
 
     def __str__(self) -> str:
@@ -232,7 +231,7 @@ class SqliteStorage:
         for path in filter(Path.is_file, self._root.glob("[!.]*/study.db")):
             if path.is_symlink() or path.parent.is_symlink():
                 continue
-            with contextlib.suppress(*SQLITE_ERRORS, OSError, StorageError, StudyError):
+            with contextlib.suppress(*SQLITE_ERRORS, OSError, StorageError):
                 name = self._name_in(path)
                 if name:  # not a copy, nor one that lies about its name
                     infos.append(StudyInfo(name, _changed(path), _holder(path.with_name("study.lock"))))
@@ -254,7 +253,7 @@ class SqliteStorage:
         """The name of the study in the file, "" unless it is one that its folder may have."""
         with contextlib.closing(open_readonly(path)) as db:
             row = db.execute("SELECT value FROM meta WHERE key = 'name'").fetchone()
-        with contextlib.suppress(StudyError):
+        with contextlib.suppress(ArgumentError):
             if row and self._folder(row[0]).name == path.parent.name:
                 return str(row[0])
         return ""

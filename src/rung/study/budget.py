@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from rung._text import brief
-from rung.errors import BudgetError
+from rung.errors import ArgumentError
 
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*(d|h|min|m|s)")
 _LONGEST = 100  # characters of a duration
@@ -20,26 +20,26 @@ _SECONDS = {"d": 86400.0, "h": 3600.0, "min": 60.0, "m": 60.0, "s": 1.0}
 def seconds(duration: str | float | timedelta, name: str = "timeout") -> float:
     """Read a duration: seconds as a number, ``"2h"``, ``"1h 30m"``, ``"45s"``, or a timedelta.
 
-    Raises BudgetError, naming the argument `name`, unless it is positive and finite.
+    Raises ArgumentError, naming the argument `name`, unless it is positive and finite.
     """
     value = _seconds(duration)
     if not (value > 0 and math.isfinite(value)):
-        raise BudgetError(
+        raise ArgumentError(
             f'{name}={brief(duration)}; give seconds, a timedelta, or text such as "90s", "2h", "1h 30m"'
         )
     return value
 
 
 def whole(name: str, value: Any, low: int, high: int = 2**63 - 1) -> int:
-    """The argument `name` as an int (numpy's are taken too); raises BudgetError unless low <= it <= high."""
+    """The argument `name` as an int (numpy's are taken too); ArgumentError unless low <= it <= high."""
     try:
         number = operator.index(value)
     except TypeError:
         number = low - 1
     if isinstance(value, bool) or number < low:
-        raise BudgetError(f"{name}={brief(value)}; give a whole number of at least {low}")
+        raise ArgumentError(f"{name}={brief(value)}; give a whole number of at least {low}")
     if number > high:
-        raise BudgetError(f"{name}={brief(value)}; give a whole number of at most {high}")
+        raise ArgumentError(f"{name}={brief(value)}; give a whole number of at most {high}")
     return number
 
 
@@ -68,7 +68,7 @@ class Budget:
 
     @classmethod
     def of(cls, n_trials: int | None, timeout: str | float | timedelta | None) -> Budget:
-        """Build from what `tune` takes; raises BudgetError naming the argument that is wrong."""
+        """Build from what `tune` takes; raises ArgumentError naming the argument that is wrong."""
         trials = None if n_trials is None else whole("n_trials", n_trials, 1)
         return cls(trials, None if timeout is None else seconds(timeout))
 

@@ -9,15 +9,18 @@ SessionStarted only.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from rung import __version__
 from rung._text import brief
-from rung.errors import StudyCorrupt
+from rung.errors import StorageError, StudyCorrupt, StudyNewer
 
 SCHEMA_VERSION = 1
+_RELEASE = re.compile(r"(\d{1,6})\.(\d{1,6})(?:\.(\d{1,6}))?")
 _FOR_EVER = 1e12
 """Seconds that no study lasts."""
 _LARGEST = 2**64
@@ -205,18 +208,72 @@ KINDS: dict[str, type[Event]] = {
 _FIELDS = {cls: tuple(f.name for f in fields(cls) if f.name not in {"id", "t"}) for cls in KINDS.values()}
 
 
+class NotUnderstood(StudyCorrupt):
+    """An event that this rung can't read, or that does not follow from those before it."""
+
+
+def not_understood(problem: str, versions: Mapping[str, Any]) -> StorageError:
+    """The error for an event, given the `versions` of the session that wrote it.
+
+    NotUnderstood, or StudyNewer if the session's rung is newer than this one: then it is no damage.
+    """
+    wrote = _release(versions.get("rung"))
+    if wrote <= _release(__version__) and _format(versions.get("schema")) <= SCHEMA_VERSION:
+        return NotUnderstood(problem)
+    newer = ".".join(map(str, wrote))
+    return StudyNewer(
+        f"this study was written by rung {newer}; this is rung {__version__}, which does not know all of it: "
+        f"upgrade rung to {newer} or later ({problem})"
+    )
+
+
+def check_schema(what: object, schema: object) -> None:
+    """Raise StudyNewer, which begins with `what`, if `schema` is a later format than this rung reads."""
+    if (newer := _format(schema)) > SCHEMA_VERSION:
+        raise StudyNewer(
+            f"{what} was written in format {newer}; this rung reads up to {SCHEMA_VERSION}: upgrade rung "
+            f"(this is rung {__version__})"
+        )
+
+
+def understood(events: Iterable[Event], versions: Mapping[str, Any]) -> Iterator[Event]:
+    """The same events; raises StudyNewer for one that can't be read in a session of a newer rung.
+
+    `versions` are those of the session in which `events` begin.
+    """
+    try:
+        for event in events:
+            if isinstance(event, SessionStarted):
+                versions = event.versions
+            yield event
+    except NotUnderstood as error:
+        raise not_understood(str(error), versions) from error.__cause__
+
+
+def _release(version: object) -> tuple[int, ...]:
+    match = _RELEASE.match(version) if isinstance(version, str) else None
+    return tuple(int(number or 0) for number in match.groups()) if match else ()
+
+
+def _format(schema: object) -> int:
+    text = str(schema) if isinstance(schema, int | str) else ""
+    return int(text) if text.isdecimal() and len(text) < 30 else 0
+
+
 def decode(kind: str, event_id: str, t: float, body: Mapping[str, Any]) -> Event:
-    """Rebuild an event from its stored parts; raises StudyCorrupt on what no rung wrote."""
+    """Rebuild an event from its stored parts; raises NotUnderstood, or StudyNewer if `body` states that."""
     try:
         values = dict(body)
+        if kind == StudyCreated.kind:
+            check_schema("this study", values.get("schema"))
         if "metrics" in values:
             values["metrics"] = {str(k): float(v) for k, v in values["metrics"].items()}
         event = KINDS[kind](id=event_id, t=float(t), **values)
         _check_types(event)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise StudyCorrupt(
-            f"event {brief(event_id)} of kind {brief(kind)} can't be read: {brief(str(error))}"
-        ) from error
+        problem = f"event {brief(event_id)} of kind {brief(kind)} can't be read: {brief(str(error))}"
+        versions = body.get("versions") if isinstance(body, Mapping) else None
+        raise not_understood(problem, versions if isinstance(versions, Mapping) else {}) from error
     return event
 
 

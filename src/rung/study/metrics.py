@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any, Literal, cast
 
 from rung._text import brief, is_iterable
-from rung.errors import MetricError
+from rung.errors import ArgumentError, Error
 
 Mode = Literal["min", "max"]
 Metrics = Mapping[str, float]
@@ -33,10 +33,10 @@ _BOUND_LENGTH = 100
 _BOUND = re.compile(r"\s*(<=|>=|<|>)\s*(\S+)\s*")
 
 
-def check_metric_name(name: object, what: str = "metric") -> str:
-    """Return `name`; MetricError, which begins with `what`, unless it is a string of 1 to 200 characters."""
+def check_metric_name(name: object, what: str = "metric", error: type[Error] = ArgumentError) -> str:
+    """Return `name`; `error`, whose text begins with `what`, unless it has 1 to 200 characters."""
     if not isinstance(name, str) or not 0 < len(name) <= _NAME:
-        raise MetricError(
+        raise error(
             f"{what} {brief(name)}: the name of a metric is a non-empty string of at most {_NAME} characters"
         )
     return name
@@ -52,7 +52,7 @@ class Metric:
     def __post_init__(self) -> None:
         check_metric_name(self.name)
         if not isinstance(self.mode, str) or self.mode not in {"min", "max"}:
-            raise MetricError(f'mode={brief(self.mode)} for metric {self.name!r}; use "min" or "max"')
+            raise ArgumentError(f'mode={brief(self.mode)} for metric {self.name!r}; use "min" or "max"')
 
     def better(self, a: float, b: float) -> bool:
         """Whether `a` is strictly better than `b`."""
@@ -73,7 +73,7 @@ class Constraint:
 
     @classmethod
     def parse(cls, name: str, text: str) -> Constraint:
-        """Read ``"<= 20"``; raises MetricError on anything else."""
+        """Read ``"<= 20"``; raises ArgumentError on anything else."""
         check_metric_name(name, "constraints: name")
         match = _BOUND.fullmatch(text) if isinstance(text, str) and len(text) <= _BOUND_LENGTH else None
         try:
@@ -81,7 +81,7 @@ class Constraint:
         except ValueError:
             bound = math.nan
         if match is None or math.isnan(bound):
-            raise MetricError(
+            raise ArgumentError(
                 f'constraints: {name}={brief(text)}; write a relation and a number, such as "<= 20"'
             )
         return cls(name, match[1], bound)
@@ -104,11 +104,11 @@ class Goals:
 
     def __post_init__(self) -> None:
         if not self.metrics:
-            raise MetricError('metric={}; name at least one metric, such as metric="validation_error"')
+            raise ArgumentError('metric={}; name at least one metric, such as metric="validation_error"')
         for name in self.report_only:
             check_metric_name(name, "report_only: name")
             if name in self.required:
-                raise MetricError(
+                raise ArgumentError(
                     f"report_only: {name} is tuned or constrained; what chooses is not what is reported"
                 )
 
@@ -120,20 +120,20 @@ class Goals:
         constraints: Mapping[str, str] | None = None,
         report_only: Iterable[str] = (),
     ) -> Goals:
-        """Build from what `tune` takes; raises MetricError naming the argument that is wrong."""
+        """Build from what `tune` takes; raises ArgumentError naming the argument that is wrong."""
         if not is_iterable(report_only):
-            raise MetricError(f"report_only={brief(report_only)}; give a list of names")
+            raise ArgumentError(f"report_only={brief(report_only)}; give a list of names")
         if isinstance(report_only, str):
-            raise MetricError(
+            raise ArgumentError(
                 f"report_only={brief(report_only)}; give a list: report_only=[{brief(report_only)}]"
             )
         if not isinstance(metric, str | Mapping):
-            raise MetricError(
+            raise ArgumentError(
                 f"metric={brief(metric)}; "
                 "give a name, or a dict such as {'error': 'min', 'accuracy': 'max'}"
             )
         if not isinstance(constraints, Mapping | None):
-            raise MetricError(
+            raise ArgumentError(
                 f'constraints={brief(constraints)}; give a dict such as {{"model_mb": "<= 20"}}'
             )
         modes = metric if isinstance(metric, Mapping) else {metric: mode}

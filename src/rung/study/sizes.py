@@ -6,7 +6,7 @@ import math
 import re
 from typing import Any
 
-from rung.errors import BudgetError
+from rung.errors import ArgumentError
 
 _UNITS = ("kB", "MB", "GB", "TB")
 _TEXT = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
@@ -15,11 +15,11 @@ _TEXT = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
 def size_of(name: str, value: Any) -> int:
     """Read the argument `name`: bytes as a number, ``"8GB"`` (of 10**9), ``"8GiB"`` (of 2**30), ``"500 MB"``.
 
-    Raises BudgetError unless it is positive and finite.
+    Raises ArgumentError unless it is positive and finite.
     """
     size = _bytes(value)
     if not (size >= 1 and math.isfinite(size)):
-        raise BudgetError(f'{name}={value!r}; give bytes, or text such as "8GB", "500MB", "16GiB"')
+        raise ArgumentError(f'{name}={value!r}; give bytes, or text such as "8GB", "500MB", "16GiB"')
     return int(size)
 
 

@@ -11,10 +11,9 @@ from hashlib import blake2b
 from typing import Any
 
 from rung._text import brief
-from rung.errors import MetricError, StudyCorrupt
+from rung.errors import StorageError, StudyCorrupt
 from rung.space import Config, Space
 from rung.study.events import (
-    SCHEMA_VERSION,
     AttemptEnded,
     AttemptStarted,
     Event,
@@ -29,6 +28,9 @@ from rung.study.events import (
     TrialDropped,
     Verdict,
     WorkerStarted,
+    check_schema,
+    not_understood,
+    understood,
 )
 from rung.study.metrics import Goals
 from rung.study.plan import check_plan
@@ -36,7 +38,7 @@ from rung.study.reports import Curve, Reports
 from rung.study.trial import Attempt, Trial
 from rung.study.trials import Trials
 
-ABSURD = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError, MetricError)
+ABSURD = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError)
 """What the fold of a log raises that no rung wrote."""
 
 
@@ -63,11 +65,7 @@ class StudyState:
     """
 
     def __init__(self, created: StudyCreated) -> None:
-        if created.schema > SCHEMA_VERSION:
-            raise StudyCorrupt(
-                f"this study was written in format {created.schema}; "
-                f"this rung reads up to {SCHEMA_VERSION}: upgrade rung"
-            )
+        check_schema("this study", created.schema)
         self.created = created
         self.space = Space.from_json(created.space)
         self.goals = Goals.from_json(created.goals)
@@ -111,7 +109,7 @@ class StudyState:
 
     @classmethod
     def replay(cls, events: Iterable[Event]) -> StudyState:
-        """Fold a whole log; raises StudyCorrupt unless it begins with StudyCreated."""
+        """Fold a whole log; raises StudyCorrupt unless it begins with StudyCreated, or StudyNewer."""
         stream = iter(events)
         first = next(stream, None)
         if not isinstance(first, StudyCreated):
@@ -119,17 +117,21 @@ class StudyState:
         try:
             state = cls(first)
         except ABSURD as error:
-            raise _unfollowed(first, error) from error
+            raise _unfollowed(first, error, {}) from error
         state.follow(stream)
         return state
 
     def follow(self, events: Iterable[Event]) -> None:
-        """Take in the events of a log that come next; raises StudyCorrupt unless they do."""
-        for event in events:
+        """Take in the events of a log that come next; raises StudyCorrupt unless they do, or StudyNewer."""
+        for event in understood(events, self._versions):
             try:
                 self.apply(event)
             except ABSURD as error:
-                raise _unfollowed(event, error) from error
+                raise _unfollowed(event, error, self._versions) from error
+
+    @property
+    def _versions(self) -> Mapping[str, Any]:
+        return self.sessions[-1].versions if self.sessions else {}
 
     @property
     def epoch(self) -> int:
@@ -173,8 +175,8 @@ class StudyState:
         raise StudyCorrupt(f"event {event.id!r}: a second {event.kind}")
 
     def _session_started(self, event: SessionStarted) -> None:
+        self.sessions.append(event)  # first: if its plan is wrong, its versions say why
         check_plan(event.plan)
-        self.sessions.append(event)
         self.workers.clear()
         self.ended = ""
         self.failed_in_a_row = 0
@@ -295,8 +297,9 @@ class StudyState:
         return {k: v for k, v in metrics.items() if k not in self._held_back}, held_back
 
 
-def _unfollowed(event: Event, error: Exception) -> StudyCorrupt:
-    return StudyCorrupt(f"event {brief(event.id)} does not follow from those before it: {brief(error, 200)}")
+def _unfollowed(event: Event, error: Exception, versions: Mapping[str, Any]) -> StorageError:
+    problem = f"event {brief(event.id)} does not follow from those before it: {brief(error, 200)}"
+    return not_understood(problem, versions)
 
 
 _TOTALS: dict[str, Callable[[float, float], float]] = {

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from rung.errors import Error, ObjectiveError
+from rung.errors import ArgumentError, ObjectiveError
 
 Config = dict[str, Any]
 T = TypeVar("T")
@@ -148,7 +148,7 @@ class SuccessiveHalvingScheduler(HPOScheduler):
         """Take the error in; the last one of a rung sends the rung's best on to the next."""
         epochs = int(config["max_epochs"])
         if epochs not in self.rung_levels:
-            raise Error(
+            raise ArgumentError(
                 f"max_epochs={epochs} is no rung; suggest() gives configurations for {self.rung_levels}"
             )
         self.searcher.update(config, error, additional_info=info)
@@ -188,11 +188,15 @@ def _rung_levels(eta: int, r_min: int, r_max: int) -> list[int]:
 
 def _check_rungs(eta: int, r_min: int, r_max: int, prefact: float) -> None:
     if eta < 2:
-        raise Error(f"SuccessiveHalvingScheduler: eta={eta!r}; give at least 2: one of eta goes on")
+        raise ArgumentError(f"SuccessiveHalvingScheduler: eta={eta!r}; give at least 2: one of eta goes on")
     if not 1 <= r_min <= r_max:
-        raise Error(f"SuccessiveHalvingScheduler: r_min={r_min!r}; use a number from 1 to r_max={r_max!r}")
+        raise ArgumentError(
+            f"SuccessiveHalvingScheduler: r_min={r_min!r}; use a number from 1 to r_max={r_max!r}"
+        )
     if prefact < 1:
-        raise Error(f"SuccessiveHalvingScheduler: prefact={prefact!r}; give at least 1: one must reach r_max")
+        raise ArgumentError(
+            f"SuccessiveHalvingScheduler: prefact={prefact!r}; give at least 1: one must reach r_max"
+        )
 
 
 class HPOTuner(HyperParameters):

@@ -9,7 +9,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from rung.errors import WorkerError
-from rung.execution.base import AttemptId, End, Job, Message, Report, WorkerUp
+from rung.execution.base import AttemptId, Deliver, End, Job, Message, Report, WorkerUp
 from rung.storage.base import Lease
 from rung.study.events import Outcome, Verdict
 from rung.testing.faults import invariants
@@ -65,6 +65,8 @@ class _Run:
 
 class FaultyExecutor:
     """The workers of one session."""
+
+    deliver: Deliver
 
     def __init__(self, world: World, lease: Lease) -> None:
         self._world, self._lease = world, lease
