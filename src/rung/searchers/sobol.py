@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from rung.errors import Error
+from rung.errors import ArgumentError
 from rung.searchers._unseen import unseen
 from rung.space import Categorical, Config, Space
 from rung.study.history import History
@@ -30,7 +30,7 @@ class Sobol:
 
     def __init__(self, share: float = 1.0) -> None:
         if not isinstance(share, int | float) or not 0 < share <= 1:
-            raise Error(f"Sobol: share={share!r}; give a number above 0 and at most 1")
+            raise ArgumentError(f"Sobol: share={share!r}; give a number above 0 and at most 1")
         self.share = float(share)
 
     def suggest(self, history: History, rng: Generator) -> Config | None:
