@@ -191,7 +191,7 @@ def _run(
         )
         coordinator = session.coordinator
         logger.info("study %r: %s", study.name, folder or "in memory")
-        view = views.watch(study.name, study.state, coordinator.now, plan.budget, progress=progress)
+        view = views.watch(study.name, coordinator.reading, coordinator.now, plan.budget, progress=progress)
         try:
             with view, _signals(coordinator):
                 coordinator.run()

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import logging
+from contextlib import nullcontext
 
 import pytest
 from click.testing import CliRunner
@@ -58,7 +59,7 @@ def test_nothing_foreign_gets_through_raw(tmp_path, text, capsys):
     assert_plain(out.getvalue())
     if text.startswith("["):
         assert text in out.getvalue()  # as it is, not obeyed
-    view = Plain(study.state)
+    view = Plain(lambda: nullcontext(study.state))
     view.start(summary)
     view._seen, view._unfinished = 0, []
     view.finish(summary)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -13,6 +14,7 @@ from rung.space import Config
 from rung.storage.base import Lease, Storage
 from rung.storage.snapshots import Keeper
 from rung.study.events import Event, Outcome
+from rung.study.state import StudyState
 
 
 class Coordinator:
@@ -32,12 +34,19 @@ class Coordinator:
         self._offset = engine.state.t - executor.now()
         self._stop = ""
         self._libraries = loaded()  # the searcher's check has loaded what it needs
+        self._between_steps = threading.Lock()
         self.torn = False
         """Whether a step was cut short, so that `engine.state` may be ahead of the log."""
 
     def now(self) -> float:
         """The study's clock: seconds during which a coordinator was running."""
         return self._executor.now() + self._offset
+
+    @contextmanager
+    def reading(self) -> Iterator[StudyState]:
+        """Hold the loop between two steps, while another thread reads the state."""
+        with self._between_steps:
+            yield self.engine.state
 
     def stop(self, reason: str) -> None:
         """Ask the loop to stop soon; called from a signal handler in the loop's own thread."""
@@ -98,11 +107,14 @@ class Coordinator:
     def _whole(self) -> Iterator[None]:
         # The engine folds events before they are durable. If a step does not come to its end, the live
         # state may be ahead of the log, and nothing that follows from it may be written.
-        if self.torn:
-            raise StorageError("an earlier step of this study was cut short; open the study again to go on")
-        self.torn = True
-        yield
-        self.torn = False
+        with self._between_steps:
+            if self.torn:
+                raise StorageError(
+                    "an earlier step of this study was cut short; open the study again to go on"
+                )
+            self.torn = True
+            yield
+            self.torn = False
 
     def _commit(self, step: Step) -> None:
         # Log, then act.

@@ -63,7 +63,7 @@ class Curve(Growing[Point]):
         self.shape.append(self._shape(tuple(event.metrics)))
         self.start.append(len(self.values))
         self.values.extend(event.metrics.values())
-        self.below.append(last)  # the last: others may be reading
+        self.below.append(last)
         return row
 
     def rows(self, last: int) -> list[int]:

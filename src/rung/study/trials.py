@@ -39,7 +39,7 @@ class Trials(Growing[Trial]):
         return self._trial(index % len(self), item) if isinstance(item, bytes) else item
 
     def _trial(self, number: int, told: bytes) -> Trial:
-        # Whoever watches asks in a thread of its own: of two objects made at once both get the first.
+        # Two threads of a user's may ask at once: both get the object that was made first.
         trial = self._made.get(number) or self._made.setdefault(number, self._make(number, told))
         self._items[number] = trial
         return trial

@@ -1,11 +1,14 @@
-"""What the user sees while a study runs: readers of its state in a thread of their own, never in the loop."""
+"""What the user sees while a study runs, drawn by a thread of its own.
+
+The thread reads the state between two steps of the loop, and draws while the loop goes on.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from rung.study.budget import Budget
@@ -13,11 +16,15 @@ from rung.study.state import StudyState
 
 if TYPE_CHECKING:
     from rung.views.beat import View
+    from rung.views.summary import Summary
+
+Reading = Callable[[], AbstractContextManager[StudyState]]
+"""Gives the state of a study, which changes only outside the block."""
 
 
 @contextmanager
 def watch(
-    name: str, state: StudyState, now: Callable[[], float], budget: Budget, *, progress: bool | None = None
+    name: str, reading: Reading, now: Callable[[], float], budget: Budget, *, progress: bool | None = None
 ) -> Iterator[None]:
     """Show a running study until the block ends.
 
@@ -29,11 +36,15 @@ def watch(
     from rung.views.beat import showing
     from rung.views.summary import summarise
 
-    with showing(lambda: _view(state), lambda: summarise(name, state, now(), budget)):
+    def look() -> Summary:
+        with reading() as state:
+            return summarise(name, state, now(), budget)
+
+    with showing(lambda: _view(reading), look):
         yield
 
 
-def _view(state: StudyState) -> View:
+def _view(reading: Reading) -> View:
     if _in_notebook():
         from rung.views.notebook import Notebook
 
@@ -45,7 +56,7 @@ def _view(state: StudyState) -> View:
             return Terminal()
     from rung.views.plain import Plain
 
-    return Plain(state)
+    return Plain(reading)
 
 
 def _in_notebook() -> bool:

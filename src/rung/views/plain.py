@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import click
 
@@ -20,9 +22,10 @@ class Plain:
 
     period = 0.2
 
-    def __init__(self, state: StudyState) -> None:
-        self._state = state
-        self._metric = state.goals.metrics[0]
+    def __init__(self, reading: Callable[[], AbstractContextManager[StudyState]]) -> None:
+        self._reading = reading
+        with reading() as state:
+            self._metric, self._space = state.goals.metrics[0], state.space
         self._seen = 0
         self._unfinished: list[Trial] = []
         self._best: float | None = None
@@ -65,12 +68,16 @@ class Plain:
             self._left_out = 0
 
     def _newly_finished(self) -> list[Trial]:
-        new = self._state.trials[self._seen :]
+        with self._reading() as state:
+            return self._read(state)
+
+    def _read(self, state: StudyState) -> list[Trial]:
+        new = state.trials[self._seen :]
         self._seen += len(new)
         finished: list[Trial] = []
         unfinished: list[Trial] = []
         for trial in self._unfinished + new:
-            (finished if _is_settled(trial) else unfinished).append(trial)
+            (finished if trial.is_finished else unfinished).append(trial)
         self._unfinished = unfinished
         return sorted(finished, key=lambda t: t.ended or 0.0)
 
@@ -88,12 +95,7 @@ class Plain:
         value = trial.metrics.get(self._metric.name)
         metric = "" if value is None else f"{one_line(self._metric.name)}={number(value)}  "
         reason = f"  {one_line(trial.reason)}" if trial.status == Outcome.FAILED else ""
-        return f"{metric}{shown(varied(self._state.space, trial.config))}{reason}"
-
-
-def _is_settled(trial: Trial) -> bool:
-    # The loop's thread writes status, metrics and value one after the other; this one may look in between.
-    return trial.is_finished and (trial.value is not None or trial.status != Outcome.COMPLETED)
+        return f"{metric}{shown(varied(self._space, trial.config))}{reason}"
 
 
 def _seconds(trial: Trial) -> float:

@@ -103,10 +103,9 @@ class Row:
 
 
 def summarise(name: str, state: StudyState, now: float, budget: Budget) -> Summary:
-    """Read a state that another thread may be changing: each dict is copied in one step."""
-    counts = {status: n for status, n in state.counts.copy().items() if n}
+    """Return how the study stands `now`, in seconds on its clock."""
+    counts = {status: n for status, n in state.counts.items() if n}
     best, metric = state.best, state.goals.metrics[0].name
-    running = state.open.copy()  # before the trials: a trial is created first, then it runs
     return Summary(
         name=name,
         metric=metric,
@@ -116,17 +115,16 @@ def summarise(name: str, state: StudyState, now: float, budget: Budget) -> Summa
         timeout=budget.timeout,
         best=_best(state, best) if best else None,
         running=tuple(
-            _running(state.trials[i], attempt, metric, now, state.resource) for i, attempt in running.items()
+            _running(state.trials[i], attempt, metric, now, state.resource)
+            for i, attempt in state.open.items()
         ),
         failure=_last_failure(state),
         ended=state.ended,
     )
 
 
-def _best(state: StudyState, trial: Trial) -> Best | None:
-    # The loop's thread may be between the two lines that make a trial the best.
-    if trial.value is None:
-        return None
+def _best(state: StudyState, trial: Trial) -> Best:
+    assert trial.value is not None
     return Best(trial.number, trial.value, trial.config, varied(state.space, trial.config))
 
 
