@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import rung
 from rung.storage import Owner, open_storage
-from rung.storage.snapshots import Keeper, open_state
+from rung.storage.snapshots import Keeper, open_to_go_on
 from rung.study.events import (
     AttemptEnded,
     AttemptStarted,
@@ -39,7 +39,7 @@ def write(n: int, url: str) -> float:
         storage.append(lease, events)
         for event in events:
             state.apply(event)
-        keeper.keep(state, events[-1])
+        keeper.keep(state, events)
     storage.release(lease)
     return time.perf_counter() - begun
 
@@ -97,7 +97,7 @@ def walk(n: int, url: str) -> tuple[float, float, float]:
 
 def go_on(n: int, url: str) -> tuple[float, float, float]:
     """What a coordinator reads and checks before it goes on with the study."""
-    return timed(lambda: open_state(open_storage(url), NAME, to_go_on=True), n)
+    return timed(lambda: open_to_go_on(open_storage(url), NAME), n)
 
 
 def status(_n: int, url: str) -> tuple[float, float, float]:

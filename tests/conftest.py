@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 
 from hypothesis import HealthCheck, settings
 
@@ -11,6 +12,11 @@ from hypothesis import HealthCheck, settings
 # Here, since a library reads it once, when numpy or torch is imported.
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
+
+# Snapshots of the tests' studies are no concern of the user's cache.
+if "XDG_CACHE_HOME" not in os.environ:
+    _CACHE = tempfile.TemporaryDirectory(prefix="rung-tests-cache-")
+    os.environ["XDG_CACHE_HOME"] = _CACHE.name
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts jobs in the background so, and children inherit it: Ctrl-C could not be tested.

@@ -50,10 +50,10 @@ class Simulation:
         if not self.storage.studies():
             self.create()
         plan = {"max_resource": self.max_resource, "n_trials": self.plan.budget.n_trials}
-        lease, state = take(self.storage, "s", plan)
+        lease, state, keeper = take(self.storage, "s", plan)
         self.engine = Engine(state, self.searcher, self.scheduler, self.plan)
         self.executor = Simulator(self.curve, self.capacity)
-        self.coordinator = Coordinator(self.engine, self.storage, lease, self.executor)
+        self.coordinator = Coordinator(self.engine, self.storage, lease, self.executor, keeper)
         try:
             self.coordinator.run()
         finally:

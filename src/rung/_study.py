@@ -346,14 +346,15 @@ class Study:
             )
         warn_of_objectives(self._name, self.goals, self._searcher, self._scheduler)
         # The study is ours, and a dead coordinator's leftovers are gone, before the first worker starts.
-        lease, self._state = take(self._storage, self._name, self._described(plan, extra))
+        lease, self._state, keeper = take(self._storage, self._name, self._described(plan, extra))
         try:
             executor = start()
         except BaseException:
             self._storage.release(lease)
             raise
         engine = Engine(self._state, self._searcher, self._scheduler, plan)
-        return Session(self._storage, lease, executor, Coordinator(engine, self._storage, lease, executor))
+        coordinator = Coordinator(engine, self._storage, lease, executor, keeper)
+        return Session(self._storage, lease, executor, coordinator)
 
     def drive(self, executor: Executor, **plan: Any) -> None:
         """Run the study to its end on an executor of one's own, such as a simulator."""

@@ -12,9 +12,7 @@ from click.testing import CliRunner, Result
 import rung
 from rung.cli import doctor
 from rung.cli.main import commands
-from rung.storage import snapshots
 from rung.storage.sqlite import SqliteStorage
-from rung.study import snapshot
 
 
 @pytest.fixture
@@ -48,28 +46,6 @@ def test_all_is_well(storage: SqliteStorage) -> None:
     assert "ok  sound: sound, " in done.stdout
     assert "; nobody runs it\n" in done.stdout
     assert "BAD" not in done.stdout
-
-
-def test_a_snapshot_that_contradicts_its_log_is_named(storage: SqliteStorage, monkeypatch) -> None:
-    monkeypatch.setattr(snapshots, "EVERY", 5)
-
-    def go_on() -> None:
-        study = rung.Study({"x": rung.Float(0, 1)}, metric="loss", name="a b", storage=storage)
-        study.tell(study.ask(), 1.0)
-        study.close()
-
-    go_on()
-    assert "a b: sound" in call(storage, "doctor", "a b").stdout
-    line = snapshot._line
-    for lie, said in ((b'"completed",3.0', "tells something else"), (b'"completed",[]', "can't be read")):
-        monkeypatch.setattr(snapshot, "_line", lambda *a, lie=lie: line(*a).replace(b'"completed",1.0', lie))
-        (storage.folder("a b") / snapshots.NAME).unlink()
-        go_on()
-        done = call(storage, "doctor", "a b")
-        assert done.exit_code == 1
-        assert "its log is sound" in done.stdout
-        assert said in done.stdout
-        assert "delete study.snapshot" in done.stdout
 
 
 def test_damage_is_named_and_saved(storage: SqliteStorage) -> None:

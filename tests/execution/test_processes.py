@@ -234,7 +234,7 @@ def test_no_orphans_when_the_coordinator_is_killed(tmp_path, victims):
     children = set(noted_pids(tmp_path)) - set(workers)
     if "guards" in victims:
         storage = SqliteStorage(tmp_path / "studies")
-        lease, _ = take(storage, "s", {})
+        lease, _, _ = take(storage, "s", {})
         storage.release(lease)
     assert gone(children)
 

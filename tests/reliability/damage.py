@@ -1,6 +1,6 @@
 """Damaged databases: python -m tests.reliability.damage --mutants 10000.
 
-A study is written, with or without a write-ahead log left behind, most with a snapshot beside the log, and one
+A study is written, with or without a write-ahead log left behind, most with a snapshot in the cache, and one
 of these files is damaged in one of many ways. Rung must
 answer with a correct beginning of what was written or with one of its own errors, never with anything else;
 `doctor` must call the same studies sound that can be worked with; what is salvaged must be a beginning too.
@@ -24,7 +24,7 @@ from unittest import mock
 from rung.errors import Error
 from rung.storage import Owner, snapshots
 from rung.storage._salvage import examine, salvage
-from rung.storage.snapshots import Keeper, open_state
+from rung.storage.snapshots import Keeper, open_state, open_to_go_on, path
 from rung.storage.sqlite import SqliteStorage
 from rung.study.events import Event, FinalReportShown
 from rung.study.state import StudyState
@@ -52,8 +52,8 @@ def write(root: Path) -> list[Event]:
         for i in range(90, len(events), 7):
             storage.append(lease, events[i : i + 7])
             state.follow(events[i : i + 7])
-            keeper.keep(state, events[i : i + 7][-1])
-    assert 90 < state.kept.events < len(events)
+            keeper.keep(state, events[i : i + 7])
+    assert 90 < keeper.kept.mark.events < len(events)
     shutil.copytree(root / "clean", root / "killed")
     storage.release(lease)
     for name in ("clean", "killed"):
@@ -127,8 +127,8 @@ IN_ROWS = [
 ]
 
 
-def damage(folder: Path, rng: random.Random) -> str:
-    """Damage the study in a folder; returns how."""
+def damage(folder: Path, snapshot: Path, rng: random.Random) -> str:
+    """Damage the study in a folder, or its snapshot; returns how."""
     log = folder / "study.db-wal"
     if rng.random() < 0.2:
         edit = rng.choice(IN_ROWS)
@@ -137,7 +137,6 @@ def damage(folder: Path, rng: random.Random) -> str:
             db.execute("DROP TRIGGER event_is_never_deleted")
             db.execute(edit, {"seq": rng.randint(1, 160)} if ":seq" in edit else {})
         return edit
-    snapshot = folder / snapshots.NAME
     if rng.random() < 0.2:
         snapshot.unlink()
     elif rng.random() < 0.1:
@@ -194,7 +193,7 @@ def answer(root: Path, events: list[Event]) -> str:
 def _opened(storage: SqliteStorage, events: list[Event], found: list[Event] | None) -> str:
     for to_go_on in (False, True):
         try:
-            state = open_state(storage, "a", to_go_on=to_go_on)
+            state = open_to_go_on(storage, "a")[0] if to_go_on else open_state(storage, "a")
         except Error:
             if found:
                 return "WRONG: it can be read and not opened"
@@ -247,7 +246,9 @@ def mutate(mutants: int, seed: int = 0, *, first: int = 0) -> Counter[str]:
             root = home / "mutant"
             shutil.copytree(home / rng.choice(["clean", "killed"]), root)
             (study,) = root.iterdir()
-            how = damage(study, rng)
+            snapshot = path(SqliteStorage(root), "a")
+            shutil.copyfile(path(SqliteStorage(home / "clean"), "a"), snapshot)
+            how = damage(study, snapshot, rng)
             try:
                 said = answer(root, events)
             except Exception as error:

@@ -65,7 +65,9 @@ def test_what_a_snapshot_holds_is_of_its_format(tmp_path):
     # If this fails, the fold or the pieces have changed: raise snapshot.FORMAT, so that no older piece is
     # believed, and write down the new fingerprint.
     state = StudyState.replay(placed(tmp_path, 1).read("golden"))
-    text = snapshot.piece(state, state.created, "").replace(snapshot.BY.encode(), b"")
+    text = snapshot.piece(state, snapshot.Mark(), range(len(state.trials)), state.created, "").replace(
+        snapshot.BY.encode(), b""
+    )
     assert blake2b(text, digest_size=8).hexdigest() == {1: "baee2858cd62f80b"}[snapshot.FORMAT]
 
 

@@ -6,8 +6,10 @@ import os
 import random
 import shutil
 import sqlite3
+import time
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from simulation import Simulation
@@ -18,7 +20,7 @@ from rung.engine.recovery import take
 from rung.errors import Error, StudyCorrupt
 from rung.schedulers import Asha
 from rung.storage import MemoryStorage, Owner, snapshots
-from rung.storage.snapshots import NAME, Keeper, kept_state, open_state
+from rung.storage.snapshots import kept_state, open_state, open_to_go_on, path
 from rung.storage.sqlite import SqliteStorage
 from rung.study import snapshot
 from rung.study.budget import Budget
@@ -41,26 +43,40 @@ def run(storage, n_trials):
     return simulation.run()
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     root = tmp_path_factory.mktemp("made")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(snapshots, "EVERY", 20)
-        run(SqliteStorage(root, "process"), 20)
+        patch.setenv("XDG_CACHE_HOME", str(root / "cache"))
+        run(SqliteStorage(root / "studies", "process"), 20)
     return root
 
 
 @pytest.fixture
 def storage(made, tmp_path):
-    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
-    storage = SqliteStorage(tmp_path, "process")
+    shutil.copytree(made / "studies", tmp_path / "studies")
+    storage = SqliteStorage(tmp_path / "studies", "process")
+    file = path(storage, "s")
+    file.parent.mkdir(parents=True)
+    (kept,) = (made / "cache" / "rung" / "snapshots").iterdir()
+    shutil.copyfile(kept, file)
     assert kept_state(storage, "s") is not None
     return storage
 
 
 @pytest.fixture
 def file(storage):
-    return storage.folder("s") / NAME
+    return path(storage, "s")
+
+
+def opened(storage, to_go_on):
+    return open_to_go_on(storage, "s")[0] if to_go_on else open_state(storage, "s")
 
 
 def folded(storage):
@@ -85,11 +101,12 @@ def test_a_study_opens_by_its_snapshot_to_what_its_log_tells(storage, file, monk
         lambda study, after=0: read.append(after) or SqliteStorage.read(storage, study, after),
     )
     for to_go_on in (False, True):
-        state = open_state(storage, "s", to_go_on=to_go_on)
-        assert facts(state) == folded(storage)
-        assert state.kept.size == file.stat().st_size
-        assert 0 <= state.events - state.kept.events < 40  # a step may bring several
-    assert read == [0, state.kept.events - 1, 0] * 2  # the first event, the rest; and what the test folds
+        assert facts(opened(storage, to_go_on)) == folded(storage)
+    state, keeper = open_to_go_on(storage, "s")
+    mark = keeper.kept.mark
+    assert mark.size == file.stat().st_size
+    assert 0 <= state.events - mark.events < 40  # a step may bring several
+    assert read[:6] == [0, mark.events - 1, 0] * 2  # the first event, the rest; and what the test folds
 
 
 def test_sessions_go_on_with_the_snapshot_they_find(storage, file):
@@ -97,14 +114,14 @@ def test_sessions_go_on_with_the_snapshot_they_find(storage, file):
     run(storage, 40)
     assert file.read_bytes().startswith(before)
     assert facts(open_state(storage, "s")) == folded(storage)
-    assert open_state(storage, "s", to_go_on=True).kept.size == file.stat().st_size
+    assert open_to_go_on(storage, "s")[1].kept.mark.size == file.stat().st_size
 
 
 def test_a_small_study_has_none(tmp_path, monkeypatch):
     monkeypatch.setattr(snapshots, "EVERY", 10_000)
     storage = SqliteStorage(tmp_path, "process")
     run(storage, 20)
-    assert not (storage.folder("s") / NAME).exists()
+    assert not path(storage, "s").exists()
     assert facts(open_state(storage, "s")) == folded(storage)
 
 
@@ -117,9 +134,9 @@ def test_a_study_in_memory_has_none():
 @pytest.mark.parametrize("seeds", [range(8), pytest.param(range(8, 60), marks=pytest.mark.slow)])
 def test_coordinators_that_die_anywhere_leave_snapshots_that_tell_the_truth(seeds, monkeypatch):
     monkeypatch.setattr(snapshots, "EVERY", 7)
-    opened = []
+    found = []
     monkeypatch.setattr(
-        snapshots, "kept_state", lambda *a, **k: opened.append(kept_state(*a, **k)) or opened[-1]
+        snapshots, "kept_state", lambda *a, **k: found.append(kept_state(*a, **k)) or found[-1]
     )
 
     class Watched(World):
@@ -129,7 +146,7 @@ def test_coordinators_that_die_anywhere_leave_snapshots_that_tell_the_truth(seed
 
     for seed in seeds:
         Watched(replace(Setting.draw(seed), sqlite=True)).run()
-    assert any(opened)
+    assert any(found)
 
 
 # ---- what may befall it
@@ -156,16 +173,15 @@ def test_no_damage_of_a_snapshot_changes_what_a_study_opens_to(storage, file, se
                 )
         file.write_bytes(data)
         assert facts(open_state(storage, "s")) == truth
-        assert facts(open_state(storage, "s", to_go_on=True)) == truth
+        assert facts(opened(storage, to_go_on=True)) == truth
 
 
 def test_who_goes_on_after_a_torn_piece_writes_over_it(storage, file):
     whole = file.read_bytes()
     file.write_bytes(whole[:-3])
-    state = run(storage, 40)
-    assert state.kept.size == file.stat().st_size
+    run(storage, 40)
     assert facts(open_state(storage, "s")) == folded(storage)
-    assert kept_state(storage, "s").kept == state.kept
+    assert open_to_go_on(storage, "s")[1].kept.mark.size == file.stat().st_size
 
 
 def test_what_was_written_by_another_version_is_written_anew(storage, file, monkeypatch):
@@ -180,7 +196,7 @@ def test_what_was_written_by_another_version_is_written_anew(storage, file, monk
 def test_the_snapshot_of_another_study_tells_nothing(storage, file, tmp_path):
     other = SqliteStorage(tmp_path / "other", "process")
     Simulation(storage=other, seed=1).run()
-    shutil.copyfile(file, other.folder("s") / NAME)
+    shutil.copyfile(file, path(other, "s"))
     assert kept_state(other, "s") is None
     assert facts(open_state(other, "s")) == folded(other)
 
@@ -190,7 +206,7 @@ def test_a_log_from_before_the_snapshot_is_what_counts(storage, file, tmp_path):
     older = SqliteStorage(tmp_path / "older", "process")
     events = list(storage.read("s"))
     older.restore("s", events[:30])
-    shutil.copyfile(file, older.folder("s") / NAME)
+    shutil.copyfile(file, path(older, "s"))
     assert kept_state(older, "s") is None
     assert facts(open_state(older, "s")) == folded(older)
     lease = older.acquire("s", OWNER)
@@ -209,7 +225,7 @@ def test_nobody_goes_on_with_a_log_that_was_damaged_beneath_its_snapshot(storage
     edit(storage, f"UPDATE event SET {change} WHERE seq = 15")
     assert facts(open_state(storage, "s")) == truth  # who looks sees what was there
     with pytest.raises(StudyCorrupt, match="event 15 is damaged"):
-        open_state(storage, "s", to_go_on=True)
+        open_to_go_on(storage, "s")
     with pytest.raises(StudyCorrupt, match="event 15 is damaged") as caught:
         take(storage, "s", {})
     assert caught.traceback  # which holds all that was open, and must not keep the log from being closed
@@ -219,67 +235,63 @@ def test_nobody_goes_on_with_a_log_that_was_damaged_beneath_its_snapshot(storage
 def test_a_log_that_lost_a_row_is_damaged_with_a_snapshot_too(storage):
     edit(storage, "DELETE FROM event WHERE seq = 15")
     with pytest.raises(StudyCorrupt, match="event 15 is damaged"):
-        open_state(storage, "s", to_go_on=True)
+        open_to_go_on(storage, "s")
 
 
 def test_an_empty_log_is_damaged_with_a_snapshot_too(storage):
     edit(storage, "DELETE FROM event")
     for to_go_on in (False, True):
         with pytest.raises(StudyCorrupt, match="the log begins with None"):
-            open_state(storage, "s", to_go_on=to_go_on)
+            opened(storage, to_go_on)
 
 
 def test_damage_beyond_the_snapshot_is_named(storage):
-    lease, state = take(storage, "s", {})
+    lease, state, keeper = take(storage, "s", {})
     storage.release(lease)
     last = state.events
-    assert state.kept.events < last
+    assert keeper.kept.mark.events < last
     edit(storage, f"UPDATE event SET crc = crc + 1 WHERE seq = {last}")
     with pytest.raises(StudyCorrupt, match=f"event {last} is damaged"):
         open_state(storage, "s")
 
 
-def test_a_forged_snapshot_gives_one_error_to_look_at_and_goes_on_by_the_log(storage, file, monkeypatch):
-    line = snapshot._line
-
-    def forged(state, trial):
-        hidden = (
-            trial.status == "completed" and trial is not state.incumbent
-        )  # so that opening does not ask for it
-        return line(state, trial).replace(b'},"searcher"', b"},7", hidden)
-
-    monkeypatch.setattr(snapshot, "_line", forged)
-    file.unlink()
-    run(storage, 40)
-    study = open_state(storage, "s")
-    with pytest.raises(StudyCorrupt, match="delete study"):
-        list(study.trials)
-    assert facts(open_state(storage, "s", to_go_on=True)) == folded(storage)
-
-
 # ---- who may read and write it
 
 
-def test_a_link_or_a_pipe_in_its_place_is_not_followed(storage, file, tmp_path):
-    mine = tmp_path / "mine"
-    shutil.move(file, mine)
-    before = mine.read_bytes()
-    file.symlink_to(mine)
-    assert facts(open_state(storage, "s")) == folded(storage)
-    state = open_state(storage, "s")
-    Keeper(storage, "s").keep(state, list(storage.read("s"))[-1])
-    assert state.kept.size == 0
-    assert mine.read_bytes() == before
+def test_a_copy_or_a_move_of_a_study_takes_no_snapshot_along(storage, tmp_path):
+    shutil.copytree(tmp_path / "studies", tmp_path / "sent")
+    sent = SqliteStorage(tmp_path / "sent", "process")
+    assert kept_state(sent, "s") is None
+    assert facts(opened(sent, to_go_on=True)) == folded(sent)
+    run(sent, 40)
+    assert kept_state(sent, "s") is not None
+
+
+def test_only_its_user_reads_it_and_what_is_not_used_goes(storage, file, monkeypatch):
     file.unlink()
-    os.mkfifo(file)
-    assert facts(open_state(storage, "s")) == folded(storage)
+    old, young = file.with_name("old"), file.with_name("young")
+    for other, age in ((old, 100 * 86400), (young, 86400)):
+        other.write_bytes(b"rung")
+        os.utime(other, (time.time() - age,) * 2)
+    run(storage, 40)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert not old.exists()
+    assert young.exists()
+
+
+def test_without_a_home_none_is_kept(storage, file, monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", lambda: (_ for _ in ()).throw(RuntimeError("no home")))
+    assert path(storage, "s") is None
+    run(storage, 40)
+    assert facts(opened(storage, to_go_on=True)) == folded(storage)
 
 
 def test_a_study_goes_on_though_its_snapshot_can_not_be_written(storage, file):
     file.unlink()
     file.mkdir()
     state = run(storage, 40)
-    assert state.kept.size == 0
+    assert file.is_dir()
     assert len(state.trials) == 40
     assert facts(open_state(storage, "s")) == folded(storage)
 
@@ -317,10 +329,10 @@ def edit_again(storage, sql):
 def test_studies_in_postgresql_have_them_too(postgres):
     run(postgres, 20)
     for to_go_on in (False, True):
-        state = kept_state(postgres, "s", to_go_on=to_go_on)
+        state, _ = kept_state(postgres, "s", to_go_on=to_go_on)
         assert facts(state) == folded(postgres)
     with postgres._connect() as db:
         db.execute("ALTER TABLE rung.event DISABLE TRIGGER ALL")
         db.execute("UPDATE rung.event SET body = '{}' WHERE seq = 15")
     with pytest.raises(Error, match="event 15 is damaged"):
-        open_state(postgres, "s", to_go_on=True)
+        open_to_go_on(postgres, "s")

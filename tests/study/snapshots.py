@@ -24,14 +24,15 @@ def log_of(seed: int) -> tuple[Event, ...]:
 def cut(events: Sequence[Event], ends: Iterable[int]) -> list[tuple[bytes, int]]:
     """The pieces that a coordinator leaves which writes one after each of so many events."""
     state, pieces = StudyState.replay(events[:1]), []
-    wanted = set(ends)
+    wanted, mark, changed = set(ends), snapshot.Mark(), set()
     for event in events[1:]:
         state.apply(event)
+        if hasattr(event, "trial"):
+            changed.add(event.trial)
         if state.events in wanted:
-            text = snapshot.piece(state, event, "")
-            state.kept = snapshot.mark(state, state.kept.size + len(text))
-            state.changed.clear()
-            pieces.append((text, state.kept.size))
+            text = snapshot.piece(state, mark, changed, event, "")
+            mark, changed = snapshot.mark(state, mark.size + len(text)), set()
+            pieces.append((text, mark.size))
     return pieces
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import pickle
 
 import pytest
@@ -12,11 +11,10 @@ from hypothesis import strategies as st
 from study.snapshots import cut, facts, log_of
 
 import rung
-from rung.errors import StudyCorrupt
 from rung.study import snapshot
 from rung.study.events import AttemptEnded, AttemptStarted, Reported, StudyCreated, TrialCreated
 from rung.study.metrics import Goals
-from rung.study.state import ABSURD, StudyState
+from rung.study.state import StudyState
 
 seeds = st.integers(0, 40)
 
@@ -24,7 +22,6 @@ seeds = st.integers(0, 40)
 def restored(events, pieces):
     found = snapshot.restore(events[0], pieces)
     assert found is not None
-    snapshot.check(found.state)
     return found
 
 
@@ -48,9 +45,11 @@ def test_who_goes_on_writes_the_pieces_that_follow(seed, data):
     events = log_of(seed)
     at, end = sorted(data.draw(st.lists(st.integers(2, len(events)), min_size=2, max_size=2, unique=True)))
     pieces = cut(events, [at])
-    state = snapshot.restore(events[0], pieces).state
+    found = snapshot.restore(events[0], pieces)
+    state = found.state
     state.follow(events[at:end])
-    pieces.append((snapshot.piece(state, events[end - 1], ""), 0))
+    changed = {event.trial for event in events[at:end] if hasattr(event, "trial")}
+    pieces.append((snapshot.piece(state, found.mark, changed, events[end - 1], ""), 0))
     assert facts(restored(events, pieces).state) == facts(StudyState.replay(events[:end]))
 
 
@@ -73,45 +72,7 @@ def test_pieces_of_another_study_or_version_tell_nothing(monkeypatch):
     assert snapshot.restore(events[0], []) is None
 
 
-numbers = st.one_of(st.integers(-3, 40), st.sampled_from([None, True, "x", 2**70, -1.5, [], {}]))
-
-
-@settings(deadline=None, max_examples=300)
-@given(seeds, st.data())
-def test_a_forged_piece_is_refused_or_told_of(seed, data):
-    # With a good checksum, as a stranger makes it: it may lie as a log may, and does nothing else.
-    events = log_of(seed)
-    (text, end), *_ = cut(events, [len(events)])
-    head, rest = text.split(b"\n", 1)
-    told = json.loads(head)
-    what = data.draw(st.sampled_from(["head", "length", "line", "column"]))
-    if what == "head":
-        told[data.draw(st.sampled_from(sorted(set(told) - {"by", "first", "after"})))] = data.draw(numbers)
-    elif what == "length":
-        told["lengths"][data.draw(st.integers(0, 3))] = data.draw(numbers)
-    elif what == "line":
-        lines = rest.rsplit(b"\n", len(told["changed"]) - 1)
-        facts_ = json.loads(lines[-1])
-        facts_[data.draw(st.integers(0, len(facts_) - 1))] = data.draw(numbers)
-        rest = b"\n".join([*lines[:-1], json.dumps(facts_).encode()])
-    else:
-        at = data.draw(st.integers(0, len(rest) - 1))
-        rest = rest[:at] + bytes([data.draw(st.integers(0, 255))]) + rest[at + 1 :]
-    try:
-        found = snapshot.restore(events[0], [(json.dumps(told).encode() + b"\n" + rest, end)])
-        assert found is not None
-        for trial in found.state.trials:
-            list(trial.reports)
-        list(found.state.curve)
-        assert found.state.best is None or found.state.best.number >= 0
-        snapshot.check(found.state)
-    except (*ABSURD, StudyCorrupt):
-        return
-    for number, attempt in found.state.ends:
-        found.state.trials[number].attempts[attempt - 1]
-
-
-def test_a_trial_is_made_once_and_says_what_is_wrong_with_it():
+def test_a_trial_is_made_once():
     events = log_of(1)
     (text, end), *_ = cut(events, [len(events)])
     state = snapshot.restore(events[0], [(text, end)]).state
@@ -119,9 +80,6 @@ def test_a_trial_is_made_once_and_says_what_is_wrong_with_it():
     assert state.trials[-1] is state.trials[len(state.trials) - 1]
     with pytest.raises(IndexError):
         state.trials[len(state.trials)]
-    lying = snapshot.restore(events[0], [(text.replace(b'},"searcher"', b"},7", 1), end)]).state
-    with pytest.raises(StudyCorrupt, match=r"trial 0 that is none .*delete study.snapshot"):
-        lying.trials[0]
 
 
 # ---- reports in columns

@@ -18,7 +18,6 @@ from rung.cli.output import json_option, name_argument, storage_option, write_js
 from rung.errors import StudyNewer
 from rung.storage import Storage, open_storage
 from rung.storage._salvage import examine
-from rung.storage.snapshots import contradiction
 from rung.storage.sqlite import SqliteStorage
 from rung.study.events import Event
 from rung.study.sizes import size_text
@@ -135,8 +134,6 @@ def _study(storage: Storage, name: str) -> Finding:
     if not found.fault:
         owner = next((info.owner for info in storage.studies() if info.name == name), None)
         who = f"run by {owner}" if owner else "nobody runs it"
-        if problem := contradiction(storage, name):
-            return Finding(name, False, f"its log is sound, {told(found.events)}; {who}\n{problem}")
         return Finding(name, True, f"sound, {told(found.events)}; {who}")
     fault = found.fault.removesuffix("; see: rung doctor")
     if not found.events:

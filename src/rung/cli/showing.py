@@ -21,7 +21,7 @@ from rung.cli.output import (
     write_json,
     write_table,
 )
-from rung.storage import Owner
+from rung.storage import Owner, snapshots
 from rung.study.trial import Trial
 from rung.views.text import visible, visible_lines
 
@@ -76,7 +76,10 @@ def delete(name: str, storage: str, yes: bool) -> None:
     study = Study.load(name, storage=storage)
     if not yes:
         click.confirm(f"Delete study {visible(name)} with {len(study.trials)} trials?", abort=True)
+    kept = snapshots.path(study._storage, name)
     study._storage.delete(name, Owner(os.uname().nodename, os.getpid(), time.time()))
+    if kept is not None:
+        kept.unlink(missing_ok=True)
 
 
 @click.command()

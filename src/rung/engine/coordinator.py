@@ -24,13 +24,15 @@ class Coordinator:
     events that led to it are durable.
     """
 
-    def __init__(self, engine: Engine, storage: Storage, lease: Lease, executor: Executor) -> None:
+    def __init__(
+        self, engine: Engine, storage: Storage, lease: Lease, executor: Executor, keeper: Keeper
+    ) -> None:
         self.engine = engine
         self._storage = storage
         self._lease = lease
         self._executor = executor
         executor.deliver = self.step
-        self._keeper = Keeper(storage, lease.study)
+        self._keeper = keeper
         self._offset = engine.state.t - executor.now()
         self._stop = ""
         self._libraries = loaded()  # the searcher's check has loaded what it needs
@@ -88,7 +90,7 @@ class Coordinator:
         with self._whole():
             self._storage.append(self._lease, [event])
             self.engine.state.apply(event)
-            self._keeper.keep(self.engine.state, event)
+            self._keeper.keep(self.engine.state, [event])
 
     def give_up(self) -> None:
         """End the session now: what is open is interrupted, and runs again when the study goes on.
@@ -120,6 +122,6 @@ class Coordinator:
         # Log, then act.
         if step.events:
             self._storage.append(self._lease, step.events)
-            self._keeper.keep(self.engine.state, step.events[-1])
+            self._keeper.keep(self.engine.state, step.events)
         for command in step.commands:
             command.execute(self._executor)

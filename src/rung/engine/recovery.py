@@ -15,16 +15,19 @@ from typing import Any
 
 from rung.execution._leftovers import kill_leftovers
 from rung.storage.base import Lease, Owner, Storage
-from rung.storage.snapshots import open_state
+from rung.storage.snapshots import Keeper, open_to_go_on
 from rung.study.events import SCHEMA_VERSION, AttemptEnded, Event, Outcome, SessionStarted, after_verdict
 from rung.study.state import StudyState
 
 
-def take(storage: Storage, study: str, plan: Mapping[str, Any]) -> tuple[Lease, StudyState]:
-    """Own the study, or raise StudyInUse; on return its log tells of this session and nothing is open."""
+def take(storage: Storage, study: str, plan: Mapping[str, Any]) -> tuple[Lease, StudyState, Keeper]:
+    """Own the study, or raise StudyInUse; on return its log has this session and no open attempt.
+
+    The keeper is that of the study's snapshot.
+    """
     lease = storage.acquire(study, Owner(socket.gethostname(), os.getpid(), time.time()))
     try:
-        state = open_state(storage, study, to_go_on=True)
+        state, keeper = open_to_go_on(storage, study)
         kill_leftovers(state.workers)
         events = [_session(lease, state, plan), *_interrupted(state)]
         storage.append(lease, events)
@@ -33,7 +36,8 @@ def take(storage: Storage, study: str, plan: Mapping[str, Any]) -> tuple[Lease, 
         raise
     for event in events:
         state.apply(event)
-    return lease, state
+    keeper.keep(state, events)
+    return lease, state, keeper
 
 
 def _session(lease: Lease, state: StudyState, plan: Mapping[str, Any]) -> SessionStarted:

@@ -2,7 +2,6 @@
 
     <root>/<slug>-<digest>/study.db      the log: table `event`, and `meta` with the epoch that fences
                           /study.lock    locked by the coordinator while it lives; holds who it is
-                          /study.snapshot    what speeds up opening; see snapshots.py
                           /logs/         what attempts and workers printed
 
 A study is made aside and renamed, since switching a live fresh file to WAL can lose everything in a

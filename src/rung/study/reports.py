@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
-from rung.errors import StudyCorrupt
 from rung.study.events import Reported
 from rung.study.growing import Growing
 
@@ -95,10 +94,7 @@ class Curve(Growing[Point]):
         )
 
     def _metrics(self, row: int) -> dict[str, float]:
-        try:
-            names, start = self.shapes[self.shape[row]], self.start[row]
-        except IndexError as error:  # in a forged snapshot
-            raise StudyCorrupt(f"report {row} is none") from error
+        names, start = self.shapes[self.shape[row]], self.start[row]
         return dict(zip(names, self.values[start : start + len(names)], strict=False))
 
     def _point(self, row: int) -> Point:

@@ -6,7 +6,6 @@ import json
 import math
 import operator
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
@@ -38,24 +37,8 @@ from rung.study.reports import Curve, Reports
 from rung.study.trial import Attempt, Trial
 from rung.study.trials import Trials
 
-ABSURD = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError)
-"""What the fold of a log raises that no rung wrote."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """How much of a state a snapshot holds: how long everything was that only grows."""
-
-    events: int = 0
-    sessions: int = 0
-    workers: int = 0
-    trials: int = 0
-    ends: int = 0
-    reports: int = 0
-    values: int = 0
-    shapes: int = 0
-    size: int = 0
-    """Bytes of the snapshot."""
+INVALID_LOG = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError)
+"""Raised when a log is folded that no rung wrote."""
 
 
 class StudyState:
@@ -97,10 +80,6 @@ class StudyState:
         """Whether any trial has saved a checkpoint."""
         self.last_failed: int | None = None
         """The failed trial of the highest number."""
-        self.changed: set[int] = set()
-        """Trials that something happened to since the snapshot was written to the last time."""
-        self.kept = Mark()
-        """How much of this the snapshot holds."""
         self.incumbent: Trial | None = None
         """The best feasible completed trial; see `best`."""
         self._held_back = frozenset(self.goals.report_only)
@@ -116,7 +95,7 @@ class StudyState:
             raise StudyCorrupt(f"the log begins with {first!r}, not with StudyCreated")
         try:
             state = cls(first)
-        except ABSURD as error:
+        except INVALID_LOG as error:
             raise _unfollowed(first, error, {}) from error
         state.follow(stream)
         return state
@@ -126,7 +105,7 @@ class StudyState:
         for event in understood(events, self._versions):
             try:
                 self.apply(event)
-            except ABSURD as error:
+            except INVALID_LOG as error:
                 raise _unfollowed(event, error, self._versions) from error
 
     @property
@@ -197,7 +176,6 @@ class StudyState:
         attempt = self.open[event.trial]
         if attempt.number != event.attempt:
             raise ValueError(f"attempt {event.attempt} is not the one that runs, {attempt.number}")
-        self.changed.add(event.trial)
         return attempt
 
     def _trial_dropped(self, event: TrialDropped) -> None:
@@ -213,12 +191,10 @@ class StudyState:
         self.known.append((len(self.curve), len(self.ends)))
         reports = Reports(self.curve)
         self.trials.append(Trial(event.trial, config, event.origin, event.t, reports, event.parent))
-        self.changed.add(event.trial)
 
     def _trial(self, number: int) -> Trial:
         if number < 0:
             raise ValueError(f"trial {number}")
-        self.changed.add(number)
         return self.trials[number]
 
     def _attempt_started(self, event: AttemptStarted) -> None:

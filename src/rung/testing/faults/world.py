@@ -17,6 +17,7 @@ from rung.errors import Error, LeaseLost, ObjectiveError, StudyInUse, TooManyFai
 from rung.execution.base import AttemptId, Message, Report
 from rung.searchers import Random
 from rung.storage.base import Lease, Owner
+from rung.storage.snapshots import Keeper
 from rung.study.budget import Budget
 from rung.study.events import Event, StudyCreated
 from rung.study.metrics import Goals
@@ -156,21 +157,21 @@ class World:
     def _session(self) -> None:
         # One session, from taking the study to its end, whatever that is.
         try:
-            lease, live = take(self.storage, self.study, self._as_json())
-            self._work(lease, live)
+            lease, live, keeper = take(self.storage, self.study, self._as_json())
+            self._work(lease, live, keeper)
         except Died as died:
             self.say("dies", died)
         except (Broken, NoWorker, LeaseLost, TooManyFailures, ObjectiveError) as error:
             self.say("ends:", type(error).__name__, error)
         invariants.check_whole(self)
 
-    def _work(self, lease: Lease, live: StudyState) -> None:
+    def _work(self, lease: Lease, live: StudyState, keeper: Keeper) -> None:
         assert not live.open, f"attempts {live.open} are open after recovery"
         for shift in self._at_work:
             shift.executor.kill_workers()
         engine = self.parts.engine(live, Random(), self.setting.scheduler(), self._plan())
         executor = FaultyExecutor(self, lease)
-        coordinator = self.parts.coordinator(engine, self.storage, lease, executor)
+        coordinator = self.parts.coordinator(engine, self.storage, lease, executor, keeper)
         executor.stop_session = coordinator.stop
         self._at_work.append(_Shift(lease, executor, live))
         try:
