@@ -311,7 +311,7 @@ def test_ask_report_tell_in_any_order():
 @pytest.mark.parametrize("form", ["promotion", "stopping"])
 def test_ask_and_report_under_asha(form):
     study = rung.Study(SPACE, metric="y", storage=":memory:", n_trials=9, max_resource=9, seed=0,
-                       scheduler=rung.schedulers.Asha(form))  # fmt: skip
+                       scheduler=rung.schedulers.ASHA(form))  # fmt: skip
     while trial := study.ask():
         assert trial.resumes is (trial.attempt > 1)
         for epoch in range(trial.start_resource + 1, 10):

@@ -9,23 +9,18 @@ from collections.abc import Callable
 
 from rung._text import brief
 from rung.errors import Error
-from rung.schedulers.asha import Asha
+from rung.schedulers.asha import ASHA
 from rung.schedulers.auto import Auto
 from rung.schedulers.base import Action, Drop, Finish, Resume, Scheduler, Start, Wait
-from rung.schedulers.fifo import Fifo
+from rung.schedulers.fifo import FIFO
 from rung.schedulers.hyperband import Hyperband
-from rung.schedulers.median import Median
-from rung.schedulers.pbt import Pbt
+from rung.schedulers.median import MedianRule
+from rung.schedulers.pbt import PBT
 from rung.schedulers.successive_halving import SuccessiveHalving
 
 SCHEDULERS: dict[str, Callable[[], Scheduler]] = {
-    "fifo": Fifo,
-    "asha": Asha,
-    "auto": Auto,
-    "successive-halving": SuccessiveHalving,
-    "hyperband": Hyperband,
-    "median": Median,
-    "pbt": Pbt,
+    scheduler.name: scheduler
+    for scheduler in (FIFO, ASHA, Auto, SuccessiveHalving, Hyperband, MedianRule, PBT)
 }
 
 
@@ -35,7 +30,7 @@ def get(scheduler: str | Scheduler) -> Scheduler:
         parts = ("next", "judge", "check", "to_json")
         if isinstance(scheduler, type) or not all(callable(getattr(scheduler, part, None)) for part in parts):
             raise Error(
-                f"scheduler={brief(scheduler)}: no scheduler; use a name such as 'asha' or an object, Asha()"
+                f"scheduler={brief(scheduler)}: no scheduler; use a name such as 'asha' or an object, ASHA()"
             )
         return scheduler
     if scheduler not in SCHEDULERS:
@@ -44,16 +39,16 @@ def get(scheduler: str | Scheduler) -> Scheduler:
 
 
 __all__ = [
+    "ASHA",
+    "FIFO",
+    "PBT",
     "SCHEDULERS",
     "Action",
-    "Asha",
     "Auto",
     "Drop",
-    "Fifo",
     "Finish",
     "Hyperband",
-    "Median",
-    "Pbt",
+    "MedianRule",
     "Resume",
     "Scheduler",
     "Start",
