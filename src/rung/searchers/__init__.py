@@ -19,15 +19,7 @@ from rung.searchers.tpe import TPE
 from rung.space.values import did_you_mean
 
 SEARCHERS: dict[str, Callable[[], Searcher]] = {
-    "auto": Auto,
-    "gp": GP,
-    "random": Random,
-    "grid": Grid,
-    "sobol": Sobol,
-    "local": Local,
-    "tpe": TPE,
-    "cmaes": CMAES,
-    "evolution": Evolution,
+    searcher.name: searcher for searcher in (Auto, GP, Random, Grid, Sobol, Local, TPE, CMAES, Evolution)
 }
 
 
