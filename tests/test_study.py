@@ -148,7 +148,11 @@ def test_to_dataframe():
         ({"mode": "up"}, MetricError, "mode='up'"),
         ({"constraints": {"mb": 20}}, MetricError, "constraints: mb=20"),
         ({"searcher": "rnadom"}, rung.Error, "random"),
-        ({"scheduler": "hyperspace"}, rung.Error, "scheduler='hyperspace'; there is: fifo"),
+        (
+            {"scheduler": "hyperspace"},
+            rung.Error,
+            r"unknown scheduler 'hyperspace'; did you mean 'hyperband'\?",
+        ),
         ({"searcher": "grid"}, SpaceError, "x"),
         ({"initial_configs": [{"x": 7}]}, ConfigError, "x"),
         ({"initial_configs": [{"y": 7}]}, ConfigError, "y"),

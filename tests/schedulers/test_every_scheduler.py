@@ -161,6 +161,19 @@ def test_it_says_what_it_is(make):
     assert get(scheduler) is scheduler
 
 
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ("ahsa", r"unknown scheduler 'ahsa'; did you mean 'asha'\? Else choose from fifo, asha, auto, "),
+        (ASHA, r"unknown scheduler <class '.*ASHA'>; did you mean ASHA\(\)\? Else choose from"),
+        (rung.searchers.Random(), r"unknown scheduler Random\(\); .* give an object with next, judge, check"),
+    ],
+)
+def test_a_wrong_name(wrong, message):
+    with pytest.raises(Error, match=message):
+        get(wrong)
+
+
 @pytest.mark.parametrize("name", ["asha", "successive-halving", "hyperband", "pbt"])
 def test_epochs_must_be_known(name):
     with pytest.raises(Error, match=f'scheduler="{name}" needs max_resource='):

@@ -264,10 +264,11 @@ def test_it_is_known_by_its_name(make):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ("radnom", "searcher='radnom': there is none of that name; did you mean 'random'?"),
-        ("optimal", "use one of .*'random', 'grid'"),
-        (Random, r"no searcher; use a name such as 'random' or an object, Random\(\)"),
-        (3, "searcher=3: no searcher"),
+        ("radnom", r"unknown searcher 'radnom'; did you mean 'random'\? Else choose from auto, gp, random,"),
+        ("optimal", "unknown searcher 'optimal'; choose from auto, gp, random, grid, .*cmaes, evolution;"),
+        (Random, r"unknown searcher <class '.*Random'>; did you mean Random\(\)\? Else choose from"),
+        (3, "unknown searcher 3; .* or give an object with suggest, check, to_json"),
+        ("x" * 10**6, r"unknown searcher 'xxx.*\.\.\..*xxx'; choose from"),
     ],
 )
 def test_a_wrong_name(wrong, message):
