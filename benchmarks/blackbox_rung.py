@@ -13,6 +13,8 @@ from blackbox_tasks import BENCH, Objective, Space, main, task_of
 import rung
 from rung import searchers
 from rung.errors import Error
+from rung.study.algorithm import Problem
+from rung.study.metrics import Goals
 
 
 def stamp() -> str:
@@ -46,7 +48,7 @@ def methods() -> dict[str, str]:
 def accepted(name: str, spaces: list[rung.Space]) -> bool:
     try:
         for space in spaces:
-            searchers.get(name).check(space)
+            searchers.get(name).check(Problem(space, Goals.of("loss")))
     except Error as error:
         print(f"rung {name} is left out: {error}", file=sys.stderr)
         return False

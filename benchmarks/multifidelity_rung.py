@@ -13,17 +13,17 @@ from importlib.metadata import version
 from pathlib import Path
 
 import rung
-from rung.schedulers import SCHEDULERS, Asha, Scheduler
+from rung.schedulers import ASHA, SCHEDULERS, Scheduler
 from rung.study.streams import stream
 
 # The searcher comes first in the name. The scheduler "auto" is asha where objectives report, as here.
 METHODS: dict[str, Callable[[], Scheduler]] = {
     "random, fifo": SCHEDULERS["fifo"],
-    "random, asha": Asha,
-    "random, asha stopping": partial(Asha, "stopping"),
-    "random, asha brackets=3": partial(Asha, brackets=3),
-    "random, asha min_resource=2": partial(Asha, min_resource=2),
-    "auto, asha": Asha,
+    "random, asha": ASHA,
+    "random, asha stopping": partial(ASHA, "stopping"),
+    "random, asha brackets=3": partial(ASHA, brackets=3),
+    "random, asha min_resource=2": partial(ASHA, min_resource=2),
+    "auto, asha": ASHA,
     **{f"random, {name}": new for name, new in SCHEDULERS.items() if name not in {"fifo", "asha", "auto"}},
 }
 

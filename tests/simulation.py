@@ -10,7 +10,7 @@ from rung.engine.engine import Engine, Plan
 from rung.engine.recovery import take
 from rung.execution.base import End, Job
 from rung.execution.simulator import Curve, Simulator
-from rung.schedulers import Fifo, Scheduler
+from rung.schedulers import FIFO, Scheduler
 from rung.searchers import Random, Searcher
 from rung.space import Float, Space
 from rung.storage import MemoryStorage, Storage
@@ -36,7 +36,7 @@ class Simulation:
     goals: Goals = field(default_factory=lambda: Goals.of("y"))
     space: Space = SPACE
     searcher: Searcher = field(default_factory=Random)
-    scheduler: Scheduler = field(default_factory=Fifo)
+    scheduler: Scheduler = field(default_factory=FIFO)
     storage: Storage = field(default_factory=MemoryStorage)
     seed: int = 0
     max_resource: int | None = None

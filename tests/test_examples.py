@@ -116,7 +116,7 @@ def test_two_epochs_and_two_more_are_four(tmp_path, modules, name):
     space = {**module.SPACE, "data": "digits", "n_images": 600}
     options = {"metric": "validation_error", "report_only": ["test_error"], "n_trials": 3, "max_resource": 4}
     options |= {"seed": 1, "storage": str(tmp_path), "keep_checkpoints": "all", "progress": False}
-    asha = rung.schedulers.Asha(min_resource=2, eta=2)
+    asha = rung.schedulers.ASHA(min_resource=2, eta=2)
     straight = rung.tune(module.objective, space, name="straight", **options)
     halved = rung.tune(module.objective, space, name="halved", scheduler=asha, n_workers=2, **options)
     resumed = [trial for trial in halved.trials if trial.status == "completed"]

@@ -148,7 +148,11 @@ def test_to_dataframe():
         ({"mode": "up"}, ArgumentError, "mode='up'"),
         ({"constraints": {"mb": 20}}, ArgumentError, "constraints: mb=20"),
         ({"searcher": "rnadom"}, ArgumentError, "random"),
-        ({"scheduler": "hyperspace"}, ArgumentError, "scheduler='hyperspace'; there is: fifo"),
+        (
+            {"scheduler": "hyperspace"},
+            ArgumentError,
+            r"unknown scheduler 'hyperspace'; did you mean 'hyperband'\?",
+        ),
         ({"searcher": "grid"}, SpaceError, "x"),
         ({"initial_configs": [{"x": 7}]}, ConfigError, "x"),
         ({"initial_configs": [{"y": 7}]}, ConfigError, "y"),
@@ -311,7 +315,7 @@ def test_ask_report_tell_in_any_order():
 @pytest.mark.parametrize("form", ["promotion", "stopping"])
 def test_ask_and_report_under_asha(form):
     study = rung.Study(SPACE, metric="y", storage=":memory:", n_trials=9, max_resource=9, seed=0,
-                       scheduler=rung.schedulers.Asha(form))  # fmt: skip
+                       scheduler=rung.schedulers.ASHA(form))  # fmt: skip
     while trial := study.ask():
         assert trial.resumes is (trial.attempt > 1)
         for epoch in range(trial.start_resource + 1, 10):

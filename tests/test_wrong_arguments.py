@@ -7,11 +7,14 @@ from cli.commands import rung_here
 
 import rung
 from rung.errors import ArgumentError, MetricError
-from rung.schedulers import Asha, Hyperband, Median, Pbt, SuccessiveHalving
+from rung.schedulers import ASHA, PBT, Hyperband, MedianRule, SuccessiveHalving
 from rung.searchers import CMAES, GP, TPE, Evolution, Local
 from rung.storage import MemoryStorage
+from rung.study.algorithm import Problem
+from rung.study.metrics import Goals
 
 SPACE = {"x": rung.Float(0, 1)}
+NINE = Problem(rung.Space(SPACE), Goals.of("loss"), max_resource=9)
 
 
 @pytest.mark.parametrize(
@@ -23,9 +26,9 @@ SPACE = {"x": rung.Float(0, 1)}
         ("timeout", "soon"),
         ("n_workers", 0),
         *(("searcher", value) for value in ("luck", 3, TPE)),
-        *(("scheduler", value) for value in ("luck", 3, Asha)),
+        *(("scheduler", value) for value in ("luck", 3, ASHA)),
         *(("scheduler", value) for value in ("asha", "pbt")),  # they need max_resource
-        *(("scheduler", value) for value in (Median(min_trials=0), Pbt(population=1), Hyperband(eta=1))),
+        *(("scheduler", value) for value in (MedianRule(min_trials=0), PBT(population=1), Hyperband(eta=1))),
         ("max_resource", 0),
         ("resource", "a step"),
         *(("initial_configs", value) for value in (3, [{"x": 7}])),
@@ -76,10 +79,10 @@ def test_of_tune_the_space(space):
         lambda: GP(n_initial=0),
         lambda: Evolution(population=1),
         lambda: Local(p_local=2),
-        lambda: Asha("both"),
-        lambda: Asha(brackets=9).check(9),
-        lambda: SuccessiveHalving(min_resource=10).check(9),
-        lambda: Pbt(quantile=0.6).check(9),
+        lambda: ASHA("both"),
+        lambda: ASHA(brackets=9).check(NINE),
+        lambda: SuccessiveHalving(min_resource=10).check(NINE),
+        lambda: PBT(quantile=0.6).check(NINE),
     ],
 )
 def test_of_searchers_and_schedulers(make):

@@ -29,6 +29,7 @@ from rung.schedulers.base import Scheduler
 from rung.searchers.base import Searcher
 from rung.space import Config, Domain, Space
 from rung.storage import Durability, Owner, Storage, open_storage
+from rung.study.algorithm import Problem
 from rung.study.budget import Budget, whole
 from rung.study.events import FinalReportShown, Outcome, Verdict, after_verdict
 from rung.study.history import History
@@ -81,9 +82,10 @@ class Study:
         space = Space.of(space)
         goals = Goals.of(metric, mode, constraints, report_only)
         self._searcher, self._scheduler = searchers.get(searcher), schedulers.get(scheduler)
-        self._searcher.check(space)
         max_resource = None if max_resource is None else whole("max_resource", max_resource, 1)
-        self._scheduler.check(max_resource)
+        problem = Problem(space, goals, max_resource)
+        self._searcher.check(problem)
+        self._scheduler.check(problem)
         self._plan = Plan(
             Budget.of(n_trials, timeout), distinct(space, initial_configs), max_resource, identifier(resource)
         )

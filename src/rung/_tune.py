@@ -90,9 +90,9 @@ def tune(
         timeout: Seconds of running in all, "2h", "1h 30m", or a timedelta. Trials that run then are
             interrupted; they run again if the study goes on with a longer one.
         n_workers: 1 runs the objective in this process, more in as many worker processes.
-        searcher: "auto" (a Gaussian process, or what its price leaves), another name of
-            `rung.searchers.SEARCHERS` such as "random", or a searcher.
-        scheduler: "fifo" or a scheduler.
+        searcher: "auto" (a Gaussian process, or local search where fitting one would cost more than 5 % of
+            the trials' time), another name of `rung.searchers.SEARCHERS` such as "random", or a searcher.
+        scheduler: A name of `rung.schedulers.SCHEDULERS` ("fifo", "asha", "hyperband", ...) or a scheduler.
         max_resource: Epochs to train for, handed to the objective as `trial.max_resource`.
         resource: What an epoch is called, if not so: the keyword of `trial.report`, such as "step".
         initial_configs: Configurations to run first.

@@ -6,7 +6,7 @@ import pytest
 import rung
 from rung.analysis.plots import rungs
 from rung.errors import Error, NoTrialError
-from rung.schedulers import Asha
+from rung.schedulers import ASHA
 from rung.study.events import Outcome
 
 X = {"x": rung.Float(0, 1)}
@@ -38,7 +38,7 @@ def values(trials, epoch):
     return sorted((epoch, round(t.reports[epoch - 1].metrics["loss"], 9)) for t in trials)
 
 
-@pytest.mark.parametrize("scheduler", ["asha", Asha("stopping")])
+@pytest.mark.parametrize("scheduler", ["asha", ASHA("stopping")])
 def test_every_trial_is_at_the_rungs_it_reached_and_marked_where_it_was_stopped(scheduler):
     study = simulated(60, scheduler)
     axes = drawn(study.plot_rungs())
@@ -93,7 +93,7 @@ def test_a_trial_that_reports_now_and_then_is_at_a_rung_with_its_next_report():
             trial.report(epoch=epoch, loss=1 / epoch)
 
     study = rung.tune(
-        objective, X, metric="loss", n_trials=3, max_resource=9, scheduler=Asha("stopping", min_resource=3),
+        objective, X, metric="loss", n_trials=3, max_resource=9, scheduler=ASHA("stopping", min_resource=3),
         storage=":memory:", progress=False,
     )  # fmt: skip
     levels = rungs.levels(study.trials)
@@ -109,7 +109,7 @@ def test_a_trial_that_began_later_is_not_at_the_rungs_before():
             trial.report(epoch=epoch, loss=trial.number / epoch)
 
     study = rung.tune(
-        objective, X, metric="loss", n_trials=8, max_resource=9, scheduler=Asha("stopping"),
+        objective, X, metric="loss", n_trials=8, max_resource=9, scheduler=ASHA("stopping"),
         storage=":memory:", progress=False,
     )  # fmt: skip
     axes = drawn(study.plot_rungs())

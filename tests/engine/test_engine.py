@@ -14,7 +14,7 @@ from simulation import SPACE, Simulation, constant
 from rung.engine.engine import Answer, Engine, Plan, Submit
 from rung.errors import MetricError, TooManyFailures
 from rung.execution.base import AttemptId, End, Job, Report, WorkerUp
-from rung.schedulers import Fifo
+from rung.schedulers import FIFO
 from rung.searchers import Random
 from rung.space import Categorical, Float, Space
 from rung.study.budget import Budget
@@ -175,7 +175,7 @@ def test_failures_between_successes_do_not():
 
 def fresh_engine(n_trials: int = 3) -> Engine:
     created = StudyCreated(id="study", t=0.0, space=SPACE.to_json(), goals=Goals.of("y").to_json(), seed=0)
-    return Engine(StudyState(created), Random(), Fifo(), Plan(Budget(n_trials)))
+    return Engine(StudyState(created), Random(), FIFO(), Plan(Budget(n_trials)))
 
 
 def submitted(step: Any) -> list[AttemptId]:

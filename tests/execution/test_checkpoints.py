@@ -18,7 +18,7 @@ from rung.errors import ArgumentError, MetricError, ObjectiveError
 from rung.execution._checkpoints import Checkpoints
 from rung.execution.base import AttemptId, Job
 from rung.execution.running import RunningTrial
-from rung.schedulers import Asha
+from rung.schedulers import ASHA
 from rung.storage import MemoryStorage
 from rung.study.events import Verdict
 from rung.testing import check_log
@@ -259,7 +259,7 @@ def test_epochs_end_the_loop_and_report_raises_nothing():
             trial.report(epoch=epoch, value=config["x"])
         after.append(trial.number)
 
-    study = tune(objective, scheduler=Asha("stopping"), n_trials=9)
+    study = tune(objective, scheduler=ASHA("stopping"), n_trials=9)
     assert after == list(range(9))
     assert {t.status for t in study.trials} == {"completed", "stopped"}
 
@@ -275,9 +275,9 @@ def test_report_raises_outside_epochs():
                 raised.append(type(ended))
                 raise
 
-    tune(objective, scheduler=Asha("stopping"), n_trials=9)
+    tune(objective, scheduler=ASHA("stopping"), n_trials=9)
     assert set(raised) == {rung.TrialStopped}
-    tune(objective, scheduler=Asha("promotion"), n_trials=9)
+    tune(objective, scheduler=ASHA("promotion"), n_trials=9)
     assert set(raised) == {rung.TrialStopped, rung.TrialPaused}
 
 
@@ -334,7 +334,7 @@ def test_the_resource_may_have_another_name():
         for step in trial.epochs():
             trial.report(step=step, value=config["x"], epoch=7)
 
-    study = tune(objective, scheduler=Asha("stopping"), resource="step")
+    study = tune(objective, scheduler=ASHA("stopping"), resource="step")
     assert {t.resource for t in study.trials} <= {1, 3, 9}
     assert study.trials[0].reports[0].metrics == {"value": study.trials[0].config["x"], "epoch": 7.0}
     assert study.state.resource == "step"
@@ -409,7 +409,7 @@ def test_direct_writes_every_second_epoch():
                 file.write_text(str(epoch))
             trial.report(epoch=epoch, value=config["x"], state=epoch)
 
-    study = tune(objective, scheduler=Asha(min_resource=2, eta=2), max_resource=8)
+    study = tune(objective, scheduler=ASHA(min_resource=2, eta=2), max_resource=8)
     assert all(r.metrics["state"] == r.resource for t in study.trials for r in t.reports)
 
 

@@ -15,7 +15,7 @@ def test_a_study_is_driven_by_it_with_reports_that_are_answered():
             reported.append((trial.number, epoch))
             trial.report(epoch=epoch, loss=config["x"] / epoch)
 
-    study = rung.Study({"x": rung.Float(0, 1)}, metric="loss", scheduler=rung.schedulers.Asha("stopping"),
+    study = rung.Study({"x": rung.Float(0, 1)}, metric="loss", scheduler=rung.schedulers.ASHA("stopping"),
                        max_resource=9, searcher="random", seed=1, n_trials=9, storage=":memory:")  # fmt: skip
     study.drive(Inline(Objective.of(objective, study.space, study.goals, 9)))
     assert {t.status for t in study.trials} == {"completed", "stopped"}

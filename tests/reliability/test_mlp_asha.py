@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rung.errors import StudyNotFound
-from rung.schedulers import Asha
+from rung.schedulers import ASHA
 from rung.storage.sqlite import SqliteStorage
 from rung.study.events import Outcome, Reported
 from rung.testing import check_decisions, check_log
@@ -61,4 +61,4 @@ def test_killed_three_times(tmp_path):
     assert all(trial.is_finished for trial in state.trials)
     outcomes = Counter(a.outcome for t in state.trials for a in t.attempts)
     assert outcomes[Outcome.PAUSED] >= 24  # each trial paused at its first rung
-    assert check_decisions(events, Asha()) > 60
+    assert check_decisions(events, ASHA()) > 60

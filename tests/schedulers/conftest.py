@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pytest
-from simulation import Simulation
+from simulation import SPACE, Simulation
 
 from rung.engine.engine import Plan
 from rung.execution.base import End, Job
+from rung.study.algorithm import Problem
 from rung.study.budget import Budget
 from rung.study.events import AttemptEnded, AttemptStarted, Outcome
+from rung.study.history import History
 from rung.study.metrics import Goals
 from rung.study.state import StudyState
 
@@ -19,24 +21,27 @@ R = 9
 
 
 class Doubled:
-    """A scheduler that compares each answer of its running instance with a fresh one's."""
+    """A scheduler asked twice, and once more without the caches that its history keeps."""
 
     def __init__(self, make):
         self.make, self.running = make, make()
 
     def next(self, history, propose):
         action = self.running.next(history, propose)
-        assert self.make().next(history, propose) == action
+        assert self.make().next(History(history._state), propose) == action
         assert self.running.next(history, propose) == action, "asking twice changes nothing"
         return action
 
     def judge(self, history, trial):
         verdict = self.running.judge(history, trial)
-        assert self.make().judge(history, trial) == verdict
+        assert self.make().judge(History(history._state), trial) == verdict
+        assert self.running.judge(history, trial) == verdict, "asking twice changes nothing"
+        self.running.next(history, lambda: None)
+        assert self.running.judge(history, trial) == verdict, "nor does asking something else in between"
         return verdict
 
-    def check(self, max_resource):
-        self.running.check(max_resource)
+    def check(self, problem):
+        self.running.check(problem)
 
     def to_json(self):
         return self.running.to_json()
@@ -70,11 +75,15 @@ class Lab:
         return curve
 
     @staticmethod
+    def problem(max_resource):
+        return Problem(SPACE, Goals.of("y"), max_resource)
+
+    @staticmethod
     def simulation(
         scheduler, curve, *, n_trials=20, capacity=3, timeout=None, seed=0, mode="min", r=R, **more
     ):
         plan = Plan(Budget(n_trials, timeout), max_resource=r, max_failures=10**6, grace=0.1)
-        scheduler.check(r)
+        scheduler.check(Lab.problem(r))
         return Simulation(
             curve, capacity=capacity, scheduler=scheduler, plan=plan, max_resource=r, seed=seed,
             goals=Goals.of("y", mode), **more,

@@ -15,8 +15,8 @@ import rung
 from rung.engine.engine import Plan
 from rung.errors import Error
 from rung.execution.base import End, Job
-from rung.schedulers import Asha
-from rung.schedulers._rungs import levels
+from rung.schedulers import ASHA
+from rung.schedulers._levels import levels
 from rung.schedulers.base import Resume, Start
 from rung.study.budget import Budget
 from rung.study.events import AttemptStarted, Event, Outcome, Reported, TrialCreated
@@ -45,7 +45,7 @@ def chaos(seed: int, faults: bool = True):
 
 
 def simulated(
-    seed: int, scheduler: Asha, capacity: int, n_trials: int, curve=None, mode: str = "min"
+    seed: int, scheduler: ASHA, capacity: int, n_trials: int, curve=None, mode: str = "min"
 ) -> Simulation:
     simulation = Simulation(
         curve or chaos(seed), capacity=capacity, scheduler=scheduler, seed=seed, max_resource=R,
@@ -83,7 +83,7 @@ def brute_force(log: list[Event], eta: int, ladder: tuple[int, ...]) -> tuple[in
 @given(seed=st.integers(0, 10**6), eta=st.integers(2, 4), capacity=st.integers(1, 5))
 def test_every_decision_is_the_papers(seed, eta, capacity):
     """At each AttemptStarted of the log: was it what the paper's rule says after that prefix?"""
-    simulation = simulated(seed, Asha(eta=eta), capacity, 20)
+    simulation = simulated(seed, ASHA(eta=eta), capacity, 20)
     log, ladder = simulation.log, levels(1, R, eta)
     check_log(log, n_trials=20, capacity=capacity)
     for i, event in enumerate(log):
@@ -104,12 +104,12 @@ def test_every_decision_is_the_papers(seed, eta, capacity):
     seed=st.integers(0, 10**6), form=st.sampled_from(["promotion", "stopping"]), brackets=st.integers(1, 3)
 )
 def test_a_fresh_instance_decides_alike_after_any_prefix(seed, form, brackets):
-    log = simulated(seed, Asha(form, brackets=brackets), 3, 12).log
+    log = simulated(seed, ASHA(form, brackets=brackets), 3, 12).log
     for end in range(1, len(log), 7):
         state = StudyState.replay(log[:end])
         if not state.sessions:
             continue
-        running, fresh = Asha(form, brackets=brackets), Asha(form, brackets=brackets)
+        running, fresh = ASHA(form, brackets=brackets), ASHA(form, brackets=brackets)
         history = History(StudyState.replay(log[:2]))
         for event in log[2:end]:
             history._state.apply(event)
@@ -130,8 +130,8 @@ def test_max_mirrors_min(seed, form, brackets):
         for seconds, event in chaos(seed)(job):
             yield seconds, event if isinstance(event, End) else {"y": -event["y"]}
 
-    a = simulated(seed, Asha(form, brackets=brackets), 3, 15)
-    b = simulated(seed, Asha(form, brackets=brackets), 3, 15, mirrored, "max")
+    a = simulated(seed, ASHA(form, brackets=brackets), 3, 15)
+    b = simulated(seed, ASHA(form, brackets=brackets), 3, 15, mirrored, "max")
     assert [(t.status, len(t.reports)) for t in StudyState.replay(a.log).trials] == [
         (t.status, len(t.reports)) for t in StudyState.replay(b.log).trials
     ]
@@ -142,7 +142,7 @@ def test_max_mirrors_min(seed, form, brackets):
     seed=st.integers(0, 10**6), form=st.sampled_from(["promotion", "stopping"]), capacity=st.integers(1, 5)
 )
 def test_every_trial_ends_and_none_goes_too_far(seed, form, capacity):
-    simulation = simulated(seed, Asha(form, brackets=2), capacity, 15)
+    simulation = simulated(seed, ASHA(form, brackets=2), capacity, 15)
     state = check_log(simulation.log, n_trials=15, capacity=capacity)
     assert all(t.is_finished for t in state.trials)
     assert max(t.resource for t in state.trials) <= R
@@ -151,10 +151,10 @@ def test_every_trial_ends_and_none_goes_too_far(seed, form, capacity):
 
 def test_a_replay_decides_alike():
     for form in ("promotion", "stopping"):
-        simulation = simulated(3, Asha(form, brackets=2), 3, 20)
-        assert check_decisions(simulation.log, Asha(form, brackets=2)) > 50
+        simulation = simulated(3, ASHA(form, brackets=2), 3, 20)
+        assert check_decisions(simulation.log, ASHA(form, brackets=2)) > 50
         with pytest.raises(AssertionError):
-            check_decisions(simulation.log, Asha(form, eta=4))
+            check_decisions(simulation.log, ASHA(form, eta=4))
 
 
 def test_stopping_lets_the_best_of_eta_go_on():
@@ -164,7 +164,7 @@ def test_stopping_lets_the_best_of_eta_go_on():
         for _ in range(R):
             yield 1.0, {"y": values[job.id.trial]}
 
-    state = StudyState.replay(simulated(0, Asha("stopping"), 1, 7, curve).log)
+    state = StudyState.replay(simulated(0, ASHA("stopping"), 1, 7, curve).log)
     # The first two at a rung are fewer than eta and go on; then the best third of those so far.
     assert [t.resource for t in state.trials] == [27, 27, 1, 1, 27, 3, 27]
 
@@ -178,7 +178,7 @@ def test_rungs_of_the_paper():
 
 def test_brackets_get_trials_in_hyperbands_proportions():
     study = rung.simulate(SPACE, lambda c, e: ({"y": c["x"]}, 1.0), metric="y", n_workers=50, max_resource=81,
-                          scheduler=Asha(brackets=5), n_trials=2000, seed=0)  # fmt: skip
+                          scheduler=ASHA(brackets=5), n_trials=2000, seed=0)  # fmt: skip
     targets = [t.attempts[0].target for t in study.trials]
     # Li et al. (2018), R = 81, eta = 3: n = 81, 34 (27 * 5 / 4), 15, 8, 5.
     sizes = {1: 81, 3: 34, 9: 15, 27: 8, 81: 5}
@@ -190,9 +190,9 @@ def test_brackets_get_trials_in_hyperbands_proportions():
     ("scheduler", "max_resource", "message"),
     [
         ("asha", None, "needs max_resource="),
-        (Asha(eta=1), 9, "eta=1"),
-        (Asha(min_resource=10), 9, "min_resource=10"),
-        (Asha(brackets=9), 9, "brackets=9; give a whole number from 1 to 3"),
+        (ASHA(eta=1), 9, "eta=1"),
+        (ASHA(min_resource=10), 9, "min_resource=10"),
+        (ASHA(brackets=9), 9, "brackets=9; give a whole number from 1 to 3"),
     ],
 )
 def test_arguments_are_checked_before_anything_starts(tmp_path, scheduler, max_resource, message):
@@ -207,7 +207,7 @@ def test_arguments_are_checked_before_anything_starts(tmp_path, scheduler, max_r
         )
     assert not list(tmp_path.iterdir())
     with pytest.raises(Error, match="form='both'"):
-        Asha("both")  # type: ignore[arg-type]
+        ASHA("both")  # type: ignore[arg-type]
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from rung.schedulers import Hyperband, SuccessiveHalving
 from rung.study.events import AttemptStarted, Reported, TrialCreated
+from rung.study.history import History
 from rung.study.state import StudyState
 
 
@@ -165,30 +166,26 @@ def test_an_answer_costs_the_same_after_many_trials(lab, make):
     """Counted in the trials that are looked at, not in seconds."""
     counted = []
 
-    class Counting:
-        def __init__(self, history):
-            self.history, self.looks = history, 0
-
-        def __getattr__(self, name):
-            return getattr(self.history, name)
+    class Counting(History):
+        looks = 0
 
         @property
         def trials(self):
             self.looks += 1
-            return self.history.trials
+            return super().trials
 
     class Watched(make):
         watched = None
 
         def next(self, history, propose):
-            self.watched = self.watched or Counting(history)
+            self.watched = self.watched or Counting(history._state)
             before = self.watched.looks
             action = super().next(self.watched, propose)
             counted.append(self.watched.looks - before)
             return action
 
         def judge(self, history, trial):
-            self.watched = self.watched or Counting(history)
+            self.watched = self.watched or Counting(history._state)
             return super().judge(self.watched, trial)
 
     lab.simulation(Watched(), lab.chaos(0, 0.0), n_trials=900).run()

@@ -12,19 +12,19 @@ from hypothesis import strategies as st
 import rung
 from rung.engine.engine import Plan
 from rung.errors import Error
-from rung.schedulers import SCHEDULERS, Asha, Hyperband, Median, Pbt, SuccessiveHalving, get
+from rung.schedulers import ASHA, PBT, SCHEDULERS, Hyperband, MedianRule, SuccessiveHalving, get
 from rung.study.budget import Budget
 from rung.study.events import AttemptStarted
 from rung.testing import check_log
 
 FORMS = {
     **SCHEDULERS,
-    "asha-stopping": lambda: Asha("stopping"),
-    "asha-brackets": lambda: Asha(brackets=3),
+    "asha-stopping": lambda: ASHA("stopping"),
+    "asha-brackets": lambda: ASHA(brackets=3),
     "successive-halving-2": lambda: SuccessiveHalving(min_resource=2, eta=2),
     "hyperband-2": lambda: Hyperband(min_resource=2, eta=2),
-    "median-2": lambda: Median(min_resource=2, min_trials=2),
-    "pbt-4": lambda: Pbt(population=4, perturb_every=2),
+    "median-2": lambda: MedianRule(min_resource=2, min_trials=2),
+    "pbt-4": lambda: PBT(population=4, perturb_every=2),
 }
 EVERY = pytest.mark.parametrize("make", FORMS.values(), ids=FORMS)
 SEEDS = st.integers(0, 2**31)
@@ -142,12 +142,36 @@ def test_an_objective_that_only_returns_runs_all_the_same(make):
 
 
 @EVERY
+def test_it_is_a_value(make):
+    scheduler = make()
+    assert scheduler == make() and hash(scheduler) == hash(make())
+    assert eval(repr(scheduler), vars(rung.schedulers)) == scheduler
+    assert scheduler not in [other() for name, other in FORMS.items() if FORMS[name] is not make]
+    for name in scheduler.to_json():
+        with pytest.raises(AttributeError):
+            setattr(scheduler, name, None)
+
+
+@EVERY
 def test_it_says_what_it_is(make):
     scheduler = make()
     said = scheduler.to_json()
     assert json.loads(json.dumps(said)) == said
     assert type(get(said["name"])) is type(scheduler)
     assert get(scheduler) is scheduler
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ("ahsa", r"unknown scheduler 'ahsa'; did you mean 'asha'\? Else choose from fifo, asha, auto, "),
+        (ASHA, r"unknown scheduler <class '.*ASHA'>; did you mean ASHA\(\)\? Else choose from"),
+        (rung.searchers.Random(), r"unknown scheduler Random\(\); .* give an object with next, judge, check"),
+    ],
+)
+def test_a_wrong_name(wrong, message):
+    with pytest.raises(Error, match=message):
+        get(wrong)
 
 
 @pytest.mark.parametrize("name", ["asha", "successive-halving", "hyperband", "pbt"])
@@ -163,17 +187,17 @@ def test_epochs_must_be_known(name):
         (SuccessiveHalving(eta=1), "successive-halving: eta=1; give a whole number of at least 2"),
         (Hyperband(min_resource=0), "hyperband: min_resource=0; .* 1 to max_resource=9"),
         (Hyperband(eta=2.5), "hyperband: eta=2.5; give a whole number"),
-        (Median(min_resource=10), "median: min_resource=10; use a whole number from 1 to max_resource=9"),
-        (Median(min_trials=0), "median: min_trials=0; use a whole number of at least 1"),
-        (Pbt(population=1), "pbt: population=1; give a whole number of at least 2"),
-        (Pbt(perturb_every=9), "pbt: perturb_every=9; use a whole number from 1, below max_resource=9"),
-        (Pbt(quantile=0.6), r"pbt: quantile=0.6; .* \(0, 0.5\]"),
-        (Pbt(resample=-1), r"pbt: resample=-1; a probability lies in \[0, 1\]"),
+        (MedianRule(min_resource=10), "median: min_resource=10; use a whole number from 1 to max_resource=9"),
+        (MedianRule(min_trials=0), "median: min_trials=0; use a whole number of at least 1"),
+        (PBT(population=1), "pbt: population=1; give a whole number of at least 2"),
+        (PBT(perturb_every=9), "pbt: perturb_every=9; use a whole number from 1, below max_resource=9"),
+        (PBT(quantile=0.6), r"pbt: quantile=0.6; .* \(0, 0.5\]"),
+        (PBT(resample=-1), r"pbt: resample=-1; a probability lies in \[0, 1\]"),
     ],
 )
-def test_errors_name_the_argument_and_the_mend(scheduler, message):
+def test_errors_name_the_argument_and_the_fix(lab, scheduler, message):
     with pytest.raises(Error, match=message):
-        scheduler.check(9)
+        scheduler.check(lab.problem(9))
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import rung
-from rung.schedulers import Pbt
+from rung.schedulers import PBT
 from rung.schedulers.pbt import explored
 from rung.space import Categorical, Float, Int, Ordinal, Space, param
 from rung.study.events import AttemptEnded, AttemptStarted, Reported, TrialCreated
@@ -33,7 +33,7 @@ MIXED = Space(
 
 
 def population(lab, seed, capacity=4, size=4, n_trials=20, **arguments):
-    scheduler = Pbt(population=size, perturb_every=2, **arguments)
+    scheduler = PBT(population=size, perturb_every=2, **arguments)
     simulation = lab.simulation(
         scheduler, lab.chaos(seed, 0.03), n_trials=n_trials, capacity=capacity, seed=seed
     )
@@ -102,7 +102,7 @@ def test_a_clone_goes_on_where_its_parent_stood(lab):
     found = 0
     for seed in range(20):
         log = lab.simulation(
-            Pbt(population=4, perturb_every=3), lab.chaos(seed, 0.0), n_trials=12, capacity=4, seed=seed
+            PBT(population=4, perturb_every=3), lab.chaos(seed, 0.0), n_trials=12, capacity=4, seed=seed
         )
         log.run()
         log = log.log
@@ -131,7 +131,7 @@ def test_n_trials_counts_clones(lab):
 
 def test_fewer_workers_than_members_train_in_turns(lab):
     """On one worker no member is more than `perturb_every` epochs ahead of another of its population."""
-    simulation = lab.simulation(Pbt(population=4, perturb_every=2), lab.chaos(0, 0.0), n_trials=4, capacity=1)
+    simulation = lab.simulation(PBT(population=4, perturb_every=2), lab.chaos(0, 0.0), n_trials=4, capacity=1)
     simulation.run()
     at = dict.fromkeys(range(4), 0)
     for event in simulation.log:
@@ -143,7 +143,7 @@ def test_fewer_workers_than_members_train_in_turns(lab):
 def test_enough_workers_never_pause(lab):
     for seed in range(5):
         log = lab.simulation(
-            Pbt(population=4, perturb_every=2), lab.chaos(seed, 0.0), n_trials=12, capacity=4, seed=seed
+            PBT(population=4, perturb_every=2), lab.chaos(seed, 0.0), n_trials=12, capacity=4, seed=seed
         )
         log.run()
         attempts = [e for e in log.log if isinstance(e, AttemptStarted)]
@@ -207,7 +207,7 @@ def test_checkpoints_are_copied_by_real_workers(tmp_path, n_workers):
 
     study = rung.tune(
         objective, {"x": rung.Float(0, 1)}, metric="y", n_trials=12, n_workers=n_workers, max_resource=20,
-        scheduler=Pbt(population=4, perturb_every=2), storage=str(tmp_path), name="s", seed=1,
+        scheduler=PBT(population=4, perturb_every=2), storage=str(tmp_path), name="s", seed=1,
         keep_checkpoints="all", progress=False,
     )  # fmt: skip
     # Epochs of no length: a parent can be through its last ones before it is copied; that copy has none to train.

@@ -25,8 +25,15 @@ class Lab:
         self.history = History(self.state)
 
     def ask(self, searcher):
+        return self._ask(searcher, self.history)
+
+    def ask_afresh(self, searcher):
+        """Ask without the caches that the history of this study keeps."""
+        return self._ask(searcher, History(self.state))
+
+    def _ask(self, searcher, history):
         rng = stream(self.state.seed, "suggest", len(self.state.trials))
-        return searcher.suggest(self.history, rng)
+        return searcher.suggest(history, rng)
 
     def add(self, config, loss=None):
         n = len(self.state.trials)

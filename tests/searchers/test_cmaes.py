@@ -6,8 +6,14 @@ import pytest
 from rung.errors import Error, SpaceError
 from rung.searchers import CMAES, Random
 from rung.space import Categorical, Float, Int, Ordinal, Space, param
+from rung.study.algorithm import Problem
+from rung.study.metrics import Goals
 
 SPACE = Space({f"x{i}": Float(0, 1) for i in range(4)} | {"n": Int(0, 50)})
+
+
+def check(space):
+    CMAES().check(Problem(Space.of(space), Goals.of("loss")))
 
 
 def bent(config):
@@ -69,7 +75,7 @@ def paused_and_resumed(study, ask):
 def test_a_trial_counts_at_its_first_pause_however_it_goes_on(lab):
     running = CMAES(population=5)
     kept = paused_and_resumed(lab(SPACE), lambda study: study.ask(running))
-    fresh = paused_and_resumed(lab(SPACE), lambda study: study.ask(CMAES(population=5)))
+    fresh = paused_and_resumed(lab(SPACE), lambda study: study.ask_afresh(CMAES(population=5)))
     assert kept == fresh
 
 
@@ -102,17 +108,17 @@ def test_it_searches_a_finite_space_to_the_end(lab):
 )
 def test_check_names_what_is_wrong(space, message):
     with pytest.raises(SpaceError, match=message):
-        CMAES().check(Space(space))
+        check(space)
 
 
 def test_one_choice_is_no_choice():
-    CMAES().check(Space({"x": Float(0, 1), "optimizer": Categorical(["sgd"]), "epochs": 3}))
+    check({"x": Float(0, 1), "optimizer": Categorical(["sgd"]), "epochs": 3})
 
 
 def test_without_its_package_it_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "cmaes", None)
     with pytest.raises(Error, match=r"cmaes, which is not installed: pip install 'rung\[cmaes\]'"):
-        CMAES().check(SPACE)
+        check(SPACE)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ import rung.searchers
 from rung.errors import Error, SpaceError
 from rung.searchers import SEARCHERS, Grid, Random, Sobol
 from rung.space import Categorical, Distribution, Float, Int, Ordinal, Space, param
+from rung.study.algorithm import Problem
+from rung.study.metrics import Goals
 
 EVERY = pytest.mark.parametrize("make", SEARCHERS.values(), ids=lambda make: make.name)
 
@@ -58,7 +60,7 @@ def finite(make):
 
 def takes(make, space):
     try:
-        make().check(space)
+        make().check(Problem(space, Goals.of("loss")))
     except SpaceError:
         return False
     return True
@@ -111,7 +113,7 @@ def test_a_fresh_instance_answers_as_a_running_one(lab, make):
     study, running = lab(mixed(make)), make()
     for _ in range(30):
         config = study.ask(running)
-        assert study.ask(make()) == config
+        assert study.ask_afresh(make()) == config
         assert study.ask(running) == config, "asking twice changes nothing"
         study.add(config, loss(config))
 
@@ -122,7 +124,7 @@ def test_one_instance_can_serve_two_studies_in_turn(lab, make):
     for _ in range(15):
         for study in (first, second):
             config = study.ask(shared)
-            assert config == study.ask(make())
+            assert config == study.ask_afresh(make())
             study.add(config, loss(config))
 
 
@@ -130,7 +132,7 @@ def test_one_instance_can_serve_two_studies_in_turn(lab, make):
 def test_a_copy_goes_on_like_the_original(lab, make):
     study, running = lab(finite(make)), make()
     study.run(running, 4)
-    assert study.ask(copy.copy(running)) == study.ask(running)
+    assert study.ask(copy.copy(running)) == study.ask_afresh(running) == study.ask(running)
 
 
 @EVERY
@@ -235,10 +237,20 @@ def test_results_do_not_matter_to_those_that_do_not_learn(lab, make):
 @EVERY
 def test_it_accepts_the_space_and_says_what_it_is(make):
     searcher = make()
-    searcher.check(mixed(make))
+    searcher.check(Problem(mixed(make), Goals.of("loss")))
     assert json.loads(json.dumps(searcher.to_json())) == searcher.to_json()
     assert searcher.to_json()["name"] == make.name
-    assert repr(searcher).startswith(make.__name__)
+
+
+@EVERY
+def test_it_is_a_value(make):
+    searcher = make()
+    assert searcher == make() and hash(searcher) == hash(make())
+    assert eval(repr(searcher), vars(rung.searchers)) == searcher
+    assert [other() for other in SEARCHERS.values() if other() == searcher] == [searcher]
+    for name in searcher.to_json():
+        with pytest.raises(AttributeError):
+            setattr(searcher, name, None)
 
 
 @EVERY
@@ -252,10 +264,11 @@ def test_it_is_known_by_its_name(make):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ("radnom", "searcher='radnom': there is none of that name; did you mean 'random'?"),
-        ("optimal", "use one of .*'random', 'grid'"),
-        (Random, r"no searcher; use a name such as 'random' or an object, Random\(\)"),
-        (3, "searcher=3: no searcher"),
+        ("radnom", r"unknown searcher 'radnom'; did you mean 'random'\? Else choose from auto, gp, random,"),
+        ("optimal", "unknown searcher 'optimal'; choose from auto, gp, random, grid, .*cmaes, evolution;"),
+        (Random, r"unknown searcher <class '.*Random'>; did you mean Random\(\)\? Else choose from"),
+        (3, "unknown searcher 3; .* or give an object with suggest, check, to_json"),
+        ("x" * 10**6, r"unknown searcher 'xxx.*\.\.\..*xxx'; choose from"),
     ],
 )
 def test_a_wrong_name(wrong, message):

@@ -5,6 +5,8 @@ from scipy import stats
 from rung.errors import SpaceError
 from rung.searchers import Grid
 from rung.space import Categorical, Float, Int, Space, param
+from rung.study.algorithm import Problem
+from rung.study.metrics import Goals
 
 
 def test_the_last_name_changes_fastest(lab):
@@ -48,7 +50,16 @@ def test_one_number_of_points_serves_all_that_need_it(lab):
 def test_check_names_what_is_wrong(grid, message):
     space = {"lr": Float(0, 1), "act": Categorical(["tanh", "relu"])}
     with pytest.raises(SpaceError, match=message):
-        grid.check(Space(space))
+        grid.check(Problem(Space(space), Goals.of("loss")))
+
+
+def test_numbers_of_points_by_name_are_a_value_too():
+    points = {"lr": 3, "n": 2}
+    grid = Grid(points)
+    points["lr"] = 4
+    assert grid == Grid({"n": 2, "lr": 3}) != Grid(points)
+    assert hash(grid) == hash(Grid({"n": 2, "lr": 3}))
+    assert grid.to_json() == {"name": "grid", "points": {"lr": 3, "n": 2}}
 
 
 def test_a_huge_grid_costs_nothing(lab):

@@ -16,7 +16,7 @@ import pytest
 from benchmarks.postgres_server import ENCODED, PASSWORD
 from cli.commands import rung, write_file
 
-from rung.schedulers import Asha
+from rung.schedulers import ASHA
 from rung.study.events import Reported
 from rung.testing import check_decisions, check_log
 
@@ -50,7 +50,7 @@ def audit(storage, acks: Path) -> int:
     state = check_log(events, n_trials=N_TRIALS, capacity=2)
     assert len(state.trials) == N_TRIALS
     assert all(trial.is_finished for trial in state.trials)
-    assert check_decisions(events, Asha()) > 50
+    assert check_decisions(events, ASHA()) > 50
     acknowledged = acks.read_text().split()
     logged = Counter(e.id for e in events if isinstance(e, Reported))
     assert len(acknowledged) == len(set(acknowledged))

@@ -18,7 +18,7 @@ from study.snapshots import facts
 from rung.engine.engine import Plan
 from rung.engine.recovery import take
 from rung.errors import Error, StudyCorrupt
-from rung.schedulers import Asha
+from rung.schedulers import ASHA
 from rung.storage import MemoryStorage, Owner, snapshots
 from rung.storage.snapshots import kept_state, open_state, open_to_go_on, path
 from rung.storage.sqlite import SqliteStorage
@@ -38,7 +38,7 @@ def a_piece_every_20_events(monkeypatch):
 
 def run(storage, n_trials):
     simulation = Simulation(
-        storage=storage, scheduler=Asha(eta=2), max_resource=4, plan=Plan(Budget(n_trials), max_resource=4)
+        storage=storage, scheduler=ASHA(eta=2), max_resource=4, plan=Plan(Budget(n_trials), max_resource=4)
     )
     return simulation.run()
 

@@ -1,18 +1,36 @@
 """Brackets: synchronous successive halving, one bracket after the other, with no worker ever idle.
 
-Trials fill the brackets in order of their numbers, so which trial belongs where needs no memory. While a rung
-waits for its last members, free workers take up other brackets and open new ones.
+Trials fill the brackets in order of their numbers, so the bracket of a trial follows from its number. While a
+rung waits for its last members, free workers take up other brackets and open new ones.
+
+The inner loop of Algorithm 1 of Hyperband (Li et al. 2018), which is successive halving:
+
+    3  T = get_hyperparameter_configuration(n)
+    4  for i in {0, ..., s} do
+    5      n_i = floor(n eta^-i)
+    6      r_i = r eta^i
+    7      L = {run_then_return_val_loss(t, r_i) : t in T}
+    8      T = top_k(T, L, floor(n_i / eta))
+
+| paper | here |
+| --- | --- |
+| n, (r_0, ..., r_s) | `Shape.size`, `Shape.levels` |
+| i | `_Bracket.rung` |
+| T, |T| = n_i | `_Bracket.members` |
+| L | `Reached`: the losses of all trials at all levels |
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from rung.schedulers.base import Action, Drop, Finish, Resume, Start, Wait
-from rung.space import Config
+from rung.schedulers._levels import check_levels
+from rung.schedulers.base import Action, Drop, Propose, Resume, Scheduler, Start, wait_or_finish
+from rung.study.algorithm import Problem
 from rung.study.events import Outcome, Verdict
 from rung.study.history import History
 from rung.study.trial import Trial
@@ -29,132 +47,140 @@ class Shape:
     levels: tuple[int, ...]
 
 
-class Brackets:
-    """The brackets as a history tells them, in shapes that come in turn: a cache of what it says."""
+@dataclass(frozen=True)
+class BracketScheduler(Scheduler):
+    """Works through brackets of successive halving, whose shapes come in turn."""
 
-    def __init__(self, history: History, shapes: Sequence[Shape], eta: int) -> None:
-        self.history = history
-        self._shapes, self._eta = shapes, eta
-        self._ends = list(accumulate(shape.size for shape in shapes))
-        self._reached: Reached = {}
-        self._read = 0
-        self._newest_level: int | None = None
-        """The level that the newest report was the first of its trial to reach."""
-        self._open: list[_Bracket] = []
-        self._filled = 0
-        """The first trial that belongs to no bracket of `_open` or before."""
-        self._unfilled: _Bracket | None = None
+    min_resource: int = 1
+    eta: int = 3
 
-    def next(self, propose: Callable[[], Config | None]) -> Action:
-        """Work on the oldest bracket that can go on, else fill the newest, else go on with what it got."""
-        self._update()
-        for bracket in self._open:
-            if (action := bracket.next(self.history, self._reached)) is not None:
+    @abstractmethod
+    def shapes(self, max_resource: int) -> Sequence[Shape]:
+        """Return the brackets of one round."""
+
+    def check(self, problem: Problem) -> None:
+        """Raise ArgumentError unless the arguments make rungs below `max_resource`."""
+        check_levels(self.name, self.min_resource, problem.max_resource, self.eta)
+
+    def next(self, history: History, propose: Propose) -> Action:
+        """Go on with the oldest bracket that can, else fill the newest, else halve it as it is."""
+        brackets = self._brackets(history)
+        for bracket in brackets.open:
+            if (action := bracket.next(history, brackets.reached)) is not None:
                 return action
         if (config := propose()) is not None:
-            return Start(config, self._shape(len(self.history.trials)).levels[0])
-        if (action := self._incomplete().next(self.history, self._reached)) is not None:
+            return Start(config, brackets.shape(len(history.trials)).levels[0])
+        if (action := brackets.unfilled().next(history, brackets.reached)) is not None:
             return action
-        return Wait() if self.history.running else Finish()
+        return wait_or_finish(history)
 
-    def judge(self, trial: Trial) -> Verdict:
-        """Pause at each level, but at the last one, the maximum."""
-        self._update()
-        assert self.history.max_resource is not None
-        if self._newest_level is None or trial.resource >= self.history.max_resource:
-            return Verdict.CONTINUE
-        return Verdict.PAUSE
+    def judge(self, history: History, trial: Trial) -> Verdict:
+        """Pause at each level but the last."""
+        at_level = self._brackets(history).newest_at_level and trial.resource < history.full_resource
+        return Verdict.PAUSE if at_level else Verdict.CONTINUE
 
-    def _shape(self, trial: int) -> Shape:
-        return self._shapes[bisect_right(self._ends, trial % self._ends[-1])]
+    def _brackets(self, history: History) -> Brackets:
+        def make(history: History) -> Brackets:
+            return Brackets(history, self.shapes(history.full_resource), self.eta)
 
-    def _update(self) -> None:
-        curve = self.history.curve
-        while self._read < len(curve):
-            trial, attempt, resource, metrics = curve[self._read]
-            self._newest_level = self._reach(trial, attempt, resource, self.history.loss(metrics))
-            self._read += 1
-        while self._filled + (size := self._shape(self._filled).size) <= len(self.history.trials):
-            self._open.append(self._bracket(range(self._filled, self._filled + size)))
-            self._filled += size
-        self._open = [bracket for bracket in self._open if not bracket.is_over(self.history)]
+        return history.cached(self, make).update()
 
-    def _reach(self, trial: int, attempt: int, resource: int, loss: float) -> int | None:
-        passed = self._reached.setdefault(trial, [])
-        newest = None
-        for level in self._shape(trial).levels[len(passed) :]:
-            if resource < level:
-                break
-            newest = level
-            passed.append((loss, attempt))
-        return newest
 
-    def _bracket(self, trials: range) -> _Bracket:
-        return _Bracket(trials, self._shape(trials.start).levels, self._eta)
+class Brackets:
+    """The brackets after the reports of a history, read forward."""
 
-    def _incomplete(self) -> _Bracket:
-        # Made anew whenever it gets another trial, so that nothing is remembered of what it was before.
-        trials = range(self._filled, len(self.history.trials))
+    def __init__(self, history: History, shapes: Sequence[Shape], eta: int) -> None:
+        self.history, self.shapes, self.eta = history, shapes, eta
+        self.ends = list(accumulate(shape.size for shape in shapes))
+        self.reached: Reached = {}
+        self.newest_at_level = False
+        """Whether the newest report was the first of its trial at a level."""
+        self.open: list[_Bracket] = []
+        """Full ones in which something is left to do."""
+        self.filled = 0
+        """The first trial that belongs to no full bracket."""
+        self.read = 0
+        self._unfilled: _Bracket | None = None
+
+    def shape(self, trial: int) -> Shape:
+        """Return the shape of the bracket to which a trial belongs."""
+        return self.shapes[bisect_right(self.ends, trial % self.ends[-1])]
+
+    def update(self) -> Brackets:
+        """Read the new reports and trials; return itself."""
+        for trial, attempt, resource, metrics in self.history.curve[self.read :]:
+            passed = self.reached.setdefault(trial, [])
+            levels = self.shape(trial).levels[len(passed) :]
+            new = [(self.history.loss(metrics), attempt) for level in levels if level <= resource]
+            passed += new  # line 7
+            self.newest_at_level = bool(new)
+        self.read = len(self.history.curve)
+        while self.filled + (size := self.shape(self.filled).size) <= len(self.history.trials):
+            self.open.append(self._bracket(range(self.filled, self.filled + size)))
+            self.filled += size
+        self.open = [bracket for bracket in self.open if not bracket.is_over(self.history)]
+        return self
+
+    def unfilled(self) -> _Bracket:
+        """Return the newest bracket with the trials that it has: made again when it gets another one."""
+        trials = range(self.filled, len(self.history.trials))
         if self._unfilled is None or self._unfilled.trials != trials:
             self._unfilled = self._bracket(trials)
         return self._unfilled
+
+    def _bracket(self, trials: range) -> _Bracket:
+        return _Bracket(trials, self.shape(trials.start).levels, self.eta)
 
 
 class _Bracket:
     """One run of successive halving. Its members all stand at the same rung, or are on their way there."""
 
     def __init__(self, trials: range, levels: Sequence[int], eta: int) -> None:
-        self.trials = trials
-        self._levels, self._eta = levels, eta
-        self._losers: list[int] = []
-        self._rung = 0
-        self._enter(list(trials))
+        self.trials, self.levels, self.eta = trials, levels, eta
+        self.losers: list[int] = []
+        """Left behind at a rung, and perhaps not dropped yet."""
+        self.rung = 0
+        self._enter(list(trials))  # line 3
 
     def _enter(self, members: list[int]) -> None:
-        self._members = members
-        self._awaited = list(members)  # those not known to have reached the level or to have ended
-        self._to_resume = list(members) if self._rung else []
+        self.members = members
+        self.awaited = list(members)
+        """Those not known to have reached the level or to have ended."""
+        self.to_resume = list(members) if self.rung else []
 
     def next(self, history: History, reached: Reached) -> Drop | Resume | None:
         """Drop those that were left behind, or let the next of the best go on; None if it must wait."""
-        while self._rung < len(self._levels) - 1 and not self._waits(history, reached):
+        while self.rung < len(self.levels) - 1 and not self._waits(history, reached):
             self._halve(reached)
-        if losers := self._paused_losers(history):
-            return Drop(losers)
-        number = self._resumable(history, reached)
-        return None if number is None else Resume(number, self._levels[self._rung])
+        self.losers = [n for n in self.losers if not history.trials[n].is_finished]
+        if paused := tuple(n for n in self.losers if history.trials[n].status == Outcome.PAUSED):
+            return Drop(paused)
+        self.to_resume = [n for n in self.to_resume if not self._went_on(history.trials[n], reached[n])]
+        paused = tuple(n for n in self.to_resume if history.trials[n].status == Outcome.PAUSED)
+        return Resume(paused[0], self.levels[self.rung]) if paused else None
 
     def is_over(self, history: History) -> bool:
         """Whether nothing is left to do for any of its trials."""
-        at_top = self._rung == len(self._levels) - 1
-        return at_top and all(history.trials[n].is_finished for n in (*self._members, *self._losers))
+        at_top = self.rung == len(self.levels) - 1
+        return at_top and all(history.trials[n].is_finished for n in (*self.members, *self.losers))
 
     def _waits(self, history: History, reached: Reached) -> bool:
-        while self._awaited:
-            number = self._awaited[-1]
-            if not (history.trials[number].is_finished or len(reached.get(number, ())) > self._rung):
+        while self.awaited:
+            number = self.awaited[-1]
+            if not (history.trials[number].is_finished or len(reached.get(number, ())) > self.rung):
                 return True
-            self._awaited.pop()
+            self.awaited.pop()
         return False
 
     def _halve(self, reached: Reached) -> None:
-        # Algorithm 1 of Hyperband, line 8: top_k(T, L, floor(n_i / eta)). Equal losses keep their order.
-        there = [n for n in self._members if len(reached.get(n, ())) > self._rung]
-        there.sort(key=lambda n: reached[n][self._rung][0])
-        keep = max(1, len(self._members) // self._eta)
-        self._losers += there[keep:]
-        self._rung += 1
-        self._enter(there[:keep])
+        # Line 8; those that ended without a loss count in n_i. Equal losses keep their order.
+        ranked = [n for n in self.members if len(reached.get(n, ())) > self.rung]
+        ranked.sort(key=lambda n: reached[n][self.rung][0])
+        k = max(1, len(self.members) // self.eta)
+        self.losers += ranked[k:]
+        self.rung += 1
+        self._enter(ranked[:k])
 
-    def _paused_losers(self, history: History) -> tuple[int, ...]:
-        self._losers = [n for n in self._losers if not history.trials[n].is_finished]
-        return tuple(n for n in self._losers if history.trials[n].status == Outcome.PAUSED)
-
-    def _resumable(self, history: History, reached: Reached) -> int | None:
-        self._to_resume = [n for n in self._to_resume if not self._went_on(history.trials[n], reached)]
-        return next((n for n in self._to_resume if history.trials[n].status == Outcome.PAUSED), None)
-
-    def _went_on(self, trial: Trial, reached: Reached) -> bool:
-        levels = reached[trial.number]
-        _, attempt = levels[self._rung - 1]
-        return trial.is_finished or len(levels) > self._rung or len(trial.attempts) > attempt
+    def _went_on(self, trial: Trial, levels: Sequence[tuple[float, int]]) -> bool:
+        _, attempt = levels[self.rung - 1]
+        return trial.is_finished or len(levels) > self.rung or len(trial.attempts) > attempt

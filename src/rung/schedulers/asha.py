@@ -1,17 +1,40 @@
-"""ASHA: Li et al. (2020), A System for Massively Parallel Hyperparameter Tuning, MLSys."""
+"""ASHA: Li et al. (2020), A System for Massively Parallel Hyperparameter Tuning, MLSys.
+
+Algorithm 2 decides what a free worker does; its lines are cited below:
+
+    12  function get_job()
+    14      for k = floor(log_eta(R / r)) - s - 1, ..., 1, 0 do
+    15          candidates = top_k(rung k, |rung k| / eta)
+    16          promotable = {t in candidates : t not promoted}
+    17          if |promotable| > 0 then
+    18              return promotable[0], k + 1
+    21      draw a random configuration theta
+    22      return theta, 0
+
+| paper | here |
+| --- | --- |
+| r, R, eta | `min_resource`, `max_resource`, `eta` |
+| s, minimum early-stopping rate | the bracket: its first rung lies at r eta^s |
+| rung k | `Rung`; a trial reaches it at `level` = r eta^(s + k) and is promoted to `above` |
+| theta, t | the configuration of a trial; a trial |
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, Literal
+from bisect import insort
+from collections import deque
+from dataclasses import KW_ONLY, dataclass, field
+from heapq import heappop, heappush
+from itertools import pairwise
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from rung.errors import ArgumentError
-from rung.schedulers._rungs import Ladders, check_levels, levels
-from rung.schedulers.base import Action, Finish, Resume, Start, Wait, resume_first
-from rung.space import Config
+from rung.schedulers._levels import check_levels, levels
+from rung.schedulers.base import Action, Propose, Resume, Scheduler, Start, train_to_the_end, wait_or_finish
+from rung.study.algorithm import Problem
 from rung.study.events import Outcome, Verdict
 from rung.study.history import History
 from rung.study.trial import Trial
@@ -19,100 +42,157 @@ from rung.study.trial import Trial
 Form = Literal["promotion", "stopping"]
 
 
-class Asha:
+@dataclass
+class Rung:
+    """The trials that reached one level of resource."""
+
+    level: int
+    above: int
+    """The resource to which a promoted trial trains."""
+    eta: int
+    losses: list[tuple[float, int]] = field(default_factory=list)
+    """(loss, order of arrival), sorted: equal losses rank in order of arrival."""
+    waiting: list[tuple[float, int, int, int]] = field(default_factory=list)
+    """Those not promoted yet, a heap of (loss, order, trial, attempt in which it came here)."""
+
+    def add(self, trial: int, attempt: int, loss: float) -> bool:
+        """Add a trial; return whether it is in the top 1/eta so far."""
+        key = (loss, len(self.losses))
+        insort(self.losses, key)
+        heappush(self.waiting, (*key, trial, attempt))
+        return self.in_top(key)
+
+    def in_top(self, key: tuple[float, int]) -> bool:
+        """Whether this (loss, order) is a candidate (line 15)."""
+        k = len(self.losses) // self.eta
+        return k > 0 and key <= self.losses[k - 1]
+
+    def promotable(self, history: History) -> int | None:
+        """Return the best candidate that was not promoted and can go on, or None (lines 16 to 18)."""
+        kept, found = [], None
+        while found is None and self.waiting and self.in_top(self.waiting[0][:2]):
+            entry = heappop(self.waiting)
+            *_, number, attempt = entry
+            trial = history.trials[number]
+            if trial.is_finished or len(trial.attempts) > attempt:
+                continue  # it was promoted or ended: never promotable again
+            kept.append(entry)
+            if trial.status == Outcome.PAUSED:  # else its attempt has yet to end
+                found = number
+        for entry in kept:
+            heappush(self.waiting, entry)
+        return found
+
+
+class Rungs:
+    """The rungs of every bracket after the reports of a history, read forward."""
+
+    def __init__(self, history: History, asha: ASHA) -> None:
+        self.history, self.asha = history, asha
+        every = levels(asha.min_resource, history.full_resource, asha.eta)
+        self.brackets = [
+            [Rung(level, above, asha.eta) for level, above in pairwise(every[s:])]
+            for s in range(asha.brackets)
+        ]
+        depths = range(1, len(every))
+        self.top_down = [rungs[-d] for d in depths for rungs in self.brackets if d <= len(rungs)]
+        self.ahead: dict[int, deque[Rung]] = {}
+        """By trial, the rungs that it has not reached."""
+        self.newest: tuple[Rung, bool] | None = None
+        """The rung that the newest report reached, and whether it was in the top there."""
+        self.read = 0
+
+    def update(self) -> Rungs:
+        """Read the new reports; return itself."""
+        for trial, attempt, resource, metrics in self.history.curve[self.read :]:
+            self.newest = None
+            if trial not in self.ahead:
+                self.ahead[trial] = deque(self.brackets[self.asha.bracket(self.history, trial)])
+            ahead = self.ahead[trial]
+            while ahead and resource >= ahead[0].level:
+                rung = ahead.popleft()
+                self.newest = rung, rung.add(trial, attempt, self.history.loss(metrics))
+        self.read = len(self.history.curve)
+        return self
+
+
+@dataclass(frozen=True)
+class ASHA(Scheduler):
     """Let only the best 1/eta of the trials at each rung go on; no worker ever waits for another.
 
     Rungs lie at min_resource * eta^k epochs, up to the study's `max_resource`. In the form "promotion"
-    (Algorithm 2 of the paper) a trial pauses at its rung and goes on from its checkpoint once it is among
-    the best 1/eta there. In the form "stopping" it is stopped at once unless it is among them, and
-    otherwise never pauses: for objectives without checkpoints. (The first eta - 1 at a rung all go on.)
+    (Algorithm 2) a trial pauses at its rung and goes on from its checkpoint once it is among the best 1/eta
+    there. In the form "stopping" it is stopped at once unless it is among them, and otherwise never pauses:
+    for objectives without checkpoints. (The first eta - 1 at a rung all go on.)
 
-    `brackets` > 1 is asynchronous Hyperband (section 3.2 there): bracket s has its first rung at
-    min_resource * eta^s, and gets new trials in the proportions of Hyperband's brackets.
+    Good with many workers and where early epochs predict the last. Where curves cross late, or the first
+    report comes before training, use more brackets or a larger `min_resource`.
 
-    Good with many workers and where early epochs tell something. Where curves cross late, or the first report
-    comes before training and tells nothing, use more brackets or a larger `min_resource`.
+    Parameters
+    ----------
+    form : {"promotion", "stopping"}
+        Whether trials pause or stop at a rung.
+    min_resource : int
+        The first rung, in epochs.
+    eta : int
+        One trial of eta goes on.
+    brackets : int
+        More than 1 are asynchronous Hyperband (section 3.2): bracket s has its first rung at
+        min_resource * eta^s, and gets new trials in the proportions of Hyperband's brackets.
     """
 
-    def __init__(
-        self, form: Form = "promotion", *, min_resource: int = 1, eta: int = 3, brackets: int = 1
-    ) -> None:
-        if form not in {"promotion", "stopping"}:
-            raise ArgumentError(f'asha: form={form!r}; use "promotion" or "stopping"')
-        self.form, self.min_resource, self.eta, self.brackets = form, min_resource, eta, brackets
-        self._cache: Ladders | None = None
+    name: ClassVar[str] = "asha"
+    form: Form = "promotion"
+    _: KW_ONLY
+    min_resource: int = 1
+    eta: int = 3
+    brackets: int = 1
 
-    def next(self, history: History, propose: Callable[[], Config | None]) -> Action:
-        """Promote the best promotable trial, from the highest rung down; else start a new one."""
-        ladders = self._ladders(history)
-        ladders.update()
-        if self.form == "promotion" and (promotion := self._promotion(history, ladders)):
-            return promotion
-        if self.form == "stopping" and (paused := resume_first(history)):
-            return paused
-        config = propose()
-        if config is not None:
-            ladder = ladders.levels[ladders.bracket(len(history.trials))]
-            return Start(config, ladder[0] if self.form == "promotion" else None)
-        return Wait() if history.running else Finish()
+    def __post_init__(self) -> None:
+        if self.form not in {"promotion", "stopping"}:
+            raise ArgumentError(f'asha: form={self.form!r}; use "promotion" or "stopping"')
 
-    def judge(self, history: History, trial: Trial) -> Verdict:
-        """At a rung below the top: pause, or stop unless among the best 1/eta."""
-        ladders = self._ladders(history)
-        reached = ladders.update()
-        assert history.max_resource is not None
-        if reached is None or trial.resource >= history.max_resource:
-            return Verdict.CONTINUE
-        if self.form == "promotion":
-            return Verdict.PAUSE
-        level, is_best = reached
-        few = ladders.rungs[ladders.bracket(trial.number)][level].count < self.eta
-        return Verdict.CONTINUE if is_best or few else Verdict.STOP
-
-    def check(self, max_resource: int | None) -> None:
+    def check(self, problem: Problem) -> None:
         """Raise ArgumentError unless the arguments make rungs below `max_resource`."""
-        check_levels("asha", max_resource, self.min_resource, self.eta)
-        assert max_resource is not None
-        most = len(levels(self.min_resource, max_resource, self.eta))
+        most = len(check_levels(self.name, self.min_resource, problem.max_resource, self.eta))
         if not isinstance(self.brackets, int) or not 1 <= self.brackets <= most:
             raise ArgumentError(
                 f"asha: brackets={self.brackets!r}; give a whole number from 1 to {most}, the rungs there are"
             )
 
-    def to_json(self) -> dict[str, Any]:
-        """Name and arguments, for the log."""
-        return {"name": "asha", "form": self.form, "min_resource": self.min_resource, "eta": self.eta,
-                "brackets": self.brackets}  # fmt: skip
+    def next(self, history: History, propose: Propose) -> Action:
+        """Promote the best promotable trial, from the highest rung down; else start a new one."""
+        if self.form == "stopping":
+            return train_to_the_end(history, propose)
+        rungs = self._rungs(history)
+        for rung in rungs.top_down:  # line 14
+            if (trial := rung.promotable(history)) is not None:  # lines 15 to 17
+                return Resume(trial, rung.above)  # line 18
+        if (config := propose()) is None:  # line 21
+            return wait_or_finish(history)
+        own = rungs.brackets[self.bracket(history, len(history.trials))]
+        return Start(config, own[0].level if own else history.full_resource)  # line 22
 
-    def _promotion(self, history: History, ladders: Ladders) -> Resume | None:
-        def may_go_on(number: int, attempt: int) -> bool | None:
-            trial = history.trials[number]
-            if len(trial.attempts) > attempt or trial.is_finished:
-                return False
-            return True if trial.status == Outcome.PAUSED else None
+    def judge(self, history: History, trial: Trial) -> Verdict:
+        """At a rung below the top: pause, or stop unless in the top 1/eta."""
+        newest = self._rungs(history).newest
+        if newest is None or trial.resource >= history.full_resource:
+            return Verdict.CONTINUE
+        if self.form == "promotion":
+            return Verdict.PAUSE
+        rung, in_top = newest
+        return Verdict.CONTINUE if in_top or len(rung.losses) < self.eta else Verdict.STOP
 
-        for k in reversed(range(len(ladders.levels[0]) - 1)):
-            for ladder, rungs in zip(ladders.levels, ladders.rungs, strict=True):
-                if (at := len(ladder) - len(ladders.levels[0]) + k) < 0:
-                    continue
-                number = rungs[ladder[at]].promotable(may_go_on)
-                if number is not None:
-                    return Resume(number, ladder[at + 1])
-        return None
+    def bracket(self, history: History, trial: int) -> int:
+        """Return s of a trial: random, in proportion to Hyperband's n = ceil((s_max + 1) / (s + 1) * eta^s).
 
-    def _ladders(self, history: History) -> Ladders:
-        if self._cache is None or self._cache.history is not history:
-            assert history.max_resource is not None
-            whole = levels(self.min_resource, history.max_resource, self.eta)
-            ladders = [whole[bracket:] for bracket in range(self.brackets)]
-            self._cache = Ladders(history, ladders, lambda n: self._bracket(history, n, len(whole)), self.eta)
-        return self._cache
-
-    def _bracket(self, history: History, number: int, rungs: int) -> int:
+        Hyperband counts the other way round: its s_max is bracket 0 here.
+        """
         if self.brackets == 1:
             return 0
-        # Hyperband's n_s = ceil((s_max + 1) / (s + 1) * eta^s), where bracket 0 is its s_max.
-        sizes = np.array(
-            [math.ceil(rungs / (rungs - b) * self.eta ** (rungs - 1 - b)) for b in range(self.brackets)]
-        )
-        return int(history.stream("bracket", number).choice(self.brackets, p=sizes / sizes.sum()))
+        rungs = len(levels(self.min_resource, history.full_resource, self.eta))  # s_max + 1
+        n = [math.ceil(rungs / (rungs - s) * self.eta ** (rungs - 1 - s)) for s in range(self.brackets)]
+        return int(history.stream("bracket", trial).choice(self.brackets, p=np.array(n) / sum(n)))
+
+    def _rungs(self, history: History) -> Rungs:
+        return history.cached(self, lambda history: Rungs(history, self)).update()

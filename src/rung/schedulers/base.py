@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 from rung.space import Config
+from rung.study.algorithm import Algorithm
 from rung.study.events import Verdict
 from rung.study.history import History
 from rung.study.trial import Trial
@@ -44,36 +45,40 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """Nothing will ever be to do, unless trials that run now change that."""
+    """No work left; running trials may still create some."""
 
 
 Action = Start | Resume | Drop | Wait | Finish
+Propose = Callable[[], Config | None]
+"""Asks the searcher for a configuration; None means that nothing is left to try."""
 
 
-def resume_first(history: History) -> Resume | None:
-    """Go on with the first paused trial: for schedulers that never pause, after one that did."""
-    number = history.first_paused
-    return None if number is None else Resume(number)
+@dataclass(frozen=True)
+class Scheduler(Algorithm, ABC):
+    """Decides which trials run, and for how long.
 
-
-class Scheduler(Protocol):
-    """Decides which trials run, and for how long. A function of history, without state.
-
-    One that needs chance takes it from `history.stream(name, index)`, so that a replay decides alike.
+    Both methods are functions of the history: asked twice, they answer twice the same. One that needs chance
+    takes it from `history.stream(name, index)`, so that a replay decides alike.
     """
 
-    def next(self, history: History, propose: Callable[[], Config | None]) -> Action:
-        """What a free worker does; `propose` asks the searcher, None means nothing left to try."""
-        ...
+    @abstractmethod
+    def next(self, history: History, propose: Propose) -> Action:
+        """Return what a free worker does."""
 
+    @abstractmethod
     def judge(self, history: History, trial: Trial) -> Verdict:
-        """Whether `trial` goes on after its latest report: CONTINUE, PAUSE or STOP."""
-        ...
+        """Return whether `trial`, whose report is the newest, goes on: CONTINUE, PAUSE or STOP."""
 
-    def check(self, max_resource: int | None) -> None:
-        """Raise ArgumentError if the scheduler can't work with this maximum resource."""
-        ...
 
-    def to_json(self) -> dict[str, Any]:
-        """Name and arguments, for the log."""
-        ...
+def train_to_the_end(history: History, propose: Propose) -> Action:
+    """Start what the searcher proposes, after what another scheduler paused: for those that never pause."""
+    if (paused := history.first_paused) is not None:
+        return Resume(paused)
+    if (config := propose()) is not None:
+        return Start(config)
+    return wait_or_finish(history)
+
+
+def wait_or_finish(history: History) -> Wait | Finish:
+    """Return what is to do where no trial can be started or resumed."""
+    return Wait() if history.running else Finish()

@@ -1,20 +1,25 @@
-"""Successive halving: Karnin et al. (2013), ICML; Jamieson & Talwalkar (2016), AISTATS."""
+"""Successive halving: Karnin et al. (2013), ICML; Jamieson & Talwalkar (2016), AISTATS.
+
+The algorithm is in `_brackets.py`, with its line numbers.
+
+| Dive into Deep Learning, 19.4 | here |
+| --- | --- |
+| r_min, r_max, eta | `min_resource`, `max_resource`, `eta` |
+| K | one less than there are levels |
+| N = eta^K | `Shape.size` |
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
-from rung.schedulers._brackets import Brackets, Shape
-from rung.schedulers._rungs import check_levels, levels
-from rung.schedulers.base import Action
-from rung.space import Config
-from rung.study.events import Verdict
-from rung.study.history import History
-from rung.study.trial import Trial
+from rung.schedulers._brackets import BracketScheduler, Shape
+from rung.schedulers._levels import levels
 
 
-class SuccessiveHalving:
+@dataclass(frozen=True)
+class SuccessiveHalving(BracketScheduler):
     """Train many a little, let the best 1/eta go on, and so on up to `max_resource`.
 
     A bracket begins with eta^K trials, where K + 1 is the number of rungs: min_resource * eta^k epochs, and
@@ -22,39 +27,22 @@ class SuccessiveHalving:
     their checkpoints and the others are stopped. Meanwhile free workers open the next bracket, as in section
     19.4 of Dive into Deep Learning, so none is ever idle. The last bracket works with the trials it got.
 
-    Good where early epochs tell something and a decision should see the whole rung. With many workers and
+    Good where early epochs predict the last and a decision should see the whole rung. With many workers and
     trials of very different speed, "asha" gets to whole trials sooner. Bad where curves cross late: use a
-    larger `min_resource`, or "hyperband", and not where n_trials is much below eta^K. Wants checkpoints:
-    without them each rung trains again from the start.
+    larger `min_resource`, or "hyperband"; and where n_trials is much below eta^K. Wants checkpoints: without
+    them each rung trains again from the start.
+
+    Parameters
+    ----------
+    min_resource : int
+        The first rung, in epochs.
+    eta : int
+        One trial of eta goes on.
     """
 
-    def __init__(self, min_resource: int = 1, eta: int = 3) -> None:
-        self.min_resource, self.eta = min_resource, eta
-        self._cache: Brackets | None = None
-
-    def next(self, history: History, propose: Callable[[], Config | None]) -> Action:
-        """Let one of the best of a complete rung go on; else start a new trial."""
-        return self._brackets(history).next(propose)
-
-    def judge(self, history: History, trial: Trial) -> Verdict:
-        """Pause at a rung below the top."""
-        return self._brackets(history).judge(trial)
-
-    def check(self, max_resource: int | None) -> None:
-        """Raise ArgumentError unless the arguments make rungs below `max_resource`."""
-        check_levels("successive-halving", max_resource, self.min_resource, self.eta)
-
-    def to_json(self) -> dict[str, Any]:
-        """Name and arguments, for the log."""
-        return {"name": "successive-halving", "min_resource": self.min_resource, "eta": self.eta}
+    name: ClassVar[str] = "successive-halving"
 
     def shapes(self, max_resource: int) -> tuple[Shape]:
-        """All brackets are alike: n_0 = eta^K trials."""
+        """Return the one shape of all brackets: eta^K trials."""
         rungs = levels(self.min_resource, max_resource, self.eta)
         return (Shape(self.eta ** (len(rungs) - 1), rungs),)
-
-    def _brackets(self, history: History) -> Brackets:
-        if self._cache is None or self._cache.history is not history:
-            assert history.max_resource is not None
-            self._cache = Brackets(history, self.shapes(history.max_resource), self.eta)
-        return self._cache

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from rung._text import brief
-from rung.errors import ArgumentError
+from rung._registry import Registry
 from rung.searchers.auto import Auto
 from rung.searchers.base import Searcher
 from rung.searchers.cmaes import CMAES
@@ -16,34 +13,13 @@ from rung.searchers.local import Local
 from rung.searchers.random import Random
 from rung.searchers.sobol import Sobol
 from rung.searchers.tpe import TPE
-from rung.space.values import did_you_mean
 
-SEARCHERS: dict[str, Callable[[], Searcher]] = {
-    "auto": Auto,
-    "gp": GP,
-    "random": Random,
-    "grid": Grid,
-    "sobol": Sobol,
-    "local": Local,
-    "tpe": TPE,
-    "cmaes": CMAES,
-    "evolution": Evolution,
-}
-
-
-def get(searcher: str | Searcher) -> Searcher:
-    """Return `searcher`, or the one of that name with its defaults; raises ArgumentError if there is none."""
-    if isinstance(searcher, str):
-        if searcher not in SEARCHERS:
-            raise ArgumentError(
-                f"searcher={brief(searcher)}: there is none of that name; {did_you_mean(searcher, SEARCHERS)}"
-            )
-        return SEARCHERS[searcher]()
-    if isinstance(searcher, type) or not isinstance(searcher, Searcher):
-        raise ArgumentError(
-            f"searcher={brief(searcher)}: no searcher; use a name such as 'random' or an object, Random()"
-        )
-    return searcher
+SEARCHERS: Registry[Searcher] = Registry(
+    "searcher",
+    {part.name: part for part in (Auto, GP, Random, Grid, Sobol, Local, TPE, CMAES, Evolution)},
+    ["suggest", "check", "to_json"],
+)
+get = SEARCHERS.of
 
 
 __all__ = [

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 from numpy.random import Generator
 
-from rung.space import Config, Space, Value
+from rung.space import Config, Value
+from rung.study.algorithm import Algorithm
 from rung.study.history import History
 
 
@@ -20,27 +22,14 @@ class Suggestion(dict[str, Value]):
         self.origin = origin
 
 
-@runtime_checkable
-class Searcher(Protocol):
-    """Chooses configurations: a function of the space, the history and a generator.
+@dataclass(frozen=True)
+class Searcher(Algorithm, ABC):
+    """Chooses configurations: a function of the history, which knows the space, and a generator."""
 
-    It holds no state but caches, which may be thrown away at any time without changing an answer.
-    """
-
-    name: ClassVar[str]
-
+    @abstractmethod
     def suggest(self, history: History, rng: Generator) -> Config | None:
         """Return the configuration of the next trial, or None if nothing is left to try.
 
         `rng` belongs to this decision alone: equal histories give equal answers, now and after a restart.
-        A `Suggestion` says of which part of the searcher it is.
+        A `Suggestion` names the part of the searcher that it came from.
         """
-        ...
-
-    def check(self, space: Space) -> None:
-        """Raise SpaceError if this searcher can't search `space`."""
-        ...
-
-    def to_json(self) -> dict[str, Any]:
-        """Return its name and arguments, for the log."""
-        ...

@@ -16,7 +16,7 @@ from rung.errors import ArgumentError
 from rung.searchers._extrapolation import extrapolated, rank_correlation, variances
 from rung.searchers._observed import Observed
 from rung.searchers._unseen import unseen
-from rung.searchers.base import Suggestion
+from rung.searchers.base import Searcher, Suggestion
 from rung.searchers.models.acquisition import (
     candidates,
     estimated_minimum,
@@ -29,6 +29,7 @@ from rung.searchers.models.kernels import Coordinates, Hyperparameters
 from rung.searchers.models.output_transform import is_outlier, standardised, targets
 from rung.searchers.sobol import Sobol
 from rung.space import Categorical, Config, Domain, Space
+from rung.study.algorithm import Problem
 from rung.study.events import Outcome
 from rung.study.history import History
 
@@ -60,7 +61,8 @@ _NO_CHOICE = -1.0
 """The coordinate of an inactive choice: none of its values."""
 
 
-class GP:
+@dataclass(frozen=True)
+class GP(Searcher):
     """Bayesian optimisation with a Gaussian process: tries the point of the largest expected improvement.
 
     The strongest searcher per trial, up to some hundred trials in up to some twenty dimensions, conditional
@@ -86,12 +88,11 @@ class GP:
     """
 
     name: ClassVar[str] = "gp"
+    n_initial: int = 8
 
-    def __init__(self, n_initial: int = 8) -> None:
-        if not isinstance(n_initial, int) or n_initial < 2:
-            raise ArgumentError(f"GP: n_initial={n_initial!r}; give a whole number of at least 2")
-        self.n_initial = n_initial
-        self._fitted: _Fitted | None = None
+    def __post_init__(self) -> None:
+        if not isinstance(self.n_initial, int) or self.n_initial < 2:
+            raise ArgumentError(f"GP: n_initial={self.n_initial!r}; give a whole number of at least 2")
 
     def suggest(self, history: History, rng: Generator) -> Config | None:
         """Return the configuration of the largest acquisition; None if none is left."""
@@ -163,17 +164,10 @@ class GP:
         ]
         return "\n".join(lines)
 
-    def check(self, space: Space) -> None:
+    def check(self, problem: Problem) -> None:
         """Load what suggestions need, so that no worker waits for that; any space can be searched."""
         for module in ("scipy.linalg.lapack", "scipy.optimize", "scipy.special", "scipy.stats.qmc"):
             import_module(module)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the name and n_initial."""
-        return {"name": self.name, "n_initial": self.n_initial}
-
-    def __repr__(self) -> str:
-        return f"GP(n_initial={self.n_initial})"
 
     def _fit(self, history: History, n: int) -> _Fitted | None:
         """Return the hyperparameters that suggest trial n; None among the initial trials."""
@@ -181,9 +175,7 @@ class GP:
             return None
         # Fit to the data of the time when `trial` was suggested, so that a restarted study fits to the same.
         trial = _schedule(n, self.n_initial)
-        if self._fitted is None or self._fitted.history is not history or self._fitted.trial != trial:
-            self._fitted = _Fitted.to(history, trial)
-        return self._fitted
+        return history.cached((self, trial), lambda history: _Fitted.to(history, trial))
 
 
 @dataclass(frozen=True, slots=True)

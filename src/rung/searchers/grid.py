@@ -3,45 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 from numpy.random import Generator
 
+from rung.searchers.base import Searcher
 from rung.space import Config, Float, Space
+from rung.study.algorithm import Problem
 from rung.study.history import History
 
 
-class Grid:
+@dataclass(frozen=True)
+class Grid(Searcher):
     """Grid search in the order of the space, the last hyperparameter changing fastest.
 
     Good for two or three hyperparameters that are to be shown on a plot; beyond that the number of trials
-    explodes, and most of them repeat the same few values of the hyperparameters that matter. `points` is
-    the number of values for each Float and each infinite prior that has none of its own, or a mapping from
-    names to numbers (which may thin out an Int as well). A prior is cut at equally likely quantiles.
+    explodes, and most of them repeat the same few values of the hyperparameters that matter. A prior is cut
+    at equally likely quantiles.
+
+    Parameters
+    ----------
+    points : int, mapping or None
+        The number of values for each Float and each infinite prior that has none of its own; or a mapping
+        from names to numbers, which may thin out an Int as well.
     """
 
     name: ClassVar[str] = "grid"
+    points: Mapping[str, int] | int | None = None
 
-    def __init__(self, points: Mapping[str, int] | int | None = None) -> None:
-        self.points = dict(points) if isinstance(points, Mapping) else points
-        self._cache: _Walk | None = None
+    def __post_init__(self) -> None:
+        if isinstance(self.points, Mapping):
+            object.__setattr__(self, "points", dict(self.points))  # of the caller's mapping a copy
+
+    def __hash__(self) -> int:
+        return hash(self.name)  # a dict has none
+
+    def check(self, problem: Problem) -> None:
+        """Raise SpaceError if a hyperparameter has infinitely many values and no number of points."""
+        self._configs(problem.space)
 
     def suggest(self, history: History, rng: Generator) -> Config | None:
         """Return the first configuration of the grid that no trial has, or None at the end."""
-        if self._cache is None or self._cache.history is not history:
-            self._cache = _Walk(history, self._configs(history.space))
-        return self._cache.first_unseen()
-
-    def check(self, space: Space) -> None:
-        """Raise SpaceError if a hyperparameter has infinitely many values and no number of points."""
-        self._configs(space)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the name and the points."""
-        return {"name": self.name, "points": self.points}
-
-    def __repr__(self) -> str:
-        return f"Grid({'' if self.points is None else self.points!r})"
+        walk = history.cached(self, lambda history: _Walk(history, self._configs(history.space)))
+        return walk.first_unseen()
 
     def _configs(self, space: Space) -> Iterator[Config]:
         if not isinstance(self.points, int):

@@ -1,25 +1,30 @@
-"""Local search: mostly small changes to the best configuration so far."""
+"""Local search: exercise 2 of section 19.2 of Dive into Deep Learning."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from numpy.random import Generator
 
 from rung.errors import ArgumentError
 from rung.searchers._unseen import unseen, unseen_near
-from rung.space import Config, Space
+from rung.searchers.base import Searcher
+from rung.space import Config
 from rung.study.history import History
 
 
-@dataclass(frozen=True, slots=True)
-class Local:
-    """Local search: with probability `p_local` a neighbour of the best trial, otherwise a random draw.
+@dataclass(frozen=True)
+class Local(Searcher):
+    """Local search: mostly small changes to the best configuration so far.
 
     Good when the best region is known roughly and trials are cheap; it can stay in a local optimum, which
-    the random draws are there to leave. `p_local` is in [0, 1]; 0 is random search. From exercise 2 of
-    section 19.2 of Dive into Deep Learning.
+    the random draws are there to leave.
+
+    Parameters
+    ----------
+    p_local : float
+        The probability of a neighbour of the best trial, in [0, 1]; else a random draw. 0 is random search.
     """
 
     name: ClassVar[str] = "local"
@@ -35,10 +40,3 @@ class Local:
         if best is not None and rng.random() < self.p_local:
             return unseen_near(best.config, history, rng)
         return unseen(history, rng)
-
-    def check(self, space: Space) -> None:
-        """Do nothing: any space has neighbours."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the name and p_local."""
-        return {"name": self.name, "p_local": self.p_local}

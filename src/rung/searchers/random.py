@@ -1,21 +1,24 @@
-"""Random search: each configuration is drawn on its own, by the laws of the space."""
+"""Random search: Bergstra and Bengio (2012), JMLR 13:281-305."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 from numpy.random import Generator
 
 from rung.searchers._unseen import unseen
-from rung.space import Config, Space
+from rung.searchers.base import Searcher
+from rung.space import Config
 from rung.study.history import History
 
 
-class Random:
-    """Random search.
+@dataclass(frozen=True)
+class Random(Searcher):
+    """Random search: each configuration is drawn from the priors of the space, whatever the others gave.
 
     Good as a baseline, with any number of workers, and where only few hyperparameters matter; it learns
-    nothing from results. A finite space is never drawn twice. Bergstra and Bengio (2012), JMLR 13:281-305.
+    nothing from results. A finite space is never drawn twice.
     """
 
     name: ClassVar[str] = "random"
@@ -23,13 +26,3 @@ class Random:
     def suggest(self, history: History, rng: Generator) -> Config | None:
         """Return a random configuration, or None if a finite space is exhausted."""
         return unseen(history, rng)
-
-    def check(self, space: Space) -> None:
-        """Do nothing: any space can be drawn from."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the name."""
-        return {"name": self.name}
-
-    def __repr__(self) -> str:
-        return "Random()"

@@ -1,10 +1,23 @@
-"""The tree-structured Parzen estimator: Bergstra et al. (2011), NIPS 24, section 4."""
+"""The tree-structured Parzen estimator: Bergstra et al. (2011), NIPS 24, section 4.
+
+With the kernels and weights of Watanabe (2023), arXiv:2304.11127, section 3.
+
+| paper | here |
+| --- | --- |
+| gamma | `gamma`: the share of the observations whose loss is below y* |
+| y* | parts `good` from `rest` |
+| l(x) = p(x | y < y*), equation (2) | `good`, a `_Mixture` |
+| g(x) = p(x | y >= y*), equation (2) | `bad`, a `_Mixture` |
+| EI(x) ~ (gamma + g(x) / l(x) (1 - gamma))^-1, section 4.1 | grows with log l(x) - log g(x) |
+| w_n, of Watanabe | `_improvements`: his weights by expected improvement |
+| b, of Watanabe | `_Normal.width`; for categories `_ELSEWHERE` |
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -14,6 +27,7 @@ from numpy.typing import NDArray
 from rung.errors import ArgumentError
 from rung.searchers._observed import Observed
 from rung.searchers._unseen import unseen
+from rung.searchers.base import Searcher
 from rung.space import Categorical, Config, Distribution, Domain, Int, Ordinal, Space
 from rung.study.history import History
 
@@ -21,28 +35,35 @@ Array: TypeAlias = NDArray[np.float64]
 
 _MOST_GOOD = 25
 _MOST_BAD = 500  # of the finished trials; what bounds the cost of a suggestion
-_AT_LEVEL = 20  # trials, or d + 3 if that is more, that make a level of resource worth a model
+_AT_FIDELITY = 20  # trials, or d + 3 if that is more, that make a resource worth a model
 _LEAST_WIDTH = 0.03  # Watanabe's Delta: a kernel never gets so narrow that all candidates lie in one place
 _ELSEWHERE = 0.2  # Watanabe's b: what a categorical kernel gives to the other choices together
 _ROUNDS = 4  # of candidates, to find one that no trial has
 
 
-@dataclass(frozen=True, slots=True)
-class TPE:
+@dataclass(frozen=True)
+class TPE(Searcher):
     """Tree-structured Parzen estimator: where good trials are dense and bad ones are not.
 
-    The best share `gamma` in (0, 1) of the trials, at most 25, and the rest are each smoothed to a density
-    over the space; of `n_candidates` draws from the first the one is tried whose ratio of the two is the
-    highest. The first `n_initial` trials are random.
+    The best share `gamma` of the trials, at most 25, and the rest are each smoothed to a density over the
+    space; of draws from the first the one is tried whose ratio of the two is the highest.
 
     Good from a few dozen trials to thousands, in any space: categories, conditions, many workers. Bad where
-    hyperparameters interact closely and trials are few and dear.
+    hyperparameters interact closely and trials are few and expensive.
 
-    Kernels are products over the hyperparameters and the good ones weigh what they improve: Watanabe (2023),
-    arXiv:2304.11127, section 3. Their widths are Scott's, of the good ones, for both densities.
-    A failed trial is one of the bad ones, and so is a running one (a constant liar), so that workers spread.
-    Where trials stop at several resources, the model is of the highest that enough of them reached: BOHB,
-    Falkner et al. (2018), ICML, section 4.
+    Kernels are products over the hyperparameters, and good points are weighted by their expected improvement.
+    Their widths are Scott's, of the good ones, for both densities. A failed trial is one of the bad ones, and
+    so is a running one (a constant liar), so that workers spread. Where trials stop at several resources, the
+    model is of the highest that enough of them reached: BOHB, Falkner et al. (2018), ICML, section 4.
+
+    Parameters
+    ----------
+    n_initial : int
+        Random trials before the first model.
+    gamma : float
+        The share of good trials, in (0, 1).
+    n_candidates : int
+        How many draws are compared.
     """
 
     name: ClassVar[str] = "tpe"
@@ -62,20 +83,27 @@ class TPE:
         observed = Observed.of(history)
         if len(observed.losses) < self.n_initial or not np.any(observed.losses < math.inf):
             return unseen(history, rng)
-        good, bad = self._mixtures(history, observed)
+        good, bad = self._densities(history, observed)
         configs = self._candidates(history, good, rng)
         if not configs:
             return unseen(history, rng)
-        points = history.space.encode(configs)
-        return configs[int(np.argmax(good.log_density(points) - bad.log_density(points)))]
+        x = history.space.encode(configs)
+        return configs[int(np.argmax(good.log_density(x) - bad.log_density(x)))]  # arg max l(x) / g(x)
 
-    def check(self, space: Space) -> None:
-        """Do nothing: any space has a density."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the name and the arguments."""
-        return {"name": self.name, "n_initial": self.n_initial, "gamma": self.gamma,
-                "n_candidates": self.n_candidates}  # fmt: skip
+    def _densities(self, history: History, observed: Observed) -> tuple[_Mixture, _Mixture]:
+        """Return l and g, equation (2)."""
+        observed = _at_fidelity(history, observed)
+        losses, points = observed.losses, observed.points
+        order = np.argsort(losses, kind="stable")
+        n_good = min(math.ceil(self.gamma * len(order)), _MOST_GOOD, int((losses < math.inf).sum()))
+        good, rest = order[:n_good], np.sort(order[n_good:])
+        thinned = rest[np.linspace(0, len(rest) - 1, min(len(rest), _MOST_BAD)).astype(np.intp)]
+        bad = np.concatenate([points[thinned], observed.pending])
+        # Both densities are smoothed alike. By Scott's rule the bad ones, which lie all over the space, would
+        # get kernels so wide that they hardly show where a worker is.
+        kernels = _kernels(history.space, points[good])
+        weights = _improvements(losses[good], losses[rest])
+        return _Mixture(kernels, points[good], weights), _Mixture(kernels, bad, np.ones(len(bad)))
 
     def _candidates(self, history: History, good: _Mixture, rng: Generator) -> list[Config]:
         for _ in range(_ROUNDS):
@@ -85,41 +113,23 @@ class TPE:
                 return configs
         return []
 
-    def _mixtures(self, history: History, observed: Observed) -> tuple[_Mixture, _Mixture]:
-        level = _level(observed)
-        finite = observed.losses < math.inf
-        rows = np.flatnonzero(~finite | (observed.resources >= level))
-        order = rows[np.argsort(observed.losses[rows], kind="stable")]
-        n_good = min(math.ceil(self.gamma * len(rows)), _MOST_GOOD, int(finite[rows].sum()))
-        good, rest = order[:n_good], np.sort(order[n_good:])
-        weights = _improvements(observed.losses[good], observed.losses[rest])
-        bad = np.concatenate(
-            [observed.points[_thinned(rest)], observed.pending, history.points[_underway(history, level)]]
-        )
-        # Both densities are smoothed alike. By Scott's rule the bad ones, which lie all over the space, would
-        # get kernels so wide that they hardly tell where a worker is.
-        kernels = _kernels(history.space, observed.points[good])
-        return _Mixture(kernels, observed.points[good], weights), _Mixture(kernels, bad, np.ones(len(bad)))
 
+def _at_fidelity(history: History, observed: Observed) -> Observed:
+    """Return the observations at the highest resource that enough trials reached, and those that failed.
 
-def _level(observed: Observed) -> int:
-    """The highest resource that enough trials reached. What stopped below it was judged by other losses."""
-    reached = np.sort(observed.resources[observed.losses < math.inf])
-    enough = max(_AT_LEVEL, observed.points.shape[1] + 3)
-    return int(reached[-min(enough, len(reached))])
-
-
-def _underway(history: History, level: int) -> list[int]:
-    """Trials that run and have told something, but nothing yet at `level`."""
-    return [n for n in sorted(history.running) if 0 < history.trials[n].resource < level]
-
-
-def _thinned(rows: NDArray[np.intp]) -> NDArray[np.intp]:
-    return rows[np.linspace(0, len(rows) - 1, min(len(rows), _MOST_BAD)).astype(np.intp)]
+    What stopped below it was judged by other losses; what still trains below it is pending there.
+    """
+    finite = observed.losses < math.inf
+    reached = np.sort(observed.resources[finite])
+    enough = max(_AT_FIDELITY, observed.points.shape[1] + 3)
+    fidelity = int(reached[-min(enough, len(reached))])
+    below = [n for n in sorted(history.running) if 0 < history.trials[n].resource < fidelity]
+    pending = np.concatenate([observed.pending, history.points[below]])
+    return replace(observed.only(~finite | (observed.resources >= fidelity)), pending=pending)
 
 
 def _improvements(good: Array, rest: Array) -> Array:
-    """Weights of mean 1: by how much each is better than all of the rest; equal if that is no number."""
+    """Return weights of mean 1: by how much each is better than all the rest; equal if that is no number."""
     best_of_rest = rest.min(initial=math.inf)
     with np.errstate(over="ignore", invalid="ignore"):
         gains = best_of_rest - good
@@ -130,10 +140,10 @@ def _improvements(good: Array, rest: Array) -> Array:
 
 
 class _Mixture:
-    """A density over the space, relative to its own law: one kernel for each point, and that law itself.
+    """A density relative to the prior: one kernel for each point, and one for the prior.
 
     A kernel follows the tree of the space: first it draws the parents near its point, then what they make
-    active. Of a hyperparameter that is inactive at its point (NaN) it knows nothing, and takes the law, of
+    active. Of a hyperparameter that is inactive at its point (NaN) it knows nothing, and takes the prior, of
     density 1. So a density is a proper one over configurations whatever is active in them, and the prior is
     just one more kernel, with a point that is NaN throughout.
     """
@@ -154,18 +164,18 @@ class _Mixture:
         return drawn
 
     def log_density(self, points: Array) -> Array:
-        """The log densities at `points`, shape (n, d), NaN where inactive; shape (n,)."""
+        """Return the log densities (n,) at `points`, shape (n, d), NaN where inactive."""
         logs = np.zeros((len(points), len(self.centres)))
         for j, kernel in enumerate(self.kernels):
             active, known = ~np.isnan(points[:, j]), ~np.isnan(self.centres[:, j])
             logs[np.ix_(active, known)] += kernel.log_density(points[active, j], self.centres[known, j])
-        peak = logs.max(axis=1)
+        peak = logs.max(axis=1)  # log sum_n w_n k(x, x_n) without overflow
         total: Array = peak + np.log((np.exp(logs - peak[:, None]) * self.weights).sum(axis=1))
         return total
 
 
 def _kernels(space: Space, points: Array) -> list[_Normal | _Choice]:
-    """One for each hyperparameter, as wide as befits `points`, shape (n, d)."""
+    """Return one for each hyperparameter, as wide as befits `points`, shape (n, d)."""
     return [_kernel(space[name], points[:, j], len(space)) for j, name in enumerate(space)]
 
 
@@ -176,7 +186,7 @@ def _kernel(domain: Domain, places: Array, d: int) -> _Normal | _Choice:
 
 
 def _scott(places: Array, d: int) -> float:
-    """Scott's rule, n^(-1 / (d + 4)) standard deviations, with the law of the space as one more place."""
+    """Return n^(-1 / (d + 4)) standard deviations (Scott's rule), with the prior as one more place."""
     n = len(places) + 1
     variance = (len(places) * places.var() + 1 / 12) / n if len(places) else 1 / 12
     return max(math.sqrt(variance) * math.pow(n, -1 / (d + 4)), _LEAST_WIDTH)
@@ -184,7 +194,7 @@ def _scott(places: Array, d: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Normal:
-    """A normal density cut off at 0 and 1; of an integer or an Ordinal its mean over the cell."""
+    """A normal density truncated to [0, 1]; of an integer or an Ordinal its mean over the cell."""
 
     domain: Domain
     width: float
@@ -210,7 +220,7 @@ class _Normal:
 
 
 def _cell(domain: Domain, x: Array) -> tuple[Array, Array] | None:
-    """The ends of the cells around the places `x` of values; None where each place has a value of its own."""
+    """Return the ends of the cells around the places `x` of values; None where every place is a value."""
     if isinstance(domain, Ordinal):
         return x - 0.5 / domain.size, x + 0.5 / domain.size
     if not isinstance(domain, Int) and not (isinstance(domain, Distribution) and domain.discrete):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from rung.errors import StudyError
 from rung.space import Config, Space
 from rung.study.events import Outcome
 from rung.study.metrics import Goals, Metrics
@@ -16,17 +18,20 @@ from rung.study.state import StudyState
 from rung.study.streams import stream
 from rung.study.trial import Trial
 
+T = TypeVar("T")
+
 
 class History:
-    """A read-only view of a study for searchers and schedulers.
+    """A read-only view of a study for searchers and schedulers, and the place for what they derive from it.
 
     An answer of theirs is a function of (space, history, generator): equal logs give equal answers.
     """
 
-    __slots__ = ("_encoded", "_points", "_state")
+    __slots__ = ("_caches", "_encoded", "_points", "_state")
 
     def __init__(self, state: StudyState) -> None:
         self._state = state
+        self._caches: dict[Hashable, Any] = {}
         self._points = np.empty((0, len(state.space)))
         self._encoded = 0
 
@@ -66,6 +71,13 @@ class History:
     def max_resource(self) -> int | None:
         """The resource at which a trial is complete; None if the study has none."""
         return self._state.plan.get("max_resource")
+
+    @property
+    def full_resource(self) -> int:
+        """`max_resource`; raises StudyError if the study has none."""
+        if self.max_resource is None:
+            raise StudyError("max_resource=None; give the epochs of a whole trial: rungs lie below them")
+        return self.max_resource
 
     @property
     def n_trials(self) -> int | None:
@@ -110,10 +122,22 @@ class History:
         loss = metric.loss(metrics.get(metric.name, math.nan))
         return math.inf if math.isnan(loss) else loss
 
-    @property
-    def version(self) -> int:
-        """Grows with every event: a key for caches."""
-        return self._state.events
+    def cached(self, key: Hashable, make: Callable[[History], T]) -> T:
+        """Return what `make(self)` returned when `key` was new: the one place for every cache.
+
+        It may be thrown away at any time, so it must change no answer: a constant of the log, or a summary
+        of it that is read forward. An algorithm, being a frozen value, is a key.
+
+        Parameters
+        ----------
+        key : hashable
+            Equal keys share one object.
+        make : callable
+            Makes it from this history.
+        """
+        if key not in self._caches:
+            self._caches[key] = make(self)
+        return cast("T", self._caches[key])
 
     def seen(self, config: Config) -> bool:
         """Whether a trial with this configuration exists, in constant time."""

@@ -11,7 +11,7 @@ from numpy.random import Generator
 
 from rung.engine.coordinator import Coordinator
 from rung.engine.engine import Engine, KeepCheckpoints
-from rung.schedulers import Asha, Fifo, Hyperband, Median, Pbt, Scheduler, SuccessiveHalving
+from rung.schedulers import ASHA, FIFO, PBT, Hyperband, MedianRule, Scheduler, SuccessiveHalving
 from rung.space import Float, Int, Space
 from rung.storage import MemoryStorage, Storage
 from rung.storage.sqlite import SqliteStorage
@@ -19,16 +19,16 @@ from rung.study.metrics import Mode
 from rung.study.streams import stream
 
 SCHEDULERS: Sequence[Callable[[], Scheduler]] = (
-    Fifo,
-    lambda: Asha(eta=2),
-    lambda: Asha(eta=3),
-    lambda: Asha("stopping", eta=2),
-    lambda: Asha(eta=2, brackets=2),
+    FIFO,
+    lambda: ASHA(eta=2),
+    lambda: ASHA(eta=3),
+    lambda: ASHA("stopping", eta=2),
+    lambda: ASHA(eta=2, brackets=2),
     lambda: SuccessiveHalving(eta=2),
     lambda: Hyperband(eta=2),
-    lambda: Median(min_trials=2),
-    lambda: Pbt(population=3, perturb_every=1),
-    lambda: Pbt(population=4, perturb_every=2),
+    lambda: MedianRule(min_trials=2),
+    lambda: PBT(population=3, perturb_every=1),
+    lambda: PBT(population=4, perturb_every=2),
 )
 
 RARE = ("crash", "take-over", "full disk", "unknown outcome", "stop", "no worker", "timeout", "broken code")
