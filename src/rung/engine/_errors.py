@@ -1,4 +1,4 @@
-"""What the caller of `tune` is told when the objective lets the study go no further."""
+"""The errors that the caller of `tune` gets when the objective ends the study."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def broken(end: End) -> Error:
 
 
 def raised(end: End) -> Error:
-    """A trial raised, which was not to be."""
+    """A trial raised under `on_error="raise"`."""
     return TrialError(
         f"trial {end.id.trial} raised {end.reason}, so the study stopped; "
         f"the trial runs again when it goes on\n{end.traceback}".rstrip()

@@ -251,10 +251,10 @@ class Engine:
         elif outcome == Outcome.COMPLETED:
             outcome, reason = self._check_result(end)
         elif outcome == Outcome.LOST or (outcome == Outcome.INTERRUPTED and not self.stopping):
-            # Interrupted though nobody asked: the objective raised KeyboardInterrupt itself.
+            # Interrupted without a request: the objective raised KeyboardInterrupt itself.
             outcome, reason = self._after_loss(end)
         elif error := self._error(end):
-            # The trial did not fail, the objective's code is wrong: it runs again once that is mended.
+            # The trial did not fail, the objective's code is wrong: it runs again once that is fixed.
             outcome = after_verdict(judged) if judged else Outcome.INTERRUPTED
             self.stop("error" if isinstance(error, TrialError) else "broken objective", error)
         self._emit(AttemptEnded(id=f"{end.id}/end", t=self._now, trial=end.id.trial, attempt=end.id.attempt,

@@ -15,7 +15,7 @@ from rung.study.trial import Trial
 class FIFO(Scheduler):
     """Start trials as workers get free and never stop one.
 
-    Good where curves tell nothing early or trials are cheap. Bad where epochs are expensive: each bad trial
+    Good where early epochs predict little or trials are cheap. Bad where epochs are expensive: each bad trial
     gets as many as the best. `BasicScheduler` in section 19.2 of Dive into Deep Learning.
     """
 

@@ -1,4 +1,4 @@
-"""What a model learns from: one row for each trial that has told something, and the trials that have not."""
+"""The training data of a model: a row for each trial with an observation, and the pending trials."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Observed:
     points: NDArray[np.float64]
     """Shape (n, d), as `Space.encode` gives them."""
     losses: NDArray[np.float64]
-    """Shape (n,), less is better; infinite where a trial failed, gave no number or broke a constraint."""
+    """Shape (n,), lower is better; infinite where a trial failed, gave no number or broke a constraint."""
     resources: NDArray[np.int64]
     """Shape (n,): at which resource each loss was measured; 0 at the end of a trial that reported nothing."""
     pending: NDArray[np.float64]
-    """Shape (m, d): trials that run or wait and have told nothing yet."""
+    """Shape (m, d): trials that run or wait and have no observation yet."""
     numbers: NDArray[np.int64]
     """Shape (n,): of the trials."""
     curve: Callable[[int], Mapping[int, float]]
@@ -34,14 +34,14 @@ class Observed:
 
     @classmethod
     def of(cls, history: History) -> Observed:
-        """Everything that is known now: of each trial what it told last."""
-        told = [standing(history, trial) for trial in history.trials]
+        """Everything that is known now: the last observation of each trial."""
+        observed = [last_observation(history, trial) for trial in history.trials]
 
         def curve(number: int) -> Mapping[int, float]:
             reports = history.trials[number].reports
             return {report.resource: _loss(history, report.metrics) for report in reports}
 
-        return cls._from(history, told, curve)
+        return cls._from(history, observed, curve)
 
     @classmethod
     def before(cls, history: History, trial: int) -> Observed:
@@ -49,31 +49,31 @@ class Observed:
         if trial >= len(history.trials):
             return cls.of(history)
         reports, ends = history.known(trial)
-        told: list[tuple[float, int] | None] = [None] * trial
+        observed: list[tuple[float, int] | None] = [None] * trial
         curves: dict[int, dict[int, float]] = {}
         for number, _, resource, metrics in history.curve[:reports]:
             loss = _loss(history, metrics)
-            told[number] = loss, resource
+            observed[number] = loss, resource
             curve = curves.setdefault(number, {})
             while curve and next(reversed(curve)) >= resource:
-                curve.popitem()  # an attempt that began anew reports this part of the curve again
+                curve.popitem()  # an attempt that began again reports this part of the curve again
             curve[resource] = loss
         for number, attempt in history.ends[:ends]:
             ended = history.trials[number]
             if ended.attempts[attempt - 1].outcome in _LAST:
-                told[number] = standing(history, ended)
-        return cls._from(history, told, lambda number: curves.get(number, {}))
+                observed[number] = last_observation(history, ended)
+        return cls._from(history, observed, lambda number: curves.get(number, {}))
 
     @classmethod
     def _from(
         cls,
         history: History,
-        told: list[tuple[float, int] | None],
+        observed: list[tuple[float, int] | None],
         curve: Callable[[int], Mapping[int, float]],
     ) -> Observed:
-        points = history.points[: len(told)]
-        rows = np.array([entry is not None for entry in told], dtype=bool)
-        entries = [entry for entry in told if entry is not None]
+        points = history.points[: len(observed)]
+        rows = np.array([entry is not None for entry in observed], dtype=bool)
+        entries = [entry for entry in observed if entry is not None]
         losses = np.array([loss for loss, _ in entries], dtype=np.float64)
         resources = np.array([resource for _, resource in entries], dtype=np.int64)
         return cls(points[rows], losses, resources, points[~rows], np.flatnonzero(rows), curve)
@@ -92,8 +92,8 @@ class Observed:
 _LAST = {Outcome.COMPLETED, Outcome.FAILED}
 
 
-def standing(history: History, trial: Trial) -> tuple[float, int] | None:
-    """The last loss of a trial and its resource; None before it has told anything."""
+def last_observation(history: History, trial: Trial) -> tuple[float, int] | None:
+    """The last loss of a trial and its resource; None before its first observation."""
     if trial.status == Outcome.FAILED:
         return math.inf, trial.resource
     if trial.status == Outcome.COMPLETED:

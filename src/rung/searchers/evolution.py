@@ -30,7 +30,7 @@ from typing import ClassVar
 from numpy.random import Generator
 
 from rung.errors import ArgumentError
-from rung.searchers._observed import standing
+from rung.searchers._observed import last_observation
 from rung.searchers._unseen import unseen, unseen_near
 from rung.searchers.base import Searcher
 from rung.space import Config
@@ -92,5 +92,5 @@ def _ended_last(history: History, n: int) -> list[Trial]:
 def _rank(history: History, trial: Trial) -> tuple[bool, int, float]:
     # A trial that was promoted further is ranked higher, whatever its loss: losses of different resources
     # can't be compared.
-    loss, resource = standing(history, trial) or (math.inf, 0)
+    loss, resource = last_observation(history, trial) or (math.inf, 0)
     return loss == math.inf, -resource, loss

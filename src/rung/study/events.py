@@ -52,7 +52,7 @@ class Outcome(StrEnum):
 
 
 def after_verdict(verdict: str) -> Outcome:
-    """How an attempt ends that was told to pause or to stop."""
+    """The outcome of an attempt that was asked to pause or to stop."""
     return Outcome.PAUSED if verdict == Verdict.PAUSE else Outcome.STOPPED
 
 

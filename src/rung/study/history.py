@@ -95,9 +95,9 @@ class History:
         return self._state.ends
 
     def known(self, trial: int) -> tuple[int, int]:
-        """How long `curve` and `ends` were when that trial was decided, or are now if it is the next."""
-        told = self._state.known
-        return told[trial] if trial < len(told) else (len(self.curve), len(self.ends))
+        """The lengths of `curve` and `ends` when that trial was suggested; those of now if it is the next."""
+        known = self._state.known
+        return known[trial] if trial < len(known) else (len(self.curve), len(self.ends))
 
     @property
     def checkpoints(self) -> bool:
@@ -117,7 +117,7 @@ class History:
         return next(t.number for t in self._state.trials if t.status == Outcome.PAUSED)
 
     def loss(self, metrics: Metrics) -> float:
-        """The first tuned metric in a sign where less is better; infinite where it is missing or NaN."""
+        """The first tuned metric with the sign that makes lower better; infinite where it is missing or NaN."""
         metric = self._state.goals.metrics[0]
         loss = metric.loss(metrics.get(metric.name, math.nan))
         return math.inf if math.isnan(loss) else loss

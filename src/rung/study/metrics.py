@@ -59,7 +59,7 @@ class Metric:
         return a < b if self.mode == "min" else a > b
 
     def loss(self, value: float) -> float:
-        """The value in a sign where less is better."""
+        """The value with the sign that makes lower better."""
         return value if self.mode == "min" else -value
 
 
@@ -179,12 +179,14 @@ class Goals:
         return all(c.name in metrics and c.holds(metrics[c.name]) for c in self.constraints)
 
     def losses(self, metrics: Metrics) -> tuple[float, ...]:
-        """The tuned values in a sign where less is better, in the order of `metrics`."""
+        """The tuned values with the sign that makes lower better, in the order of `metrics`."""
         return tuple(m.loss(metrics[m.name]) for m in self.metrics)
 
     def __str__(self) -> str:
-        told = [", ".join(f"{m.name} ({m.mode})" for m in self.metrics), *map(str, self.constraints)]
-        return "; ".join([*told, f"report only {', '.join(self.report_only)}"] if self.report_only else told)
+        parts = [", ".join(f"{m.name} ({m.mode})" for m in self.metrics), *map(str, self.constraints)]
+        return "; ".join(
+            [*parts, f"report only {', '.join(self.report_only)}"] if self.report_only else parts
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Plain types for the log."""

@@ -52,7 +52,7 @@ class Curve(Growing[Point]):
     def add(self, event: Reported, last: int) -> int:
         """Take in a report of a trial whose last row is `last`, -1 if it has none; returns the new row."""
         while last >= 0 and self.resource[last] >= event.resource:
-            last = self.below[last]  # an attempt that began anew tells this part of the curve again
+            last = self.below[last]  # an attempt that began again reports this part of the curve again
         row = len(self)
         self.trial.append(event.trial)
         self.attempt.append(event.attempt)

@@ -29,7 +29,7 @@ from rung.study.trial import Attempt, Trial
 FORMAT = 1
 """To be raised whenever the fold of a log, or what a piece holds, changes."""
 BY = f"{FORMAT}, rung {__version__}, {sys.byteorder}"
-"""Who can read a piece: nobody but the same version on the same kind of machine."""
+"""The writer of a piece, and its only reader: a version of rung on a kind of machine."""
 
 _PLAIN = ("t", "ended", "looks", "counts", "failed_in_a_row", "checkpoints", "last_failed")
 """Attributes of a state that are written as they are, whole each time."""
@@ -38,7 +38,7 @@ _json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def fingerprint(event: Event) -> str:
-    """A short text that tells one event from every other."""
+    """Return a short text that identifies an event."""
     facts = _json([event.kind, event.id, float(event.t), event.body()])
     return blake2b(facts.encode(), digest_size=12).hexdigest()
 
@@ -81,8 +81,8 @@ def piece(state: StudyState, kept: Mark, changed: Iterable[int], last: Event, ro
         "best": None if state.incumbent is None else state.incumbent.number,
         "waiting": sorted(state.waiting),
         "open": list(state.open),
-        "sessions": _told(state.sessions[kept.sessions :]),
-        "workers": [workers, _told(state.workers[workers:])],
+        "sessions": _stored(state.sessions[kept.sessions :]),
+        "workers": [workers, _stored(state.workers[workers:])],
         "shapes": curve.shapes[kept.shapes :],
         "lengths": [
             len(state.trials) - kept.trials,
@@ -108,7 +108,7 @@ def mark(state: StudyState, size: int) -> Mark:
     )  # fmt: skip
 
 
-def _told(events: Iterable[Event]) -> list[Any]:
+def _stored(events: Iterable[Event]) -> list[Any]:
     return [[event.id, event.t, event.kind, event.body()] for event in events]
 
 
@@ -199,7 +199,7 @@ def _read(column: array[Any], view: memoryview, n: int) -> memoryview:
 
 
 def _finish(state: StudyState, head: dict[str, Any], lines: dict[int, bytes]) -> None:
-    state.trials.tell([lines[number] for number in range(len(state.known))], partial(_trial, state))
+    state.trials.restore([lines[number] for number in range(len(state.known))], partial(_trial, state))
     state.waiting = set(head["waiting"])
     state.open = {number: state.trials[number].attempts[-1] for number in head["open"]}
     if head["best"] is not None:

@@ -1,4 +1,4 @@
-"""All trials of a study; of those that a snapshot told, an object is made when somebody asks for it."""
+"""All trials of a study; those restored from a snapshot are decoded when they are first read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rung.study.trial import Trial
 
 
 class Trials(Growing[Trial]):
-    """Trials in order of creation. Asked twice, it gives the same object."""
+    """Trials in order of creation; each index always gives the same object."""
 
     def __init__(self) -> None:
         self._items: list[Trial | bytes] = []
@@ -21,8 +21,8 @@ class Trials(Growing[Trial]):
         """Add the next trial."""
         self._items.append(trial)
 
-    def tell(self, items: Sequence[bytes | Trial], make: Callable[[int, bytes], Trial]) -> None:
-        """Hold what a snapshot tells of all trials, from which `make(number, told)` makes one."""
+    def restore(self, items: Sequence[bytes | Trial], make: Callable[[int, bytes], Trial]) -> None:
+        """Hold the lines of a snapshot, which `make(number, line)` decodes."""
         self._items, self._make = list(items), make
 
     def __len__(self) -> int:
@@ -38,9 +38,9 @@ class Trials(Growing[Trial]):
         item = self._items[index]
         return self._trial(index % len(self), item) if isinstance(item, bytes) else item
 
-    def _trial(self, number: int, told: bytes) -> Trial:
+    def _trial(self, number: int, line: bytes) -> Trial:
         # Two threads of a user's may ask at once: both get the object that was made first.
-        trial = self._made.get(number) or self._made.setdefault(number, self._make(number, told))
+        trial = self._made.get(number) or self._made.setdefault(number, self._make(number, line))
         self._items[number] = trial
         return trial
 
