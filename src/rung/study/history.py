@@ -117,7 +117,7 @@ class History:
         return next(t.number for t in self._state.trials if t.status == Outcome.PAUSED)
 
     def loss(self, metrics: Metrics) -> float:
-        """The first tuned metric with the sign that makes lower better; infinite where it is missing or NaN."""
+        """The first tuned metric, negated where higher is better; infinite where it is missing or NaN."""
         metric = self._state.goals.metrics[0]
         loss = metric.loss(metrics.get(metric.name, math.nan))
         return math.inf if math.isnan(loss) else loss

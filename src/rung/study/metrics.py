@@ -59,7 +59,7 @@ class Metric:
         return a < b if self.mode == "min" else a > b
 
     def loss(self, value: float) -> float:
-        """The value with the sign that makes lower better."""
+        """The value, negated where higher is better."""
         return value if self.mode == "min" else -value
 
 
@@ -179,7 +179,7 @@ class Goals:
         return all(c.name in metrics and c.holds(metrics[c.name]) for c in self.constraints)
 
     def losses(self, metrics: Metrics) -> tuple[float, ...]:
-        """The tuned values with the sign that makes lower better, in the order of `metrics`."""
+        """The tuned values, negated where higher is better, in the order of `metrics`."""
         return tuple(m.loss(metrics[m.name]) for m in self.metrics)
 
     def __str__(self) -> str:
