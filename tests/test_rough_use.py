@@ -19,7 +19,6 @@ from rung.execution.simulator import Simulator
 from rung.searchers import Random
 from rung.storage import MemoryStorage
 from rung.storage.sqlite import SqliteStorage
-from rung.study.budget import Budget
 from rung.testing import check_log
 
 SPACE = {"x": rung.Float(0, 1)}
@@ -138,7 +137,7 @@ def test_a_loaded_study_is_not_driven(tmp_path):
     with pytest.raises(
         StudyError, match=r"was loaded to look at.* call rung.tune or rung.Study with name='s' and"
     ):
-        loaded.drive(executor, budget=Budget(8))
+        loaded.drive(executor, n_trials=8)
     assert len(loaded.trials) == 4
     assert rung.Study.load("s", storage=str(tmp_path)).state.events == made.state.events
 

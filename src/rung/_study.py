@@ -8,16 +8,16 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from rung import analysis, schedulers, searchers
 from rung._names import generated_name
-from rung._opening import command, create_or_open, distinct, identifier, look, warn_of_objectives, where
+from rung._opening import command, create_or_open, look, warn_of_objectives, where
 from rung._text import brief, visible, visible_lines
 from rung.engine.coordinator import Coordinator
-from rung.engine.engine import Engine, Plan
+from rung.engine.engine import Engine
 from rung.engine.recovery import take
 from rung.engine.session import Session
 from rung.errors import ArgumentError, MetricError, StudyError
@@ -27,9 +27,9 @@ from rung.execution.objective import Objective
 from rung.execution.running import RunningTrial
 from rung.schedulers.base import Scheduler
 from rung.searchers.base import Searcher
+from rung.settings import SETTINGS, Settings
 from rung.space import Config, Domain, Space
 from rung.storage import Durability, Owner, Storage, open_storage
-from rung.study.budget import Budget, whole
 from rung.study.events import FinalReportShown, Outcome, Verdict, after_verdict
 from rung.study.history import History
 from rung.study.metrics import Goals
@@ -78,21 +78,19 @@ class Study:
         storage: str | Storage | None = None,
         durability: Durability = "machine",
     ) -> None:
-        space = Space.of(space)
-        goals = Goals.of(metric, mode, constraints, report_only)
-        self._searcher, self._scheduler = searchers.get(searcher), schedulers.get(scheduler)
-        self._searcher.check(space)
-        max_resource = None if max_resource is None else whole("max_resource", max_resource, 1)
-        self._scheduler.check(max_resource)
-        self._plan = Plan(
-            Budget.of(n_trials, timeout), distinct(space, initial_configs), max_resource, identifier(resource)
-        )
-        self._storage = open_storage(where(storage), durability)
-        self._named = name is not None
-        self._name = name if name is not None else generated_name()
-        self._state = create_or_open(
-            self._storage, self._name, space, goals, seed=seed, max_resource=max_resource
-        )
+        settings = Settings.of(
+            metric=metric, mode=mode, constraints=constraints, report_only=report_only, searcher=searcher,
+            scheduler=scheduler, initial_configs=initial_configs, n_trials=n_trials, timeout=timeout,
+            max_resource=max_resource, resource=resource, seed=seed, name=name, storage=storage,
+            durability=durability,
+        )  # fmt: skip
+        self._create_or_open(Space.of(space), settings)
+
+    def _create_or_open(self, space: Space, settings: Settings) -> None:
+        self._settings = settings.for_space(space)
+        self._storage = open_storage(where(settings.storage), settings.durability)
+        self._name = generated_name() if settings.name is None else settings.name
+        self._state = create_or_open(self._storage, self._name, space, settings)
         self._session: Session | None = None
         self._only_to_look_at = False
         self._mark()
@@ -105,13 +103,9 @@ class Study:
         """
         study = cls.__new__(cls)
         study._storage, study._name, study._state = look(name, storage)
-        study._searcher, study._scheduler, study._plan = (
-            searchers.get("random"),
-            schedulers.get("fifo"),
-            Plan(),
-        )
+        study._settings = Settings.of(searcher="random", name=study._name)
         study._session = None
-        study._only_to_look_at, study._named = True, True
+        study._only_to_look_at = True
         study._mark()
         return study
 
@@ -142,9 +136,19 @@ class Study:
         return self._state.seed
 
     @property
+    def settings(self) -> Settings:
+        """The arguments that the study was made or opened with, checked."""
+        return self._settings
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the study's files lie; None if it is in memory only."""
+        return self._storage.folder(self._name)
+
+    @property
     def max_resource(self) -> int | None:
         """Epochs of a whole trial."""
-        return self._plan.max_resource or self._state.plan.get("max_resource")
+        return self._settings.max_resource or self._state.plan.get("max_resource")
 
     @property
     def state(self) -> StudyState:
@@ -211,7 +215,7 @@ class Study:
 
         How well it has foretold is computed again from the log: a second or two in a long study.
         """
-        plan = self._state.plan or self._described(self._plan, {})
+        plan = self._state.plan or self._settings.to_json()
         history = History(self._state)
         told = plan.get("scheduler", {})
         searcher, scheduler = plan.get("searcher", {}).get("name", "unknown"), told.get("name", "unknown")
@@ -335,45 +339,24 @@ class Study:
         if self._session is not None and self._session.coordinator.torn:
             self.close()  # what is in the log is what counts
         if self._session is None:
-            self._session = self._begin(Manual, self._plan, {})
+            self._session = begin(self, Manual, self._settings, {})
         return self._session
 
-    def _begin(self, start: Callable[[], Executor], plan: Plan, extra: Mapping[str, Any]) -> Session:
-        if self._only_to_look_at:
-            raise StudyError(
-                f"study {self._name!r} was loaded to look at; to go on with it, call rung.tune or rung.Study "
-                f"with name={self._name!r} and the arguments that made it"
-            )
-        warn_of_objectives(self._name, self.goals, self._searcher, self._scheduler)
-        # The study is ours, and a dead coordinator's leftovers are gone, before the first worker starts.
-        lease, self._state = take(self._storage, self._name, self._described(plan, extra))
-        try:
-            executor = start()
-        except BaseException:
-            self._storage.release(lease)
-            raise
-        engine = Engine(self._state, self._searcher, self._scheduler, plan)
-        return Session(self._storage, lease, executor, Coordinator(engine, self._storage, lease, executor))
+    def drive(self, executor: Executor, **settings: Any) -> None:
+        """Run the study to its end on an executor of one's own, such as a simulator.
 
-    def drive(self, executor: Executor, **plan: Any) -> None:
-        """Run the study to its end on an executor of one's own, such as a simulator."""
-        session = self._begin(lambda: executor, replace(self._plan, **plan), {"n_workers": executor.capacity})
+        Settings of the session, such as `n_trials` or `max_failures`, may differ from the study's.
+        """
+        for name in settings:
+            if name in SETTINGS and SETTINGS[name].scope != "session":
+                raise ArgumentError(f"drive: {name} is the study's own; give it to rung.Study")
+        settings.setdefault("n_workers", max(1, executor.capacity))
+        changed = self._settings.but(**settings).for_space(self.space)
+        session = begin(self, lambda: executor, changed, {})
         try:
             session.coordinator.run()
         finally:
             session.close()
-
-    def _described(self, plan: Plan, extra: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            "searcher": self._searcher.to_json(),
-            "scheduler": self._scheduler.to_json(),
-            "n_trials": plan.budget.n_trials,
-            "timeout": plan.budget.timeout,
-            "max_resource": plan.max_resource,
-            "resource": plan.resource,
-            "command": command() if self._named else "",
-            **extra,
-        }
 
     def _send(self, report: Report) -> Verdict:
         with self._lock:
@@ -428,3 +411,32 @@ class Study:
         finally:
             self._storage.release(lease)
         self._state.apply(event)
+
+
+def study_of(space: Space, settings: Settings) -> Study:
+    """Make the study of these settings, or go on with the one of their name; raises as `Study` does."""
+    study = Study.__new__(Study)
+    study._create_or_open(space, settings)
+    return study
+
+
+def begin(
+    study: Study, start: Callable[[], Executor], settings: Settings, extra: Mapping[str, Any]
+) -> Session:
+    """Take `study` for a session on the executor that `start` makes; the log keeps settings and `extra`."""
+    if study._only_to_look_at:
+        raise StudyError(
+            f"study {study.name!r} was loaded to look at; to go on with it, call rung.tune or rung.Study "
+            f"with name={study.name!r} and the arguments that made it"
+        )
+    warn_of_objectives(study.name, settings)
+    again = command() if settings.name is not None else ""
+    # The study is ours, and a dead coordinator's leftovers are gone, before the first worker starts.
+    lease, study._state = take(study._storage, study.name, {**settings.to_json(), "command": again, **extra})
+    try:
+        executor = start()
+    except BaseException:
+        study._storage.release(lease)
+        raise
+    coordinator = Coordinator(Engine(study._state, settings), study._storage, lease, executor)
+    return Session(study._storage, lease, executor, coordinator)
