@@ -11,12 +11,14 @@ import pytest
 from cli.commands import rung_here
 
 import rung
+from rung.engine.recovery import take
 from rung.errors import ArgumentError, ConfigError, SpaceError
 from rung.execution.simulator import Simulator
 from rung.searchers import Grid, Random
 from rung.settings import SETTINGS, Settings
 from rung.space import Space
 from rung.storage import MemoryStorage
+from rung.study.events import StudyCreated
 
 SPACE = Space({"x": rung.Float(0, 1)})
 SESSION = [name for name, setting in SETTINGS.items() if setting.scope == "session"]
@@ -134,6 +136,20 @@ def test_a_log_keeps_every_setting_of_the_session_but_what_it_has_elsewhere():
     kept = set(Settings.of().to_json())
     assert set(SESSION) - kept == {"initial_configs", "durability"}
     assert kept - set(SESSION) == {"max_resource", "resource"}
+
+
+def test_a_study_whose_log_kept_less_goes_on():
+    storage, goals = MemoryStorage(), Settings.of().goals
+    created = StudyCreated(id="study", t=0.0, space=SPACE.to_json(), goals=goals.to_json(), seed=0)
+    storage.create("s", created)
+    before = {"searcher": {"name": "random"}, "scheduler": {"name": "fifo"}, "n_trials": 2, "timeout": None,
+              "max_resource": None, "resource": "epoch", "command": ""}  # fmt: skip
+    lease, _ = take(storage, "s", before)
+    storage.release(lease)
+    study = rung.tune(lambda config: config["x"], SPACE, searcher="random", n_trials=2, retries=3,
+                      storage=storage, name="s", progress=False)  # fmt: skip
+    assert [session.plan.get("retries") for session in study.state.sessions] == [None, 3]
+    assert len(study.trials) == 2
 
 
 def test_drive_takes_settings_of_the_session_alone():

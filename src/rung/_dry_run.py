@@ -306,7 +306,7 @@ def _check_size(curves: _Curves, settings: Settings) -> None:
 
 def _forecast(study: Study, flown: _Pilots, curves: _Curves, settings: Settings) -> DryRun:
     state, seconds, n_workers = study.state, curves.seconds, settings.n_workers
-    held = _most_held(study._storage.read(study.name), settings.keep_checkpoints)
+    held = _most_held(study.events(), settings.keep_checkpoints)
     most = held + min(n_workers, len(state.trials))
     return DryRun(
         pilots=len(flown.completed),

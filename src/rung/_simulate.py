@@ -9,6 +9,7 @@ from typing import Any
 
 from rung._study import Study, study_of
 from rung._text import brief, is_iterable
+from rung._view import StudyView
 from rung.errors import ArgumentError
 from rung.execution.base import End, Job
 from rung.execution.objective import as_metrics
@@ -31,7 +32,7 @@ Row = tuple[Mapping[str, Any], Sequence[tuple[Metrics, float]]]
 
 def simulate(
     space: Space | Mapping[str, Any],
-    curve: CurveFunction | Sequence[Row] | Study,
+    curve: CurveFunction | Sequence[Row] | StudyView,
     *,
     metric: str | Mapping[str, str] = "value",
     mode: str = "min",
@@ -76,7 +77,7 @@ def simulate(
         storage=":memory:",
     )  # fmt: skip
     if not callable(curve):
-        rows = rows_of(curve) if isinstance(curve, Study) else _rows(curve)
+        rows = rows_of(curve) if isinstance(curve, StudyView) else _rows(curve)
         curves = _curves(space, rows, max_resource)
         settings = settings.but(
             initial_configs=[config for config, _ in curves.values()],
@@ -100,7 +101,7 @@ def _rows(table: Any) -> list[Row]:
     return pairs
 
 
-def rows_of(study: Study) -> list[Row]:
+def rows_of(study: StudyView) -> list[Row]:
     """The curves of a study's trials, with the seconds between reports, as a table for `simulate`."""
     return [(t.config, list(_curve_of(t))) for t in study.trials if t.reports]
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from rung import analysis, schedulers, searchers
 from rung._names import generated_name
-from rung._opening import command, create_or_open, look, warn_of_objectives, where
-from rung._text import brief, visible, visible_lines
+from rung._opening import command, create_or_open, warn_of_objectives, where
+from rung._text import brief
+from rung._view import StudyView
+from rung.analysis import FinalReport
 from rung.engine.coordinator import Coordinator
 from rung.engine.engine import Engine
 from rung.engine.recovery import take
@@ -28,24 +26,12 @@ from rung.execution.running import RunningTrial
 from rung.schedulers.base import Scheduler
 from rung.searchers.base import Searcher
 from rung.settings import SETTINGS, Settings
-from rung.space import Config, Domain, Space
-from rung.storage import Durability, Owner, Storage, open_storage
-from rung.study.events import FinalReportShown, Outcome, Verdict, after_verdict
-from rung.study.history import History
-from rung.study.metrics import Goals
-from rung.study.state import StudyState
-from rung.study.trial import Trial
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-    from pandas import DataFrame
-
-    from rung.analysis.recommendation import Recommendation
-
-logger = logging.getLogger("rung")
+from rung.space import Domain, Space
+from rung.storage import Durability, Storage, open_storage
+from rung.study.events import Outcome, Verdict, after_verdict
 
 
-class Study:
+class Study(StudyView):
     """A space, its metrics, and every trial so far.
 
     `Study(space, metric=...)` makes the study, or goes on with the one of that `name`. Use it step by
@@ -88,52 +74,12 @@ class Study:
 
     def _create_or_open(self, space: Space, settings: Settings) -> None:
         self._settings = settings.for_space(space)
-        self._storage = open_storage(where(settings.storage), settings.durability)
-        self._name = generated_name() if settings.name is None else settings.name
-        self._state = create_or_open(self._storage, self._name, space, settings)
+        storage = open_storage(where(settings.storage), settings.durability)
+        name = generated_name() if settings.name is None else settings.name
+        super().__init__(storage, name, create_or_open(storage, name, space, settings))
         self._session: Session | None = None
-        self._only_to_look_at = False
-        self._mark()
-
-    @classmethod
-    def load(cls, name: str | None = None, *, storage: str | Storage | None = None) -> Study:
-        """The stored study `name` (the one changed last, if None), to look at.
-
-        Raises StudyNotFound.
-        """
-        study = cls.__new__(cls)
-        study._storage, study._name, study._state = look(name, storage)
-        study._settings = Settings.of(searcher="random", name=study._name)
-        study._session = None
-        study._only_to_look_at = True
-        study._mark()
-        return study
-
-    def _mark(self) -> None:
         self._pid = os.getpid()
         self._lock = threading.RLock()  # ask, report and tell may come from several threads
-
-    # ---- what is known
-
-    @property
-    def name(self) -> str:
-        """The study's name."""
-        return self._name
-
-    @property
-    def space(self) -> Space:
-        """The configuration space."""
-        return self._state.space
-
-    @property
-    def goals(self) -> Goals:
-        """Metrics, constraints, and what is only reported."""
-        return self._state.goals
-
-    @property
-    def seed(self) -> int:
-        """What all random choices of the study come from."""
-        return self._state.seed
 
     @property
     def settings(self) -> Settings:
@@ -141,121 +87,33 @@ class Study:
         return self._settings
 
     @property
-    def folder(self) -> Path | None:
-        """Where the study's files lie; None if it is in memory only."""
-        return self._storage.folder(self._name)
-
-    @property
     def max_resource(self) -> int | None:
         """Epochs of a whole trial."""
-        return self._settings.max_resource or self._state.plan.get("max_resource")
+        return self._settings.max_resource or super().max_resource
 
     @property
-    def state(self) -> StudyState:
-        """The fold of the log; read it, don't change it."""
-        return self._state
+    def _plan(self) -> Mapping[str, Any]:
+        return super()._plan or self._settings.to_json()
 
-    @property
-    def trials(self) -> Sequence[Trial]:
-        """All trials in order of creation."""
-        return tuple(self._state.trials)
+    def refresh(self) -> int:
+        """Take in what another process added to the log, unless the study is at work here: then nobody does.
 
-    @property
-    def best_trial(self) -> Trial:
-        """The completed trial with the best value that keeps all constraints.
-
-        Raises NoTrialError if there is none (telling the first failure's reason), or if the study has
-        several objectives: see `pareto_front`.
+        Returns the number of new events.
         """
-        return analysis.best_trial(self._state)
+        with self._lock:
+            return 0 if self._session is not None else super().refresh()
 
-    @property
-    def best_config(self) -> Config:
-        """The configuration of `best_trial`."""
-        return dict(self.best_trial.config)
-
-    @property
-    def best_value(self) -> float:
-        """The tuned metric of `best_trial`: what chose it, and too good to be claimed for it."""
-        value = self.best_trial.value
-        assert value is not None
-        return value
-
-    @property
-    def recommended(self) -> Recommendation:
-        """The trial to take: of which a model of all trials expects the best value. See its `reason`.
-
-        Where the metric is noisy, `best_trial` is the luckiest of the good ones; this one is the most likely
-        to be as good again. Both are among the completed trials. Raises NoTrialError as `best_trial` does.
-        """
-        from rung.analysis.recommendation import recommended  # loads numpy
-
-        return recommended(self._state)
-
-    @property
-    def pareto_front(self) -> Sequence[Trial]:
-        """The feasible completed trials that no other one beats in every objective."""
-        return analysis.pareto_front(self._state)
-
-    def to_dataframe(self) -> DataFrame:
-        """A row per trial: number, status, hyperparameters, metrics. Needs pandas (``rung[pandas]``)."""
-        return analysis.to_dataframe(self._state)
-
-    def final_report(self) -> analysis.FinalReport:
+    def final_report(self) -> FinalReport:
         """The winner with the metrics that are only reported (the test set's).
 
         Each look is counted in the log, since a number that is looked at often is soon tuned for.
         """
-        trial = self.best_trial
-        self._log(trial.number)
-        return analysis.FinalReport.of(self._state, trial)
-
-    def explain(self) -> str:
-        """Which searcher and scheduler are at work, what "auto" chose and why, and what its model is worth.
-
-        How well it has foretold is computed again from the log: a second or two in a long study.
-        """
-        plan = self._state.plan or self._settings.to_json()
-        history = History(self._state)
-        told = plan.get("scheduler", {})
-        searcher, scheduler = plan.get("searcher", {}).get("name", "unknown"), told.get("name", "unknown")
-        if searcher == "auto":
-            searcher = searchers.Auto().explain(history)
-        if searcher.startswith("gp"):
-            searcher += "\n" + searchers.GP().explain(history)
-        if scheduler == "auto" and self._state.sessions:
-            arguments = {name: told[name] for name in ("min_resource", "eta") if name in told}
-            scheduler = schedulers.Auto(**arguments).explain(history)
-        return f"searcher: {visible_lines(searcher)}\nscheduler: {visible(scheduler)}"
-
-    def plot_learning_curves(self) -> Figure:
-        """Every trial's reported metric over epochs. Needs matplotlib (``rung[plot]``)."""
-        from rung.analysis.plots import learning_curves
-
-        return learning_curves.figure(self._state)
-
-    def plot_rungs(self) -> Figure:
-        """Every trial's metric at each rung, where trials are compared, and who went on. Needs matplotlib."""
-        from rung.analysis.plots import rungs
-
-        return rungs.figure(self._state)
-
-    def plot_anytime(self) -> Figure:
-        """The incumbent's value over the time since the study began. Needs matplotlib."""
-        from rung.analysis.plots import anytime
-
-        return anytime.figure(self._state)
-
-    def plot_slice(self) -> Figure:
-        """The tuned metric over each hyperparameter. Needs matplotlib."""
-        from rung.analysis.plots import slice as slices
-
-        return slices.figure(self._state)
-
-    def __repr__(self) -> str:
-        counts = {k: v for k, v in self._state.counts.items() if v}
-        told = ", ".join(f"{v} {k}" for k, v in counts.items()) or "no trial yet"
-        return f"<rung.Study {self._name!r}: {told}>"
+        with self._lock:
+            if self._session is None:
+                return super().final_report()
+            trial = self.best_trial
+            self._session.coordinator.note(self._shown(trial, self._state.epoch))
+            return FinalReport.of(self._state, trial)
 
     # ---- step by step
 
@@ -352,11 +210,12 @@ class Study:
                 raise ArgumentError(f"drive: {name} is the study's own; give it to rung.Study")
         settings.setdefault("n_workers", max(1, executor.capacity))
         changed = self._settings.but(**settings).for_space(self.space)
-        session = begin(self, lambda: executor, changed, {})
-        try:
-            session.coordinator.run()
-        finally:
-            session.close()
+        with self._lock:
+            session = begin(self, lambda: executor, changed, {})
+            try:
+                session.coordinator.run()
+            finally:
+                session.close()
 
     def _send(self, report: Report) -> Verdict:
         with self._lock:
@@ -397,21 +256,6 @@ class Study:
                 "it was told, given up, or asked for elsewhere"
             )
 
-    def _log(self, trial: int) -> None:
-        def look(epoch: int) -> FinalReportShown:
-            return FinalReportShown(id=f"s{epoch}/look{self._state.looks + 1}", t=self._state.t, trial=trial)
-
-        if self._session is not None:
-            self._session.coordinator.note(look(self._state.epoch))
-            return
-        lease = self._storage.acquire(self._name, Owner(os.uname().nodename, os.getpid(), time.time()))
-        try:
-            event = look(lease.epoch)
-            self._storage.append(lease, [event])
-        finally:
-            self._storage.release(lease)
-        self._state.apply(event)
-
 
 def study_of(space: Space, settings: Settings) -> Study:
     """Make the study of these settings, or go on with the one of their name; raises as `Study` does."""
@@ -424,11 +268,6 @@ def begin(
     study: Study, start: Callable[[], Executor], settings: Settings, extra: Mapping[str, Any]
 ) -> Session:
     """Take `study` for a session on the executor that `start` makes; the log keeps settings and `extra`."""
-    if study._only_to_look_at:
-        raise StudyError(
-            f"study {study.name!r} was loaded to look at; to go on with it, call rung.tune or rung.Study "
-            f"with name={study.name!r} and the arguments that made it"
-        )
     warn_of_objectives(study.name, settings)
     again = command() if settings.name is not None else ""
     # The study is ours, and a dead coordinator's leftovers are gone, before the first worker starts.

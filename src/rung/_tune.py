@@ -27,8 +27,7 @@ from rung.searchers.base import Searcher
 from rung.settings import KeepCheckpoints, OnError, Settings
 from rung.space import Space
 from rung.storage import Durability, Storage
-from rung.study.budget import Budget, whole
-from rung.study.state import StudyState
+from rung.study.budget import whole
 
 logger = logging.getLogger("rung")
 
@@ -143,16 +142,16 @@ def run_study(
     gpus = None if per_trial is None else _gpus.assign(per_trial, n_workers)
     settings.check_budget(space)
     study = study_of(space, settings)
-    _warn_of_changes(study, settings, bound)
-    if _nothing_left(study.state, settings.budget):
+    _warn_of_changes(study, bound)
+    if _nothing_left(study):
         _say_complete(study, logging.INFO if settings.progress is False else logging.WARNING)
     else:
-        _run(study, study.settings, bound, gpus, made_by or {})
+        _run(study, bound, gpus, made_by or {})
     return study
 
 
-def _warn_of_changes(study: Study, settings: Settings, objective: Objective) -> None:
-    before, now = study.state.plan, settings.to_json()
+def _warn_of_changes(study: Study, objective: Objective) -> None:
+    before, now = study.state.plan, study.settings.to_json()
     if not study.trials:
         return
     if before.get("objective_code", "") not in {"", fingerprint(objective.function)}:
@@ -170,13 +169,8 @@ def _say_complete(study: Study, level: int) -> None:
                study.name, len(study.trials), where)  # fmt: skip
 
 
-def _run(
-    study: Study,
-    settings: Settings,
-    objective: Objective,
-    gpus: Sequence[str] | None,
-    made_by: Mapping[str, Any],
-) -> None:
+def _run(study: Study, objective: Objective, gpus: Sequence[str] | None, made_by: Mapping[str, Any]) -> None:
+    settings = study.settings
     with _home(study.folder) as home:
         logs = home / "logs" if study.folder is not None else None
         session = begin(
@@ -196,7 +190,7 @@ def _run(
         finally:
             session.close()
     if coordinator.engine.stopping == "interrupted":
-        raise Interrupted(_how_to_go_on(study, settings))
+        raise Interrupted(_how_to_go_on(study))
     _warn_of_failures(study)
 
 
@@ -267,7 +261,8 @@ def _signals(coordinator: Coordinator) -> Iterator[None]:
         restore()
 
 
-def _nothing_left(state: StudyState, budget: Budget) -> bool:
+def _nothing_left(study: Study) -> bool:
+    state, budget = study.state, study.settings.budget
     if state.open:
         return False
     if budget.time_left(state.t) <= 0:
@@ -275,8 +270,8 @@ def _nothing_left(state: StudyState, budget: Budget) -> bool:
     return all(t.is_finished for t in state.trials) and not budget.trials_left(len(state.trials))
 
 
-def _how_to_go_on(study: Study, settings: Settings) -> str:
-    done = sum(t.is_finished for t in study.trials)
+def _how_to_go_on(study: Study) -> str:
+    settings, done = study.settings, sum(t.is_finished for t in study.trials)
     total = f" of {settings.n_trials}" if settings.n_trials else ""
     if study.folder is None:
         return f"study {study.name!r} stopped after {done}{total} trials; it was in memory only"

@@ -13,8 +13,8 @@ from typing import Any
 import click
 
 from rung._opening import DEFAULT_STORAGE
-from rung._study import Study
 from rung._tune import run_study
+from rung._view import StudyView
 from rung.cli.experiment import Experiment, load
 from rung.cli.options import given, options_of, quiet_option, source_options, with_options
 from rung.cli.output import json_option, storage_option, write_best
@@ -62,7 +62,7 @@ def resume(name: str, storage: str, quiet: bool, as_json: bool, **flags: Any) ->
     It goes up to the budget it was given, or a new one. The file is imported anew, or the stored program
     run in its folder; flags of the earlier command hold on.
     """
-    study = Study.load(name, storage=storage)
+    study = StudyView.load(name, storage=storage)
     plan = study.state.plan
     if "file" not in plan and "program" not in plan:
         how = (
