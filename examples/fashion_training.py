@@ -144,8 +144,8 @@ def show(study: rung.Study, plot: Path) -> None:
     click.echo(f"Validation error: {study.best_value:.4f}\n")
     click.echo(study.final_report())
     rungs = plot.with_stem(f"{plot.stem}_rungs")
-    study.plot_learning_curves().savefig(plot)
-    study.plot_rungs().savefig(rungs)
+    study.plot.learning_curves().savefig(plot)
+    study.plot.rungs().savefig(rungs)
     click.echo(f"\nLearning curves: {plot}\nRungs:           {rungs}")
 
 

@@ -116,7 +116,7 @@ def show(study: rung.Study, plot: Path) -> None:
     click.echo(f"\nBest learning rate: {study.best_config['learning_rate']:.4g}")
     click.echo(f"Validation error:   {study.best_value:.4f}\n")
     click.echo(study.final_report())
-    study.plot_learning_curves().savefig(plot)
+    study.plot.learning_curves().savefig(plot)
     click.echo(f"\nLearning curves: {plot}")
 
 

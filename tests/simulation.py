@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from rung.engine.coordinator import Coordinator
-from rung.engine.engine import Engine, Plan
+from rung.engine.engine import GRACE, Engine
 from rung.engine.recovery import take
 from rung.execution.base import End, Job
 from rung.execution.simulator import Curve, Simulator
 from rung.schedulers import FIFO, Scheduler
 from rung.searchers import Random, Searcher
+from rung.settings import Settings
 from rung.space import Float, Space
 from rung.storage import MemoryStorage, Storage
-from rung.study.budget import Budget
 from rung.study.events import Event, StudyCreated
 from rung.study.metrics import Goals
 from rung.study.state import StudyState
@@ -32,7 +32,7 @@ def constant(job: Job) -> Iterator[tuple[float, Mapping[str, float] | End]]:
 class Simulation:
     curve: Curve = constant
     capacity: int = 2
-    plan: Plan = field(default_factory=lambda: Plan(Budget(n_trials=10)))
+    settings: Settings = field(default_factory=lambda: Settings.of(n_trials=10))
     goals: Goals = field(default_factory=lambda: Goals.of("y"))
     space: Space = SPACE
     searcher: Searcher = field(default_factory=Random)
@@ -40,6 +40,7 @@ class Simulation:
     storage: Storage = field(default_factory=MemoryStorage)
     seed: int = 0
     max_resource: int | None = None
+    grace: float = GRACE
 
     def create(self) -> None:
         self.storage.create("s", StudyCreated(id="study", t=0.0, space=self.space.to_json(),
@@ -49,9 +50,10 @@ class Simulation:
         """Create the study if it is new, and run a session to its end."""
         if not self.storage.studies():
             self.create()
-        plan = {"max_resource": self.max_resource, "n_trials": self.plan.budget.n_trials}
+        plan = {"max_resource": self.max_resource, "n_trials": self.settings.n_trials}
         lease, state, keeper = take(self.storage, "s", plan)
-        self.engine = Engine(state, self.searcher, self.scheduler, self.plan)
+        settings = self.settings.but(searcher=self.searcher, scheduler=self.scheduler)
+        self.engine = Engine(state, settings, grace=self.grace)
         self.executor = Simulator(self.curve, self.capacity)
         self.coordinator = Coordinator(self.engine, self.storage, lease, self.executor, keeper)
         try:

@@ -129,7 +129,7 @@ def test_how_to_continue_without_a_name():
     study.close()
     assert study.state.plan["command"] == ""
     storage.folder = lambda name: "somewhere"
-    assert _how_to_go_on(study, study._plan).endswith(f"continue with: name={study.name!r}")
+    assert _how_to_go_on(study).endswith(f"continue with: name={study.name!r}")
 
 
 def test_small_mistakes_have_good_messages(tmp_path):

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rung._simulate import simulate as simulate
     from rung._study import Study as Study
     from rung._tune import tune as tune
+    from rung._view import StudyView as StudyView
     from rung.errors import Error as Error
     from rung.errors import Interrupted as Interrupted
     from rung.execution.command import Command as Command
@@ -55,6 +56,7 @@ _HOMES = {
     "rung._simulate": ("simulate",),
     "rung._study": ("Study",),
     "rung._tune": ("tune",),
+    "rung._view": ("StudyView",),
     "rung.errors": ("Error", "Interrupted"),
     "rung.execution.command": ("Command",),
     "rung.execution.running": (

@@ -13,11 +13,11 @@ from textwrap import indent, wrap
 from typing import Any, Literal
 
 from rung._bench import Bench, Run
-from rung._opening import identifier
 from rung.errors import ObjectiveError, WorkerError
 from rung.execution.base import AttemptId, Job
 from rung.execution.command import Command
 from rung.execution.objective import Objective
+from rung.settings import identifier
 from rung.space import Space
 from rung.study.budget import seconds, whole
 from rung.study.events import Outcome
@@ -147,7 +147,7 @@ def check_objective(
     seed = whole("seed", seed, 0)
     chosen = space.sample(stream(seed, "suggest", 0)) if config is None else space.validate(config)
     job = Job(AttemptId(0, 1), chosen, derived_seed(seed, "trial", 0), max_resource,
-              resource=identifier(resource))  # fmt: skip
+              resource=identifier("resource", resource))  # fmt: skip
     try:
         bound = Objective.of(objective, space, goals, max_resource)
     except ObjectiveError as error:

@@ -6,13 +6,13 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from rung._study import Study
+from rung._view import StudyView
 from rung.analysis.comparison import Comparison, Incumbents
 from rung.errors import ArgumentError
 
 logger = logging.getLogger("rung")
 
-Task = Callable[..., Study]
+Task = Callable[..., StudyView]
 """Runs one study, given a method's options and a `seed`, all by name."""
 
 
@@ -49,7 +49,7 @@ def compare(
 def _run(task: Task, name: str, options: Mapping[str, Any], seed: int) -> Incumbents:
     try:
         study = task(**options, seed=seed)
-        if not isinstance(study, Study):
+        if not isinstance(study, StudyView):
             raise ArgumentError(
                 f"the task returned {study!r}; return the study that rung.tune or rung.simulate gave"
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import secrets
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,19 +15,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rung import searchers
 from rung._simulate import simulate
-from rung._study import Study
-from rung._tune import _check_budget
+from rung._study import Study, study_of
 from rung.analysis.usage import busy_share, folder_bytes, trials_per_level
-from rung.engine.engine import KeepCheckpoints
 from rung.errors import ArgumentError, NoTrialError
 from rung.execution.objective import Objective
 from rung.execution.processes import Processes
 from rung.schedulers.base import Scheduler
 from rung.searchers.base import Searcher
+from rung.settings import KeepCheckpoints, Settings
 from rung.space import Config, Space
-from rung.study.budget import Budget, whole
+from rung.study.budget import whole
 from rung.study.events import FINAL, AttemptEnded, Event, Outcome, Reported, TrialDropped
 from rung.study.metrics import Goals
 from rung.study.sizes import size_text
@@ -163,38 +162,37 @@ def dry_run(
         ArgumentError: Before the first pilot, if an argument is wrong.
         Error: NoTrialError, MetricError or TooManyFailures, if no pilot completes.
     """
-    space, goals = Space.of(space), Goals.of(metric, mode, constraints)
-    n_workers, pilots = whole("n_workers", n_workers, 1), whole("pilots", pilots, 1)
-    _check_odds(stragglers, failures, keep_checkpoints)
-    _check_budget(Budget.of(n_trials, timeout), space, searchers.get(searcher))
-    plan: dict[str, Any] = {
-        "metric": metric, "mode": mode, "constraints": constraints, "searcher": searcher,
-        "scheduler": scheduler, "n_trials": n_trials, "timeout": timeout, "initial_configs": initial_configs,
-    }  # fmt: skip
-    checked = Study(
-        space, **plan, max_resource=max_resource, resource=resource, seed=seed, storage=":memory:"
-    )
-    bound = Objective.of(objective, space, goals, max_resource)
-    flown = _fly(bound, checked, pilots, min(max(1, pilots - 1), n_workers))
-    plan["scheduler"] = scheduler if flown.reporting else "fifo"
-    curves = _Curves(space, goals, flown, checked.seed, max_resource)
-    _check_size(curves, n_workers, checked._plan.budget)
-    study = simulate(
-        space, curves, **plan, n_workers=n_workers, max_resource=curves.epochs, seed=checked.seed,
-        stragglers=stragglers, failures=failures,
+    space, pilots = Space.of(space), whole("pilots", pilots, 1)
+    settings = Settings.of(
+        metric=metric, mode=mode, n_trials=n_trials, timeout=timeout, n_workers=n_workers, searcher=searcher,
+        scheduler=scheduler, max_resource=max_resource, resource=resource, initial_configs=initial_configs,
+        constraints=constraints, seed=seed, keep_checkpoints=keep_checkpoints, storage=":memory:",
     )  # fmt: skip
-    return _forecast(study, flown, curves, n_workers, keep_checkpoints)
+    _check_odds(stragglers, failures)
+    settings.check_budget(space)
+    seed = secrets.randbits(32) if settings.seed is None else settings.seed
+    settings = settings.but(seed=seed).for_space(space)
+    bound = Objective.of(objective, space, settings.goals, settings.max_resource)
+    flown = _fly(bound, space, settings, pilots)
+    curves = _Curves(space, settings.goals, flown, seed, settings.max_resource)
+    _check_size(curves, settings)
+    study = simulate(
+        space, curves, metric=settings.metric, mode=settings.mode, n_workers=settings.n_workers,
+        max_resource=curves.epochs,
+        scheduler=settings.scheduler if flown.reporting else "fifo", searcher=settings.searcher,
+        n_trials=settings.n_trials, timeout=settings.timeout, initial_configs=settings.initial_configs,
+        constraints=settings.constraints, seed=seed, stragglers=stragglers, failures=failures,
+    )  # fmt: skip
+    return _forecast(study, flown, curves, settings)
 
 
-def _check_odds(stragglers: float, failures: float, keep_checkpoints: str) -> None:
+def _check_odds(stragglers: float, failures: float) -> None:
     if not 0 <= stragglers < math.inf:
         raise ArgumentError(
             f"stragglers={stragglers!r}; give a standard deviation, such as 0.5, or 0 for none"
         )
     if not 0 <= failures < 1:
         raise ArgumentError(f"failures={failures!r}; give a probability below 1, such as 0.01")
-    if keep_checkpoints not in {"best", "all", "none"}:
-        raise ArgumentError(f'keep_checkpoints={keep_checkpoints!r}; use "best", "all" or "none"')
 
 
 # ---- real trials
@@ -214,17 +212,18 @@ class _Pilots:
         return any(trial.reports for trial in self.completed)
 
 
-def _fly(objective: Objective, model: Study, n: int, n_workers: int) -> _Pilots:
+def _fly(objective: Objective, space: Space, settings: Settings, n: int) -> _Pilots:
     """Run `n` trials in full; raises NoTrialError with the reason if none completes."""
-    logger.info("dry run: %d pilot trials of %s epochs", n, model.max_resource or "all")
-    goals = model.goals.to_json()
-    study = Study(model.space, metric=goals["metric"], constraints=goals["constraints"], n_trials=n,
-                  max_resource=model.max_resource, resource=model._plan.resource, seed=model.seed,
-                  storage=":memory:")  # fmt: skip
+    logger.info("dry run: %d pilot trials of %s epochs", n, settings.max_resource or "all")
+    n_workers = min(max(1, n - 1), settings.n_workers)
+    study = study_of(space, settings.but(
+        searcher="random", scheduler="fifo", initial_configs=(), n_trials=n, timeout=None, max_failures=n,
+        keep_checkpoints="all",
+    ))  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="rung-dry-run-", ignore_cleanup_errors=True) as folder:
         trials = Path(folder) / "trials"
         executor = Processes(objective, n_workers, Path(folder) / "output", trials)
-        study.drive(executor, keep_checkpoints="all", max_failures=n)
+        study.drive(executor)
         sizes = [folder_bytes(trials / str(trial.number)) for trial in study.trials]
     completed = [trial for trial in study.trials if trial.status == Outcome.COMPLETED]
     if not completed:
@@ -290,14 +289,14 @@ def _values(trial: Trial, name: str, epochs: int) -> NDArray[np.float64]:
     return curve
 
 
-def _check_size(curves: _Curves, n_workers: int, budget: Budget) -> None:
+def _check_size(curves: _Curves, settings: Settings) -> None:
     """Raise ArgumentError if the time is enough for more epochs than can be simulated."""
-    if budget.n_trials is not None or budget.timeout is None:
+    if settings.n_trials is not None or settings.timeout is None:
         return
     each = float(curves.seconds.mean())
-    if budget.timeout * n_workers > _MOST_EPOCHS * each:
+    if settings.timeout * settings.n_workers > _MOST_EPOCHS * each:
         raise ArgumentError(
-            f"timeout={budget.timeout:g}: an epoch takes {_brief(each)}, so these are more than "
+            f"timeout={settings.timeout:g}: an epoch takes {_brief(each)}, so these are more than "
             f"{_MOST_EPOCHS:,} epochs to simulate; give n_trials= or a shorter timeout="
         )
 
@@ -305,9 +304,10 @@ def _check_size(curves: _Curves, n_workers: int, budget: Budget) -> None:
 # ---- the result
 
 
-def _forecast(study: Study, flown: _Pilots, curves: _Curves, n_workers: int, keep: KeepCheckpoints) -> DryRun:
-    state, seconds = study.state, curves.seconds
-    most = _most_held(study._storage.read(study.name), keep) + min(n_workers, len(state.trials))
+def _forecast(study: Study, flown: _Pilots, curves: _Curves, settings: Settings) -> DryRun:
+    state, seconds, n_workers = study.state, curves.seconds, settings.n_workers
+    held = _most_held(study.events(), settings.keep_checkpoints)
+    most = held + min(n_workers, len(state.trials))
     return DryRun(
         pilots=len(flown.completed),
         failed_pilots=flown.failed,

@@ -6,23 +6,20 @@ import logging
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rung._text import brief, is_iterable, visible
-from rung.errors import ArgumentError, ConfigError, StudyExists, StudyMismatch, StudyNotFound
-from rung.space import Config, Space
+from rung._text import visible
+from rung.errors import StudyExists, StudyMismatch, StudyNotFound
+from rung.space import Space
 from rung.storage import Storage, open_storage, without_passwords
 from rung.storage.snapshots import open_state
-from rung.study.budget import whole
 from rung.study.events import StudyCreated
-from rung.study.metrics import Goals
 from rung.study.state import StudyState
 
-if TYPE_CHECKING:  # their packages are slow to import, and `rung status` needs neither
-    from rung.schedulers.base import Scheduler
-    from rung.searchers.base import Searcher
+if TYPE_CHECKING:  # it loads the searchers, which `rung status` does without
+    from rung.settings import Settings
 
 logger = logging.getLogger("rung")
 
@@ -57,14 +54,13 @@ def look(name: str | None, storage: str | Storage | None) -> tuple[Storage, str,
     return opened, name, open_state(opened, name)
 
 
-def create_or_open(
-    storage: Storage, name: str, space: Space, goals: Goals, *, seed: int | None, max_resource: int | None
-) -> StudyState:
+def create_or_open(storage: Storage, name: str, space: Space, settings: Settings) -> StudyState:
     """The state of the study `name`; raises StudyMismatch if it is stored with other arguments."""
     import secrets
 
-    created = StudyCreated(id="study", t=0.0, space=space.to_json(), goals=goals.to_json(),
-                           seed=secrets.randbits(32) if seed is None else whole("seed", seed, 0))  # fmt: skip
+    seed = secrets.randbits(32) if settings.seed is None else settings.seed
+    goals = settings.goals.to_json()
+    created = StudyCreated(id="study", t=0.0, space=space.to_json(), goals=goals, seed=seed)
     try:
         storage.create(name, created)
     except StudyExists:
@@ -72,7 +68,7 @@ def create_or_open(
     else:
         return StudyState(created)
     state = open_state(storage, name)
-    for difference in _differences(state, space, goals, seed, max_resource):
+    for difference in _differences(state, space, settings):
         raise StudyMismatch(
             f"study {name!r} is stored with other arguments: {difference}. Go on with the old ones, "
             f"use another name=, or delete it by `rung delete`; it is in {storage}"
@@ -80,23 +76,22 @@ def create_or_open(
     return state
 
 
-def _differences(
-    state: StudyState, space: Space, goals: Goals, seed: int | None, max_resource: int | None
-) -> Iterator[str]:
+def _differences(state: StudyState, space: Space, settings: Settings) -> Iterator[str]:
     if state.space != space:
         yield state.space.diff(space)
-    if state.goals != goals:
-        yield f"its goals are {state.goals}, not {goals}"
-    if seed is not None and seed != state.seed:
-        yield f"its seed is {state.seed}, not {seed}"
-    if state.trials and state.plan.get("max_resource") != max_resource:
-        yield f"its max_resource is {state.plan.get('max_resource')}, not {max_resource}"
+    if state.goals != settings.goals:
+        yield f"its goals are {state.goals}, not {settings.goals}"
+    if settings.seed is not None and settings.seed != state.seed:
+        yield f"its seed is {state.seed}, not {settings.seed}"
+    if state.trials and state.plan.get("max_resource") != settings.max_resource:
+        yield f"its max_resource is {state.plan.get('max_resource')}, not {settings.max_resource}"
 
 
-def warn_of_objectives(study: str, goals: Goals, searcher: Searcher, scheduler: Scheduler) -> None:
+def warn_of_objectives(study: str, settings: Settings) -> None:
     """Warn if `study` has objectives that its searcher or its scheduler does not use."""
-    first, *others = (visible(metric.name) for metric in goals.metrics)
-    names = {"searcher": searcher.to_json().get("name"), "scheduler": scheduler.to_json().get("name")}
+    first, *others = (visible(metric.name) for metric in settings.goals.metrics)
+    described = settings.to_json()
+    names = {part: described[part].get("name") for part in _USE_THE_FIRST}
     parts = [f"{part}={name!r}" for part, name in names.items() if name in _USE_THE_FIRST[part]]
     if others and parts:
         logger.warning(
@@ -114,20 +109,3 @@ def command() -> str:
         return ""
     words = ["python", *sys.argv] if script.suffix == ".py" else sys.argv
     return shlex.join(map(without_passwords, words))
-
-
-def identifier(resource: str) -> str:
-    """The name of the resource; raises ArgumentError unless it can be a keyword."""
-    if not isinstance(resource, str) or len(resource) > 200 or not resource.isidentifier():
-        raise ArgumentError(
-            f'resource={brief(resource)}; give the keyword of report(), such as "epoch" or "step"'
-        )
-    return resource
-
-
-def distinct(space: Space, configs: Sequence[Mapping[str, Any]]) -> tuple[Config, ...]:
-    """The configurations in canonical form, each once; raises ConfigError."""
-    if not is_iterable(configs):
-        raise ConfigError(f"initial_configs={brief(configs)}; give a list of configurations, which are dicts")
-    valid = [space.validate(config) for config in configs]
-    return tuple({space.key(config): config for config in valid}.values())

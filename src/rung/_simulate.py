@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from rung._study import Study
+from rung._study import Study, study_of
 from rung._text import brief, is_iterable
+from rung._view import StudyView
 from rung.errors import ArgumentError
 from rung.execution.base import End, Job
 from rung.execution.objective import as_metrics
 from rung.execution.simulator import Simulator
 from rung.schedulers.base import Scheduler
 from rung.searchers.base import Searcher
+from rung.settings import Settings
 from rung.space import Config, Space
 from rung.study.budget import whole
 from rung.study.events import Outcome
@@ -30,7 +32,7 @@ Row = tuple[Mapping[str, Any], Sequence[tuple[Metrics, float]]]
 
 def simulate(
     space: Space | Mapping[str, Any],
-    curve: CurveFunction | Sequence[Row] | Study,
+    curve: CurveFunction | Sequence[Row] | StudyView,
     *,
     metric: str | Mapping[str, str] = "value",
     mode: str = "min",
@@ -68,23 +70,23 @@ def simulate(
         The study, in memory; its clock is the virtual one.
     """
     space = Space.of(space)
-    max_resource = whole("max_resource", max_resource, 1)
-    n_trials = None if n_trials is None else whole("n_trials", n_trials, 1)
-    max_failures = whole("max_failures", max_failures, 1)
-    if not callable(curve):
-        rows = rows_of(curve) if isinstance(curve, Study) else _rows(curve)
-        curves = _curves(space, rows, max_resource)
-        initial_configs = [config for config, _ in curves.values()]
-        n_trials = min(n_trials or len(curves), len(curves))
-        curve = _lookup(space, curves)
-    if n_trials is None and timeout is None and space.size is None:
-        raise ArgumentError('no budget: give n_trials=50 or timeout="8h" (virtual time)')
-    study = Study(
-        space, metric=metric, mode=mode, constraints=constraints, searcher=searcher, scheduler=scheduler,
-        initial_configs=initial_configs, n_trials=n_trials, timeout=timeout, max_resource=max_resource,
-        seed=seed, storage=":memory:",
+    settings = Settings.of(
+        metric=metric, mode=mode, constraints=constraints, searcher=searcher, scheduler=scheduler,
+        initial_configs=initial_configs, n_trials=n_trials, timeout=timeout, n_workers=n_workers,
+        max_resource=whole("max_resource", max_resource, 1), seed=seed, max_failures=max_failures,
+        storage=":memory:",
     )  # fmt: skip
-    study.drive(_simulator(study, curve, n_workers, stragglers, failures), max_failures=max_failures)
+    if not callable(curve):
+        rows = rows_of(curve) if isinstance(curve, StudyView) else _rows(curve)
+        curves = _curves(space, rows, max_resource)
+        settings = settings.but(
+            initial_configs=[config for config, _ in curves.values()],
+            n_trials=min(settings.n_trials or len(curves), len(curves)),
+        )
+        curve = _lookup(space, curves)
+    settings.check_budget(space)
+    study = study_of(space, settings)
+    study.drive(_simulator(study, curve, stragglers, failures))
     return study
 
 
@@ -99,7 +101,7 @@ def _rows(table: Any) -> list[Row]:
     return pairs
 
 
-def rows_of(study: Study) -> list[Row]:
+def rows_of(study: StudyView) -> list[Row]:
     """The curves of a study's trials, with the seconds between reports, as a table for `simulate`."""
     return [(t.config, list(_curve_of(t))) for t in study.trials if t.reports]
 
@@ -155,9 +157,7 @@ def _point(told: Any) -> tuple[dict[str, float], float]:
     return as_metrics(metrics), seconds
 
 
-def _simulator(
-    study: Study, curve: CurveFunction, n_workers: int, stragglers: float, failures: float
-) -> Simulator:
+def _simulator(study: Study, curve: CurveFunction, stragglers: float, failures: float) -> Simulator:
     stragglers, failures = _factor("stragglers", stragglers, 10.0), _factor("failures", failures, 1.0)
     max_resource = study.max_resource
     assert max_resource is not None
@@ -171,4 +171,4 @@ def _simulator(
                 yield seconds * factor * float(rng.random()), End(job.id, Outcome.LOST, reason="simulated")
             yield seconds * factor, metrics
 
-    return Simulator(run, whole("n_workers", n_workers, 1))
+    return Simulator(run, study.settings.n_workers)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from rung import analysis, schedulers, searchers
 from rung._names import generated_name
-from rung._opening import command, create_or_open, distinct, identifier, look, warn_of_objectives, where
-from rung._text import brief, visible, visible_lines
+from rung._opening import command, create_or_open, warn_of_objectives, where
+from rung._text import brief
+from rung._view import StudyView
+from rung.analysis import FinalReport
 from rung.engine.coordinator import Coordinator
-from rung.engine.engine import Engine, Plan
+from rung.engine.engine import Engine
 from rung.engine.recovery import take
 from rung.engine.session import Session
 from rung.errors import ArgumentError, MetricError, StudyError
@@ -27,26 +25,13 @@ from rung.execution.objective import Objective
 from rung.execution.running import RunningTrial
 from rung.schedulers.base import Scheduler
 from rung.searchers.base import Searcher
-from rung.space import Config, Domain, Space
-from rung.storage import Durability, Owner, Storage, open_storage
-from rung.study.algorithm import Problem
-from rung.study.budget import Budget, whole
-from rung.study.events import FinalReportShown, Outcome, Verdict, after_verdict
-from rung.study.history import History
-from rung.study.metrics import Goals
-from rung.study.state import StudyState
-from rung.study.trial import Trial
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-    from pandas import DataFrame
-
-    from rung.analysis.recommendation import Recommendation
-
-logger = logging.getLogger("rung")
+from rung.settings import SETTINGS, Settings
+from rung.space import Domain, Space
+from rung.storage import Durability, Storage, open_storage
+from rung.study.events import Outcome, Verdict, after_verdict
 
 
-class Study:
+class Study(StudyView):
     """A space, its metrics, and every trial so far.
 
     `Study(space, metric=...)` makes the study, or goes on with the one of that `name`. Use it step by
@@ -79,181 +64,56 @@ class Study:
         storage: str | Storage | None = None,
         durability: Durability = "machine",
     ) -> None:
-        space = Space.of(space)
-        goals = Goals.of(metric, mode, constraints, report_only)
-        self._searcher, self._scheduler = searchers.get(searcher), schedulers.get(scheduler)
-        max_resource = None if max_resource is None else whole("max_resource", max_resource, 1)
-        problem = Problem(space, goals, max_resource)
-        self._searcher.check(problem)
-        self._scheduler.check(problem)
-        self._plan = Plan(
-            Budget.of(n_trials, timeout), distinct(space, initial_configs), max_resource, identifier(resource)
-        )
-        self._storage = open_storage(where(storage), durability)
-        self._named = name is not None
-        self._name = name if name is not None else generated_name()
-        self._state = create_or_open(
-            self._storage, self._name, space, goals, seed=seed, max_resource=max_resource
-        )
+        settings = Settings.of(
+            metric=metric, mode=mode, constraints=constraints, report_only=report_only, searcher=searcher,
+            scheduler=scheduler, initial_configs=initial_configs, n_trials=n_trials, timeout=timeout,
+            max_resource=max_resource, resource=resource, seed=seed, name=name, storage=storage,
+            durability=durability,
+        )  # fmt: skip
+        self._create_or_open(Space.of(space), settings)
+
+    def _create_or_open(self, space: Space, settings: Settings) -> None:
+        self._settings = settings.for_space(space)
+        storage = open_storage(where(settings.storage), settings.durability)
+        name = generated_name() if settings.name is None else settings.name
+        super().__init__(storage, name, create_or_open(storage, name, space, settings))
         self._session: Session | None = None
-        self._only_to_look_at = False
-        self._mark()
-
-    @classmethod
-    def load(cls, name: str | None = None, *, storage: str | Storage | None = None) -> Study:
-        """The stored study `name` (the one changed last, if None), to look at.
-
-        Raises StudyNotFound.
-        """
-        study = cls.__new__(cls)
-        study._storage, study._name, study._state = look(name, storage)
-        study._searcher, study._scheduler, study._plan = (
-            searchers.get("random"),
-            schedulers.get("fifo"),
-            Plan(),
-        )
-        study._session = None
-        study._only_to_look_at, study._named = True, True
-        study._mark()
-        return study
-
-    def _mark(self) -> None:
         self._pid = os.getpid()
         self._lock = threading.RLock()  # ask, report and tell may come from several threads
 
-    # ---- what is known
-
     @property
-    def name(self) -> str:
-        """The study's name."""
-        return self._name
-
-    @property
-    def space(self) -> Space:
-        """The configuration space."""
-        return self._state.space
-
-    @property
-    def goals(self) -> Goals:
-        """Metrics, constraints, and what is only reported."""
-        return self._state.goals
-
-    @property
-    def seed(self) -> int:
-        """What all random choices of the study come from."""
-        return self._state.seed
+    def settings(self) -> Settings:
+        """The arguments that the study was made or opened with, checked."""
+        return self._settings
 
     @property
     def max_resource(self) -> int | None:
         """Epochs of a whole trial."""
-        return self._plan.max_resource or self._state.plan.get("max_resource")
+        return self._settings.max_resource or super().max_resource
 
     @property
-    def state(self) -> StudyState:
-        """The fold of the log; read it, don't change it."""
-        return self._state
+    def _plan(self) -> Mapping[str, Any]:
+        return super()._plan or self._settings.to_json()
 
-    @property
-    def trials(self) -> Sequence[Trial]:
-        """All trials in order of creation."""
-        return tuple(self._state.trials)
+    def refresh(self) -> int:
+        """Take in what another process added to the log, unless the study is at work here: then nobody does.
 
-    @property
-    def best_trial(self) -> Trial:
-        """The completed trial with the best value that keeps all constraints.
-
-        Raises NoTrialError if there is none (telling the first failure's reason), or if the study has
-        several objectives: see `pareto_front`.
+        Returns the number of new events.
         """
-        return analysis.best_trial(self._state)
+        with self._lock:
+            return 0 if self._session is not None else super().refresh()
 
-    @property
-    def best_config(self) -> Config:
-        """The configuration of `best_trial`."""
-        return dict(self.best_trial.config)
-
-    @property
-    def best_value(self) -> float:
-        """The tuned metric of `best_trial`: what chose it, and too good to be claimed for it."""
-        value = self.best_trial.value
-        assert value is not None
-        return value
-
-    @property
-    def recommended(self) -> Recommendation:
-        """The trial to take: of which a model of all trials expects the best value. See its `reason`.
-
-        Where the metric is noisy, `best_trial` is the luckiest of the good ones; this one is the most likely
-        to be as good again. Both are among the completed trials. Raises NoTrialError as `best_trial` does.
-        """
-        from rung.analysis.recommendation import recommended  # loads numpy
-
-        return recommended(self._state)
-
-    @property
-    def pareto_front(self) -> Sequence[Trial]:
-        """The feasible completed trials that no other one beats in every objective."""
-        return analysis.pareto_front(self._state)
-
-    def to_dataframe(self) -> DataFrame:
-        """A row per trial: number, status, hyperparameters, metrics. Needs pandas (``rung[pandas]``)."""
-        return analysis.to_dataframe(self._state)
-
-    def final_report(self) -> analysis.FinalReport:
+    def final_report(self) -> FinalReport:
         """The winner with the metrics that are only reported (the test set's).
 
         Each look is counted in the log, since a number that is looked at often is soon tuned for.
         """
-        trial = self.best_trial
-        self._log(trial.number)
-        return analysis.FinalReport.of(self._state, trial)
-
-    def explain(self) -> str:
-        """Which searcher and scheduler are at work, what "auto" chose and why, and what its model is worth.
-
-        Its past predictions are computed again from the log: a second or two in a long study.
-        """
-        plan = self._state.plan or self._described(self._plan, {})
-        history = History(self._state)
-        told = plan.get("scheduler", {})
-        searcher, scheduler = plan.get("searcher", {}).get("name", "unknown"), told.get("name", "unknown")
-        if searcher == "auto":
-            searcher = searchers.Auto().explain(history)
-        if searcher.startswith("gp"):
-            searcher += "\n" + searchers.GP().explain(history)
-        if scheduler == "auto" and self._state.sessions:
-            arguments = {name: told[name] for name in ("min_resource", "eta") if name in told}
-            scheduler = schedulers.Auto(**arguments).explain(history)
-        return f"searcher: {visible_lines(searcher)}\nscheduler: {visible(scheduler)}"
-
-    def plot_learning_curves(self) -> Figure:
-        """Every trial's reported metric over epochs. Needs matplotlib (``rung[plot]``)."""
-        from rung.analysis.plots import learning_curves
-
-        return learning_curves.figure(self._state)
-
-    def plot_rungs(self) -> Figure:
-        """Every trial's metric at each rung, where trials are compared, and who went on. Needs matplotlib."""
-        from rung.analysis.plots import rungs
-
-        return rungs.figure(self._state)
-
-    def plot_anytime(self) -> Figure:
-        """The incumbent's value over the time since the study began. Needs matplotlib."""
-        from rung.analysis.plots import anytime
-
-        return anytime.figure(self._state)
-
-    def plot_slice(self) -> Figure:
-        """The tuned metric over each hyperparameter. Needs matplotlib."""
-        from rung.analysis.plots import slice as slices
-
-        return slices.figure(self._state)
-
-    def __repr__(self) -> str:
-        counts = {k: v for k, v in self._state.counts.items() if v}
-        told = ", ".join(f"{v} {k}" for k, v in counts.items()) or "no trial yet"
-        return f"<rung.Study {self._name!r}: {told}>"
+        with self._lock:
+            if self._session is None:
+                return super().final_report()
+            trial = self.best_trial
+            self._session.coordinator.note(self._shown(trial, self._state.epoch))
+            return FinalReport.of(self._state, trial)
 
     # ---- step by step
 
@@ -337,46 +197,25 @@ class Study:
         if self._session is not None and self._session.coordinator.torn:
             self.close()  # what is in the log is what counts
         if self._session is None:
-            self._session = self._begin(Manual, self._plan, {})
+            self._session = begin(self, Manual, self._settings, {})
         return self._session
 
-    def _begin(self, start: Callable[[], Executor], plan: Plan, extra: Mapping[str, Any]) -> Session:
-        if self._only_to_look_at:
-            raise StudyError(
-                f"study {self._name!r} was loaded to look at; to go on with it, call rung.tune or rung.Study "
-                f"with name={self._name!r} and the arguments that made it"
-            )
-        warn_of_objectives(self._name, self.goals, self._searcher, self._scheduler)
-        # The study is ours, and a dead coordinator's leftovers are gone, before the first worker starts.
-        lease, self._state, keeper = take(self._storage, self._name, self._described(plan, extra))
-        try:
-            executor = start()
-        except BaseException:
-            self._storage.release(lease)
-            raise
-        engine = Engine(self._state, self._searcher, self._scheduler, plan)
-        coordinator = Coordinator(engine, self._storage, lease, executor, keeper)
-        return Session(self._storage, lease, executor, coordinator)
+    def drive(self, executor: Executor, **settings: Any) -> None:
+        """Run the study to its end on an executor of one's own, such as a simulator.
 
-    def drive(self, executor: Executor, **plan: Any) -> None:
-        """Run the study to its end on an executor of one's own, such as a simulator."""
-        session = self._begin(lambda: executor, replace(self._plan, **plan), {"n_workers": executor.capacity})
-        try:
-            session.coordinator.run()
-        finally:
-            session.close()
-
-    def _described(self, plan: Plan, extra: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            "searcher": self._searcher.to_json(),
-            "scheduler": self._scheduler.to_json(),
-            "n_trials": plan.budget.n_trials,
-            "timeout": plan.budget.timeout,
-            "max_resource": plan.max_resource,
-            "resource": plan.resource,
-            "command": command() if self._named else "",
-            **extra,
-        }
+        Settings of the session, such as `n_trials` or `max_failures`, may differ from the study's.
+        """
+        for name in settings:
+            if name in SETTINGS and SETTINGS[name].scope != "session":
+                raise ArgumentError(f"drive: {name} is the study's own; give it to rung.Study")
+        settings.setdefault("n_workers", max(1, executor.capacity))
+        changed = self._settings.but(**settings).for_space(self.space)
+        with self._lock:
+            session = begin(self, lambda: executor, changed, {})
+            try:
+                session.coordinator.run()
+            finally:
+                session.close()
 
     def _send(self, report: Report) -> Verdict:
         with self._lock:
@@ -417,17 +256,28 @@ class Study:
                 "it was told, given up, or asked for elsewhere"
             )
 
-    def _log(self, trial: int) -> None:
-        def look(epoch: int) -> FinalReportShown:
-            return FinalReportShown(id=f"s{epoch}/look{self._state.looks + 1}", t=self._state.t, trial=trial)
 
-        if self._session is not None:
-            self._session.coordinator.note(look(self._state.epoch))
-            return
-        lease = self._storage.acquire(self._name, Owner(os.uname().nodename, os.getpid(), time.time()))
-        try:
-            event = look(lease.epoch)
-            self._storage.append(lease, [event])
-        finally:
-            self._storage.release(lease)
-        self._state.apply(event)
+def study_of(space: Space, settings: Settings) -> Study:
+    """Make the study of these settings, or go on with the one of their name; raises as `Study` does."""
+    study = Study.__new__(Study)
+    study._create_or_open(space, settings)
+    return study
+
+
+def begin(
+    study: Study, start: Callable[[], Executor], settings: Settings, extra: Mapping[str, Any]
+) -> Session:
+    """Take `study` for a session on the executor that `start` makes; the log keeps settings and `extra`."""
+    warn_of_objectives(study.name, settings)
+    again = command() if settings.name is not None else ""
+    # The study is ours, and a dead coordinator's leftovers are gone, before the first worker starts.
+    plan = {**settings.to_json(), "command": again, **extra}
+    lease, study._state, keeper = take(study._storage, study.name, plan)
+    try:
+        executor = start()
+    except BaseException:
+        study._storage.release(lease)
+        raise
+    engine = Engine(study._state, settings)
+    coordinator = Coordinator(engine, study._storage, lease, executor, keeper)
+    return Session(study._storage, lease, executor, coordinator)

@@ -9,36 +9,30 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from rung import searchers, views
-from rung._study import Study
-from rung._text import brief, visible, visible_lines
+from rung import views
+from rung._study import Study, begin, study_of
+from rung._text import visible, visible_lines
 from rung.engine.coordinator import Coordinator
-from rung.engine.engine import KeepCheckpoints, OnError, Plan
-from rung.errors import ArgumentError, Interrupted, ObjectiveError
+from rung.errors import Interrupted, ObjectiveError
 from rung.execution import _gpus
 from rung.execution.base import Executor
 from rung.execution.inline import Inline
 from rung.execution.objective import Objective, fingerprint
 from rung.schedulers.base import Scheduler
 from rung.searchers.base import Searcher
+from rung.settings import KeepCheckpoints, OnError, Settings
 from rung.space import Space
 from rung.storage import Durability, Storage
-from rung.study.budget import Budget, seconds, whole
-from rung.study.metrics import Goals
-from rung.study.sizes import size_of
-from rung.study.state import StudyState
+from rung.study.budget import whole
 
 logger = logging.getLogger("rung")
 
 _MOST_WORKERS = 1024
 """Processes that one machine may be asked for."""
-made_by: ContextVar[Mapping[str, Any]] = ContextVar("made_by")
-"""What the log tells of the caller beside the plan; the command line sets it, to find its file again."""
 importing: ContextVar[bool] = ContextVar("importing", default=False)
 """Whether the command line reads a file, which is then not to tune by itself."""
 
@@ -123,82 +117,80 @@ def tune(
     """
     if importing.get():
         raise ObjectiveError("the file calls rung.tune itself: run it with python, not with rung")
-    space, goals = Space.of(space), Goals.of(metric, mode, constraints, report_only)
-    searcher = searchers.get(searcher)
-    bound = Objective.of(objective, space, goals, max_resource)
-    n_workers, retries = whole("n_workers", n_workers, 1, _MOST_WORKERS), whole("retries", retries, 0)
-    max_failures = whole("max_failures", max_failures, 1)
-    trial_timeout = None if trial_timeout is None else seconds(trial_timeout, "trial_timeout")
-    trial_memory = None if trial_memory is None else size_of("trial_memory", trial_memory)
-    gpus = None if gpus_per_trial is None else _gpus.assign(gpus_per_trial, n_workers)
-    if not isinstance(keep_checkpoints, str) or keep_checkpoints not in {"best", "all", "none"}:
-        raise ArgumentError(f'keep_checkpoints={brief(keep_checkpoints)}; use "best", "all" or "none"')
-    if not isinstance(on_error, str) or on_error not in {"continue", "raise"}:
-        raise ArgumentError(f'on_error={brief(on_error)}; use "continue" or "raise"')
-    _check_budget(Budget.of(n_trials, timeout), space, searcher)
-    study = Study(
-        space, metric=metric, mode=mode, constraints=constraints, report_only=report_only, searcher=searcher,
-        scheduler=scheduler, initial_configs=initial_configs, n_trials=n_trials, timeout=timeout,
-        max_resource=max_resource, resource=resource, seed=seed, name=name, storage=storage,
-        durability=durability,
+    settings = Settings.of(
+        metric=metric, mode=mode, n_trials=n_trials, timeout=timeout, n_workers=n_workers, searcher=searcher,
+        scheduler=scheduler, max_resource=max_resource, resource=resource, initial_configs=initial_configs,
+        constraints=constraints, report_only=report_only, seed=seed, keep_checkpoints=keep_checkpoints,
+        trial_timeout=trial_timeout, trial_memory=trial_memory, gpus_per_trial=gpus_per_trial,
+        retries=retries, max_failures=max_failures, on_error=on_error, name=name, storage=storage,
+        durability=durability, progress=progress,
     )  # fmt: skip
+    return run_study(objective, space, settings)
+
+
+def run_study(
+    objective: Callable[..., Any],
+    space: Space | Mapping[str, Any],
+    settings: Settings,
+    made_by: Mapping[str, Any] | None = None,
+) -> Study:
+    """Do what `tune` does; the log keeps `made_by`, where the command line finds its file again."""
+    space = Space.of(space)
+    bound = Objective.of(objective, space, settings.goals, settings.max_resource)
+    n_workers = whole("n_workers", settings.n_workers, 1, _MOST_WORKERS)
+    per_trial = settings.gpus_per_trial
+    gpus = None if per_trial is None else _gpus.assign(per_trial, n_workers)
+    settings.check_budget(space)
+    study = study_of(space, settings)
     _warn_of_changes(study, bound)
-    plan = replace(
-        study._plan, retries=retries, max_failures=max_failures, on_error=on_error,
-        keep_checkpoints=keep_checkpoints, trial_timeout=trial_timeout, trial_memory=trial_memory,
-    )  # fmt: skip
-    if _nothing_left(study.state, plan):
-        _say_complete(study, logging.INFO if progress is False else logging.WARNING)
+    if _nothing_left(study):
+        _say_complete(study, logging.INFO if settings.progress is False else logging.WARNING)
     else:
-        _run(study, plan, bound, n_workers, gpus=gpus, progress=progress)
+        _run(study, bound, gpus, made_by or {})
     return study
 
 
 def _warn_of_changes(study: Study, objective: Objective) -> None:
-    before = study.state.plan
+    before, now = study.state.plan, study.settings.to_json()
     if not study.trials:
         return
     if before.get("objective_code", "") not in {"", fingerprint(objective.function)}:
         logger.warning("the objective's code has changed since trials of study %r were run; "
                        "use another name= to compare like with like", study.name)  # fmt: skip
-    for part, now in (("searcher", study._searcher.to_json()), ("scheduler", study._scheduler.to_json())):
-        if before.get(part, now) != now:
-            logger.warning("study %r: its %s was %s and is now %s", study.name, part, before[part], now)
+    for part in ("searcher", "scheduler"):
+        if before.get(part, now[part]) != now[part]:
+            logger.warning("study %r: its %s was %s and is now %s", study.name, part, before[part], now[part])
 
 
 def _say_complete(study: Study, level: int) -> None:
-    where = study._storage.folder(study.name) or "in memory"
+    where = study.folder or "in memory"
     logger.log(level, "study %r is complete with %d trials, nothing was run (%s); for more raise n_trials "
                "or timeout, for a new study use another name=",
                study.name, len(study.trials), where)  # fmt: skip
 
 
-def _run(
-    study: Study,
-    plan: Plan,
-    objective: Objective,
-    n_workers: int,
-    *,
-    gpus: Sequence[str] | None,
-    progress: bool | None,
-) -> None:
-    folder = study._storage.folder(study.name)
-    extra = {"n_workers": n_workers, "objective_code": fingerprint(objective.function), **made_by.get({})}
-    with _home(folder) as home:
-        logs = folder is not None
-        session = study._begin(
-            lambda: _executor(objective, n_workers, plan, gpus=gpus, home=home, logs=logs), plan, extra
+def _run(study: Study, objective: Objective, gpus: Sequence[str] | None, made_by: Mapping[str, Any]) -> None:
+    settings = study.settings
+    with _home(study.folder) as home:
+        logs = home / "logs" if study.folder is not None else None
+        session = begin(
+            study,
+            lambda: _executor(objective, settings, gpus, home / "trials", logs),
+            settings,
+            {"objective_code": fingerprint(objective.function), **made_by},
         )
         coordinator = session.coordinator
-        logger.info("study %r: %s", study.name, folder or "in memory")
-        view = views.watch(study.name, coordinator.reading, coordinator.now, plan.budget, progress=progress)
+        logger.info("study %r: %s", study.name, study.folder or "in memory")
+        view = views.watch(
+            study.name, coordinator.reading, coordinator.now, settings.budget, progress=settings.progress
+        )
         try:
             with view, _signals(coordinator):
                 coordinator.run()
         finally:
             session.close()
     if coordinator.engine.stopping == "interrupted":
-        raise Interrupted(_how_to_go_on(study, plan))
+        raise Interrupted(_how_to_go_on(study))
     _warn_of_failures(study)
 
 
@@ -221,25 +213,24 @@ def _home(folder: Path | None) -> Iterator[Path]:
 
 
 def _executor(
-    objective: Objective, n_workers: int, plan: Plan, *, gpus: Sequence[str] | None, home: Path, logs: bool
+    objective: Objective, settings: Settings, gpus: Sequence[str] | None, trials: Path, logs: Path | None
 ) -> Executor:
-    limits = {
-        "trial_timeout": plan.trial_timeout, "trial_memory": plan.trial_memory, "gpus_per_trial": gpus,
-    }  # fmt: skip
-    needs = [name for name, limit in limits.items() if limit is not None]
+    n_workers = settings.n_workers
+    limits = ("trial_timeout", "trial_memory", "gpus_per_trial")
+    needs = [name for name in limits if getattr(settings, name) is not None]
     if n_workers == 1 and not needs:
-        return Inline(objective, home / "trials")
+        return Inline(objective, trials)
     from rung.execution.processes import Processes
 
     try:
-        return Processes(objective, n_workers, home / "logs" if logs else None, home / "trials", gpus)
+        return Processes(objective, n_workers, logs, trials, gpus)
     except ObjectiveError as error:
         if needs:
             raise ObjectiveError(f"{needs[0]} needs a worker process, but {error}") from error
         logger.warning(
             "%s; running it in this process, one trial at a time, not by %d workers", error, n_workers
         )
-        return Inline(objective, home / "trials")
+        return Inline(objective, trials)
 
 
 @contextmanager
@@ -258,7 +249,7 @@ def _signals(coordinator: Coordinator) -> Iterator[None]:
 
     def on_signal(_number: int, _frame: object) -> None:
         restore()
-        grace = coordinator.engine.plan.grace
+        grace = coordinator.engine.grace
         logger.warning("stopping: running trials have %g s to reach a report; Ctrl-C again kills them", grace)
         coordinator.stop("interrupted")
 
@@ -270,26 +261,20 @@ def _signals(coordinator: Coordinator) -> Iterator[None]:
         restore()
 
 
-def _nothing_left(state: StudyState, plan: Plan) -> bool:
+def _nothing_left(study: Study) -> bool:
+    state, budget = study.state, study.settings.budget
     if state.open:
         return False
-    if plan.budget.time_left(state.t) <= 0:
+    if budget.time_left(state.t) <= 0:
         return True
-    return all(t.is_finished for t in state.trials) and not plan.budget.trials_left(len(state.trials))
+    return all(t.is_finished for t in state.trials) and not budget.trials_left(len(state.trials))
 
 
-def _check_budget(budget: Budget, space: Space, searcher: Searcher) -> None:
-    finite = space.size is not None or isinstance(searcher, searchers.Grid)
-    if budget.n_trials is None and budget.timeout is None and not finite:
-        raise ArgumentError(
-            'no budget: give n_trials=50 or timeout="2h" (the space is infinite, so the study would be)'
-        )
-
-
-def _how_to_go_on(study: Study, plan: Plan) -> str:
-    done = sum(t.is_finished for t in study.trials)
-    total = f" of {plan.budget.n_trials}" if plan.budget.n_trials else ""
-    if study._storage.folder(study.name) is None:
+def _how_to_go_on(study: Study) -> str:
+    settings, done = study.settings, sum(t.is_finished for t in study.trials)
+    total = f" of {settings.n_trials}" if settings.n_trials else ""
+    if study.folder is None:
         return f"study {study.name!r} stopped after {done}{total} trials; it was in memory only"
-    command = study.state.plan["command"] or (f"name={study.name!r}" if not study._named else "the same call")
+    by_name = "the same call" if settings.name is not None else f"name={study.name!r}"
+    command = study.state.plan["command"] or by_name
     return f"study {study.name!r} stopped after {done}{total} trials; continue with: {command}"

@@ -1,6 +1,5 @@
 import math
 import sys
-from importlib import import_module
 
 import numpy as np
 import pytest
@@ -8,9 +7,9 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 import rung
-from rung.analysis.plots import anytime, learning_curves
+from rung.analysis.plots import PLOTS, anytime, learning_curves
 from rung.analysis.plots import slice as slices
-from rung.errors import Error, NoTrialError
+from rung.errors import ArgumentError, Error, NoTrialError
 
 X = {"x": rung.Float(0, 1)}
 MODULES = [learning_curves, anytime, slices]
@@ -87,21 +86,45 @@ def test_of_several_objectives_it_is_the_first(fold, Told, module):
     assert "accuracy" in {axes.get_ylabel(), figure.get_supylabel()}
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_without_matplotlib_it_says_how_to_get_it(monkeypatch, module):
-    for name in [name for name in sys.modules if name.startswith("rung.analysis.plots")]:
-        monkeypatch.delitem(sys.modules, name)
+@pytest.mark.parametrize("name", PLOTS)
+def test_without_matplotlib_it_says_how_to_get_it(monkeypatch, name):
+    study = rung.tune(lambda config: config["x"], X, n_trials=1, storage=":memory:")
+    for module in [module for module in sys.modules if module.startswith("rung.analysis.plots.")]:
+        monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(Error, match=r"pip install 'rung\[plot\]'"):
-        import_module(module.__name__)
+    for draw in (lambda: study.plot(name), getattr(study, f"plot_{name}"), lambda: getattr(study.plot, name)):
+        with pytest.raises(Error, match=r"pip install 'rung\[plot\]'"):
+            draw()
+    assert set(dir(study.plot)) == set(PLOTS)
 
 
 def test_a_study_plots_itself():
     study = rung.tune(
         lambda config, trial: trial.report(value=config["x"]), X, n_trials=3, storage=":memory:"
     )
-    for figure in (study.plot_learning_curves(), study.plot_anytime(), study.plot_slice()):
-        drawn(figure)
+    assert {"learning_curves", "rungs", "anytime", "slice"} <= set(dir(study.plot))
+    for name in dir(study.plot):
+        for figure in (study.plot(name), getattr(study.plot, name)(), getattr(study, f"plot_{name}")()):
+            drawn(figure)
+        assert getattr(study.plot, name).__doc__.startswith("Plot")
+
+
+def test_an_unknown_plot_names_the_nearest():
+    study = rung.Study(X, storage=":memory:")
+    with pytest.raises(ArgumentError, match=r"plot: there is no 'slices'; did you mean 'slice'\?"):
+        study.plot("slices")
+    with pytest.raises(AttributeError, match=r"there is no plot 'rung'; did you mean 'rungs'\?"):
+        study.plot.rung()
+    assert not hasattr(study.plot, "slices")
+
+
+def test_a_plot_is_added_by_one_line(monkeypatch, tmp_path):
+    (tmp_path / "my_plots.py").write_text("def figure(state):\n    'Count.'\n    return len(state.trials)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(PLOTS, "count", "my_plots")
+    study = rung.tune(lambda config: config["x"], X, n_trials=3, storage=":memory:")
+    assert study.plot.count() == study.plot("count") == 3
+    assert "count" in dir(study.plot)
 
 
 # ---- learning curves

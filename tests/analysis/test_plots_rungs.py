@@ -1,11 +1,8 @@
-import sys
-from importlib import import_module
-
 import pytest
 
 import rung
 from rung.analysis.plots import rungs
-from rung.errors import Error, NoTrialError
+from rung.errors import NoTrialError
 from rung.schedulers import ASHA
 from rung.study.events import Outcome
 
@@ -146,11 +143,3 @@ def test_the_metric_has_a_log_axis_where_it_spans_decades(fold, Told, low):
 @pytest.mark.parametrize("ys", [[0.5], [1e308, 1e-300], [-1e308, 1e308], [0.0, 0.0]])
 def test_few_and_astronomical_values_are_drawn_without_a_warning(fold, Told, ys):
     drawn(rungs.figure(fold(X, [Told({"x": i / 10}, curve=[y]) for i, y in enumerate(ys)])))
-
-
-def test_without_matplotlib_it_says_how_to_get_it(monkeypatch):
-    for name in [name for name in sys.modules if name.startswith("rung.analysis.plots")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(Error, match=r"pip install 'rung\[plot\]'"):
-        import_module("rung.analysis.plots.rungs")

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import pytest
 from simulation import Simulation
 
-from rung.engine.engine import Plan
 from rung.execution.simulator import Simulator
+from rung.settings import Settings
 from rung.storage import Lease, MemoryStorage
-from rung.study.budget import Budget
 from rung.study.events import AttemptEnded, Event
 from rung.testing import check_log
 
@@ -55,7 +54,7 @@ def mortal_executor(storage: Mortal) -> type[Simulator]:
 def run(monkeypatch: pytest.MonkeyPatch, die_at: int) -> tuple[Simulation, Mortal, int]:
     """Run a study whose coordinator dies at point `die_at`, then run it again to its end."""
     storage = Mortal()
-    simulation = Simulation(capacity=2, plan=Plan(Budget(n_trials=5)), storage=storage, seed=5)
+    simulation = Simulation(capacity=2, settings=Settings.of(n_trials=5), storage=storage, seed=5)
     monkeypatch.setattr("simulation.Simulator", mortal_executor(storage))
     storage.die_at = die_at
     deaths = 0

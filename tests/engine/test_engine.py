@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulation import SPACE, Simulation, constant
 
-from rung.engine.engine import Answer, Engine, Plan, Submit
+from rung.engine.engine import Answer, Engine, Submit
 from rung.errors import MetricError, TooManyFailures
 from rung.execution.base import AttemptId, End, Job, Report, WorkerUp
 from rung.schedulers import FIFO
 from rung.searchers import Random
+from rung.settings import Settings
 from rung.space import Categorical, Float, Space
-from rung.study.budget import Budget
 from rung.study.events import Outcome, StudyCreated, TrialCreated, Verdict
 from rung.study.metrics import Goals
 from rung.study.state import StudyState
@@ -85,7 +85,7 @@ def test_a_trial_that_kills_each_worker_fails_at_last():
     def always(job: Job) -> Events:
         yield 1.0, End(job.id, Outcome.LOST, reason="killed by SIGSEGV")
 
-    simulation = Simulation(always, plan=Plan(Budget(n_trials=2), retries=2))
+    simulation = Simulation(always, settings=Settings.of(n_trials=2, retries=2))
     state = simulation.run()
     assert [a.outcome for a in state.trials[0].attempts] == ["lost", "lost", "failed"]
     assert state.trials[0].reason == "killed by SIGSEGV (3 times)"
@@ -94,38 +94,40 @@ def test_a_trial_that_kills_each_worker_fails_at_last():
 
 def test_initial_configs_come_first():
     first = ({"x": 0.25}, {"x": 0.75})
-    simulation = Simulation(plan=Plan(Budget(n_trials=4), initial_configs=first))
+    simulation = Simulation(settings=Settings.of(n_trials=4, initial_configs=first))
     state = simulation.run()
     assert [t.config for t in state.trials[:2]] == list(first)
     assert [t.origin for t in state.trials] == ["initial", "initial", "searcher", "searcher"]
 
 
 def test_a_finite_space_ends_the_study():
-    simulation = Simulation(space=Space({"x": Categorical([0.1, 0.2, 0.3])}), plan=Plan(Budget(n_trials=50)))
+    simulation = Simulation(
+        space=Space({"x": Categorical([0.1, 0.2, 0.3])}), settings=Settings.of(n_trials=50)
+    )
     state = simulation.run()
     assert sorted(t.config["x"] for t in state.trials) == [0.1, 0.2, 0.3]
     assert state.ended == "exhausted"
 
 
 def test_timeout_interrupts_what_runs_and_a_longer_one_goes_on():
-    simulation = Simulation(plan=Plan(Budget(n_trials=10, timeout=7.5), grace=1.0))
+    simulation = Simulation(settings=Settings.of(n_trials=10, timeout=7.5), grace=1.0)
     state = simulation.run()
     assert state.ended == "timeout"
     assert sum(t.status == "completed" for t in state.trials) == 4
     assert sum(t.status == "interrupted" for t in state.trials) == 2
     assert simulation.executor.now() <= 7.5 + 1.0
-    simulation.plan = Plan(Budget(n_trials=10, timeout=100.0))
+    simulation.settings = Settings.of(n_trials=10, timeout=100.0)
     state = simulation.run()
     assert [t.status for t in state.trials] == ["completed"] * 10
     check_log(simulation.log, n_trials=10, capacity=2)
 
 
 def test_a_raised_budget_goes_on():
-    simulation = Simulation(plan=Plan(Budget(n_trials=3)))
+    simulation = Simulation(settings=Settings.of(n_trials=3))
     simulation.run()
-    simulation.plan = Plan(Budget(n_trials=5))
+    simulation.settings = Settings.of(n_trials=5)
     assert len(simulation.run().trials) == 5
-    unbroken = Simulation(plan=Plan(Budget(n_trials=5)))
+    unbroken = Simulation(settings=Settings.of(n_trials=5))
     unbroken.run()
     assert configs(simulation) == configs(unbroken)
 
@@ -157,7 +159,7 @@ def test_failures_in_a_row_stop_the_study():
     def fail(job: Job) -> Events:
         yield 1.0, End(job.id, Outcome.FAILED, reason="ValueError: no", traceback="Traceback ...")
 
-    simulation = Simulation(fail, plan=Plan(Budget(n_trials=50), max_failures=5), capacity=1)
+    simulation = Simulation(fail, settings=Settings.of(n_trials=50, max_failures=5), capacity=1)
     with pytest.raises(TooManyFailures, match=r"5 trials in a row failed.*trial 4: ValueError: no"):
         simulation.run()
     assert len(StudyState.replay(simulation.log).trials) == 5
@@ -169,13 +171,13 @@ def test_failures_between_successes_do_not():
             yield 1.0, End(job.id, Outcome.FAILED, reason="no")
         yield 1.0, {"y": 1.0}
 
-    state = Simulation(odd, plan=Plan(Budget(n_trials=40), max_failures=3), capacity=1).run()
+    state = Simulation(odd, settings=Settings.of(n_trials=40, max_failures=3), capacity=1).run()
     assert state.counts["failed"] == 20
 
 
 def fresh_engine(n_trials: int = 3) -> Engine:
     created = StudyCreated(id="study", t=0.0, space=SPACE.to_json(), goals=Goals.of("y").to_json(), seed=0)
-    return Engine(StudyState(created), Random(), FIFO(), Plan(Budget(n_trials)))
+    return Engine(StudyState(created), Settings.of(n_trials=n_trials, searcher=Random(), scheduler=FIFO()))
 
 
 def submitted(step: Any) -> list[AttemptId]:
@@ -241,10 +243,12 @@ def test_invariants_hold_whatever_happens(seed, capacity, n_trials, timeout):
             yield float(rng.exponential()), End(job.id, Outcome.FAILED, reason="fail")
         yield float(rng.exponential()), {"y": float(rng.normal())}
 
-    simulation = Simulation(chaos, capacity=capacity, plan=Plan(Budget(n_trials, timeout), max_failures=100))
+    simulation = Simulation(
+        chaos, capacity=capacity, settings=Settings.of(n_trials=n_trials, timeout=timeout, max_failures=100)
+    )
     state = simulation.run()
     assert check_log(simulation.log, n_trials=n_trials, capacity=capacity).digest() == state.digest()
-    simulation.plan = Plan(Budget(n_trials), max_failures=100)
+    simulation.settings = Settings.of(n_trials=n_trials, max_failures=100)
     state = simulation.run()
     assert check_log(simulation.log, n_trials=n_trials, capacity=capacity).digest() == state.digest()
     assert len(state.trials) == n_trials

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from simulation import SPACE, Simulation
 
-from rung.engine.engine import Plan
 from rung.execution.base import End, Job
+from rung.settings import Settings
 from rung.study.algorithm import Problem
-from rung.study.budget import Budget
 from rung.study.events import AttemptEnded, AttemptStarted, Outcome
 from rung.study.history import History
 from rung.study.metrics import Goals
@@ -82,10 +81,10 @@ class Lab:
     def simulation(
         scheduler, curve, *, n_trials=20, capacity=3, timeout=None, seed=0, mode="min", r=R, **more
     ):
-        plan = Plan(Budget(n_trials, timeout), max_resource=r, max_failures=10**6, grace=0.1)
+        settings = Settings.of(n_trials=n_trials, timeout=timeout, max_resource=r, max_failures=10**6)
         scheduler.check(Lab.problem(r))
         return Simulation(
-            curve, capacity=capacity, scheduler=scheduler, plan=plan, max_resource=r, seed=seed,
+            curve, capacity=capacity, scheduler=scheduler, settings=settings, grace=0.1, max_resource=r, seed=seed,
             goals=Goals.of("y", mode), **more,
         )  # fmt: skip
 

@@ -12,13 +12,12 @@ from hypothesis import strategies as st
 from simulation import Simulation
 
 import rung
-from rung.engine.engine import Plan
 from rung.errors import Error
 from rung.execution.base import End, Job
 from rung.schedulers import ASHA
 from rung.schedulers._levels import levels
 from rung.schedulers.base import Resume, Start
-from rung.study.budget import Budget
+from rung.settings import Settings
 from rung.study.events import AttemptStarted, Event, Outcome, Reported, TrialCreated
 from rung.study.history import History
 from rung.study.state import StudyState
@@ -50,7 +49,7 @@ def simulated(
     simulation = Simulation(
         curve or chaos(seed), capacity=capacity, scheduler=scheduler, seed=seed, max_resource=R,
         goals=rung.study.metrics.Goals.of("y", mode),
-        plan=Plan(Budget(n_trials), max_resource=R, max_failures=10**6),
+        settings=Settings.of(n_trials=n_trials, max_resource=R, max_failures=10**6),
     )  # fmt: skip
     simulation.run()
     return simulation

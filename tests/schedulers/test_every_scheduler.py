@@ -10,10 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rung
-from rung.engine.engine import Plan
 from rung.errors import Error
 from rung.schedulers import ASHA, PBT, SCHEDULERS, Hyperband, MedianRule, SuccessiveHalving, get
-from rung.study.budget import Budget
+from rung.settings import Settings
 from rung.study.events import AttemptStarted
 from rung.testing import check_log
 
@@ -41,7 +40,7 @@ def test_whatever_happens(lab, make, seed, capacity, n_trials, timeout):
     )
     simulation.run()
     check_log(simulation.log, n_trials=n_trials, capacity=capacity)
-    simulation.plan = Plan(Budget(n_trials), max_resource=lab.R, max_failures=10**6)
+    simulation.settings = Settings.of(n_trials=n_trials, max_resource=lab.R, max_failures=10**6)
     simulation.scheduler = lab.Doubled(make)
     state = simulation.run()
     assert check_log(simulation.log, n_trials=n_trials, capacity=capacity).digest() == state.digest()
@@ -126,7 +125,7 @@ def test_trials_of_the_users_own_are_counted_and_end(make):
 def test_more_trials_can_be_asked_for_later(lab, make):
     simulation = lab.simulation(lab.Doubled(make), lab.chaos(5), n_trials=7)
     simulation.run()
-    simulation.plan = Plan(Budget(31), max_resource=lab.R, max_failures=10**6)
+    simulation.settings = Settings.of(n_trials=31, max_resource=lab.R, max_failures=10**6)
     state = simulation.run()
     assert len(check_log(simulation.log, n_trials=31).trials) == 31
     assert all(t.is_finished for t in state.trials)

@@ -75,5 +75,5 @@ def test_what_breaks_a_constraint_counts_as_failed():
     study.report(running, epoch=1, loss=0.1, mb=9.0)
     unmeasured = study.ask(config={"mb": 3.0})
     study.report(unmeasured, epoch=1, loss=0.3)
-    losses = Observed.of(History(study._state)).losses
+    losses = Observed.of(History(study.state)).losses
     assert losses.tolist() == [0.5, math.inf, math.inf, 0.3]

@@ -15,15 +15,14 @@ import pytest
 from simulation import Simulation
 from study.snapshots import facts
 
-from rung.engine.engine import Plan
 from rung.engine.recovery import take
 from rung.errors import Error, StudyCorrupt
 from rung.schedulers import ASHA
+from rung.settings import Settings
 from rung.storage import MemoryStorage, Owner, snapshots
 from rung.storage.snapshots import kept_state, open_state, open_to_go_on, path
 from rung.storage.sqlite import SqliteStorage
 from rung.study import snapshot
-from rung.study.budget import Budget
 from rung.study.events import FinalReportShown
 from rung.study.state import StudyState
 from rung.testing.faults import Setting, World
@@ -38,7 +37,10 @@ def a_piece_every_20_events(monkeypatch):
 
 def run(storage, n_trials):
     simulation = Simulation(
-        storage=storage, scheduler=ASHA(eta=2), max_resource=4, plan=Plan(Budget(n_trials), max_resource=4)
+        storage=storage,
+        scheduler=ASHA(eta=2),
+        max_resource=4,
+        settings=Settings.of(n_trials=n_trials, max_resource=4),
     )
     return simulation.run()
 

@@ -9,9 +9,8 @@ from dataclasses import replace
 import pytest
 from simulation import Simulation
 
-from rung.engine.engine import Plan
 from rung.execution.simulator import Simulator
-from rung.study.budget import Budget
+from rung.settings import Settings
 from rung.testing.faults import Setting, World
 
 
@@ -56,7 +55,7 @@ def test_a_suspended_machine_ends_no_study_early(monkeypatch):
             return min(true, 4.0) if true < 104.0 else true - 100.0
 
     def run() -> str:
-        return Simulation(plan=Plan(Budget(n_trials=10, timeout=10.0))).run().ended
+        return Simulation(settings=Settings.of(n_trials=10, timeout=10.0)).run().ended
 
     assert run() == "timeout"  # the trials take 15 s
     monkeypatch.setattr("simulation.Simulator", Suspended)

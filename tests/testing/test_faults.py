@@ -135,7 +135,7 @@ class Overshoots(Engine):
     """Counts the trials that are finished, not those created."""
 
     def _propose(self):
-        if sum(t.is_finished for t in self.state.trials) >= (self.plan.budget.n_trials or 0):
+        if sum(t.is_finished for t in self.state.trials) >= (self.settings.n_trials or 0):
             return None
         return self.searcher.suggest(self.history, self.history.stream("suggest", len(self.state.trials)))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from rung.analysis.plots import drawing
 from rung.errors import ArgumentError, Error, NoTrialError
 from rung.study.events import Outcome
 from rung.study.metrics import Metric
@@ -154,9 +155,8 @@ class Comparison:
 
     def plot(self) -> Figure:
         """Any-time performance with bands of quartiles, and the average rank over time. Needs matplotlib."""
-        from rung.analysis.plots import comparison
-
-        return comparison.figure(self)
+        figure: Figure = drawing("rung.analysis.plots.comparison")(self)
+        return figure
 
     def to_dataframe(self) -> DataFrame:
         """A row for each method, seed and time, with value and rank. Needs pandas (``rung[pandas]``)."""

@@ -15,13 +15,13 @@ from typing import Any
 
 import click
 
-from rung._tune import importing, tune
+from rung._tune import importing
 from rung.errors import ArgumentError, Error, ObjectiveError, SpaceError
+from rung.settings import SETTINGS
 from rung.views.text import visible
 
-_KEYWORDS = inspect.getfullargspec(tune).kwonlyargs
-OPTIONS = tuple(name for name in _KEYWORDS if name != "progress")
-"""Arguments of `rung.tune` that a file may set as names of its own, and that `rung resume` keeps."""
+OPTIONS = tuple(name for name in SETTINGS if name != "progress")
+"""Settings that a file may give by names of its own."""
 _LONGEST = 50  # characters of what may be a typo of these
 
 

@@ -1,4 +1,4 @@
-"""Flags that several commands share, each named as the argument of `rung.tune` that it sets."""
+"""Flags that several commands share: those of settings are made from the table in `settings.py`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from rung.errors import ArgumentError
-from rung.schedulers import SCHEDULERS
-from rung.searchers import SEARCHERS
+from rung.settings import SETTINGS, Kind, Setting
 from rung.study.metrics import Constraint
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -60,6 +59,27 @@ def _bound(text: str) -> tuple[str, str]:
     return name.strip(), text[len(name) :]
 
 
+def options_of(*names: str) -> tuple[Callable[[Any], Any], ...]:
+    """The flags of these settings, in this order; without names, of all that have one."""
+    return tuple(_option(name, SETTINGS[name]) for name in names or SETTINGS if SETTINGS[name].flags)
+
+
+def _option(name: str, setting: Setting) -> Callable[[Any], Any]:
+    read: dict[str, Any] = _READ[setting.kind]
+    if setting.choices:
+        read = {"type": click.Choice(setting.choices)}
+    return click.option(*setting.flags, name, metavar=setting.metavar, help=setting.help, **read)
+
+
+_READ: Mapping[Kind, dict[str, Any]] = {
+    "text": {},
+    "texts": {"multiple": True},
+    "whole": {"type": int},
+    "number": {"type": float},
+    "time": {"callback": time_or_number},
+    "bounds": {"multiple": True, "callback": _bounds},
+}
+
 source_options = (
     click.argument("target", metavar="[FILE.py[:OBJECTIVE]]", required=False),
     click.option(
@@ -74,52 +94,4 @@ source_options = (
         "'epoch (?P<epoch>\\d+) .*error (?P<validation_error>\\S+)'; without it, lines are JSON.",
     ),
 )  # fmt: skip
-n_trials_option = click.option("--n-trials", type=int, help="Trials in all.")
-timeout_option = click.option(
-    "--timeout", metavar="TIME", callback=time_or_number, help="Running time in all: 90, 2h, 1h 30m."
-)
-n_workers_option = click.option("--n-workers", "--workers", "n_workers", type=int, help="Trials at once.")
-searcher_option = click.option("--searcher", metavar="NAME", help=f"{', '.join(SEARCHERS)}.")
-scheduler_option = click.option("--scheduler", metavar="NAME", help=f"{', '.join(SCHEDULERS)}.")
-metric_option = click.option("--metric", help="The tuned metric.")
-mode_option = click.option("--mode", type=click.Choice(["min", "max"]), help="Which values of it are good.")
-max_resource_option = click.option("--max-resource", type=int, help="Epochs of a trial.")
-resource_option = click.option("--resource", metavar="NAME", help="What an epoch is called, such as step.")
-seed_option = click.option("--seed", type=int, help="Of all random choices.")
-keep_checkpoints_option = click.option(
-    "--keep-checkpoints", type=click.Choice(["best", "all", "none"]), help="Whose stay when trials are over."
-)
-constraint_option = click.option(
-    "--constraint", "constraints", multiple=True, metavar="BOUND", callback=_bounds,
-    help="What the winner must keep, such as 'model_mb <= 20'; may be repeated.",
-)  # fmt: skip
-
-budget_options = (n_trials_option, timeout_option, n_workers_option)
-plan_options = (
-    searcher_option,
-    scheduler_option,
-    metric_option,
-    mode_option,
-    constraint_option,
-    click.option(
-        "--report-only", multiple=True, metavar="METRIC", help="Kept for the final report; may be repeated."
-    ),
-    max_resource_option,
-    resource_option,
-    keep_checkpoints_option,
-    click.option(
-        "--trial-timeout", metavar="TIME", callback=time_or_number, help="How long a trial may run: 90, 2h."
-    ),
-    click.option("--trial-memory", metavar="SIZE", help="What a trial's processes may hold: 8GB."),
-    click.option("--gpus-per-trial", type=float, metavar="N", help="GPUs of each worker: 1, 2, 0.5."),
-    click.option("--retries", type=int, help="How often a trial whose worker died runs again."),
-    click.option("--max-failures", type=int, help="Failed trials in a row that stop the study."),
-    click.option(
-        "--on-error",
-        type=click.Choice(["continue", "raise"]),
-        help="Whether a trial that raises stops the study.",
-    ),
-    seed_option,
-    click.option("--durability", type=click.Choice(["machine", "process"]), help="What a report survives."),
-)
 quiet_option = click.option("--quiet", is_flag=True, help="Show no progress.")

@@ -19,7 +19,7 @@ from rung.study.trial import Trial
 from rung.views.text import number, one_line, visible
 
 if TYPE_CHECKING:
-    from rung._study import Study
+    from rung._view import StudyView
 
 
 def _default_storage(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str:
@@ -96,7 +96,7 @@ def trial_json(trial: Trial) -> dict[str, Any]:
     }
 
 
-def write_best(study: Study, as_json: bool) -> None:
+def write_best(study: StudyView, as_json: bool) -> None:
     """Write the best trial, or the Pareto front of several objectives; raises NoTrialError without one."""
     several = len(study.goals.metrics) > 1
     winners = study.pareto_front if several else (study.best_trial,)
@@ -110,7 +110,7 @@ def write_best(study: Study, as_json: bool) -> None:
         _write_winner(study, trial, "not beaten in every objective" if several else "best")
 
 
-def _write_winner(study: Study, trial: Trial, title: str) -> None:
+def _write_winner(study: StudyView, trial: Trial, title: str) -> None:
     values = ", ".join(f"{visible(m.name)} = {trial.metrics[m.name]!r}" for m in study.goals.metrics)
     click.echo(f"{title}: {values}  (trial {trial.number} of {len(study.trials)})")
     for name, value in trial.config.items():

@@ -13,24 +13,19 @@ from typing import Any
 import click
 
 from rung._opening import DEFAULT_STORAGE
-from rung._study import Study
-from rung._tune import made_by, tune
-from rung.cli.experiment import OPTIONS, Experiment, load
-from rung.cli.options import budget_options, given, plan_options, quiet_option, source_options, with_options
+from rung._tune import run_study
+from rung._view import StudyView
+from rung.cli.experiment import Experiment, load
+from rung.cli.options import given, options_of, quiet_option, source_options, with_options
 from rung.cli.output import json_option, storage_option, write_best
 from rung.cli.program import load_either, reload_program
 from rung.errors import Interrupted, StudyError
+from rung.settings import SETTINGS, Settings
 from rung.storage import without_passwords
-
-_NOT_KEPT = ("name", "storage")
-"""Flags that say which study it is, rather than how it runs."""
 
 
 @click.command()
-@with_options(*source_options, *budget_options, *plan_options)
-@click.option("--name", help="Of the study; without it, the name of FILE.py, or of the space's file.")
-@click.option("--storage", metavar="FOLDER", help="Where the study is kept.")
-@with_options(quiet_option, json_option)
+@with_options(*source_options, *options_of(), quiet_option, json_option)
 def run(
     *, target: str | None, command: str | None, space: str | None, pattern: str | None,
     quiet: bool, as_json: bool, **flags: Any,
@@ -60,14 +55,14 @@ def run(
 
 @click.command()
 @click.argument("name")
-@with_options(*budget_options, storage_option, quiet_option, json_option)
+@with_options(*options_of("n_trials", "timeout", "n_workers"), storage_option, quiet_option, json_option)
 def resume(name: str, storage: str, quiet: bool, as_json: bool, **flags: Any) -> None:
     """Go on with a study that `rung run` made.
 
     It goes up to the budget it was given, or a new one. The file is imported anew, or the stored program
     run in its folder; flags of the earlier command hold on.
     """
-    study = Study.load(name, storage=storage)
+    study = StudyView.load(name, storage=storage)
     plan = study.state.plan
     if "file" not in plan and "program" not in plan:
         how = (
@@ -80,8 +75,7 @@ def resume(name: str, storage: str, quiet: bool, as_json: bool, **flags: Any) ->
         raise StudyError(f"study {name!r}: {plan['file']} lies among the studies, whose files are never run")
     else:
         experiment = load(f"{plan['file']}:{plan.get('objective', 'objective')}")
-    kept = {flag: value for flag, value in plan.get("flags", {}).items() if flag in OPTIONS}
-    typed = {**kept, **given(flags)}
+    typed = {**_kept(plan.get("flags", {})), **given(flags)}
     budget = {key: plan[key] for key in ("n_trials", "timeout", "n_workers", "max_resource") if key in plan}
     options = {**experiment.options, **budget, **typed, "name": name, "storage": storage}
     _tune(experiment, options, typed, quiet, as_json)
@@ -91,25 +85,23 @@ def _tune(
     experiment: Experiment, options: Mapping[str, Any], typed: Mapping[str, Any], quiet: bool, as_json: bool
 ) -> None:
     command = _resume_command(options["name"], options.get("storage"))
-    token = made_by.set(
-        {
-            **experiment.source,
-            "flags": {name: value for name, value in typed.items() if name not in _NOT_KEPT},
-            "command": command,
-        }
-    )
+    settings = Settings.of(progress=False if quiet else None, **options)
     # The objective of a single worker prints on this very stdout, which is to hold JSON alone.
     stdout = redirect_stdout(sys.stderr) if as_json else nullcontext()
     try:
         with stdout, nullcontext() if quiet else messages():
-            study = tune(experiment.objective, experiment.space, progress=False if quiet else None, **options)
+            study = run_study(experiment.objective, experiment.space, settings,
+                              {**experiment.source, "flags": _kept(typed), "command": command})  # fmt: skip
     except KeyboardInterrupt as stop:
         raise (
             stop if isinstance(stop, Interrupted) else Interrupted(f"killed; continue with: {command}")
         ) from None
-    finally:
-        made_by.reset(token)
     write_best(study, as_json)
+
+
+def _kept(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """The flags that hold on at `rung resume`: not the place, whose address may hold a password."""
+    return {n: value for n, value in flags.items() if n in SETTINGS and SETTINGS[n].scope != "place"}
 
 
 def _resume_command(name: str, storage: Any) -> str:

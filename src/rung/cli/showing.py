@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from rung._study import Study
+from rung._view import StudyView
 from rung.analysis.frame import rows as flat_rows
 from rung.cli.output import (
     json_option,
@@ -21,7 +21,7 @@ from rung.cli.output import (
     write_json,
     write_table,
 )
-from rung.storage import Owner, snapshots
+from rung.storage import Owner, open_storage, snapshots
 from rung.study.trial import Trial
 from rung.views.text import visible, visible_lines
 
@@ -32,7 +32,7 @@ from rung.views.text import visible, visible_lines
 @json_option
 def best(name: str | None, storage: str, as_json: bool) -> None:
     """The best trial and its configuration."""
-    write_best(Study.load(name, storage=storage), as_json)
+    write_best(StudyView.load(name, storage=storage), as_json)
 
 
 @click.command()
@@ -44,7 +44,7 @@ def trials(name: str | None, storage: str, as_json: bool, as_csv: bool) -> None:
     """All trials of a study."""
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other")
-    study = Study.load(name, storage=storage)
+    study = StudyView.load(name, storage=storage)
     if as_json:
         write_json([trial_json(trial) for trial in study.trials])
     elif as_csv:
@@ -53,7 +53,7 @@ def trials(name: str | None, storage: str, as_json: bool, as_csv: bool) -> None:
         _write_trials(study)
 
 
-def _write_trials(study: Study) -> None:
+def _write_trials(study: StudyView) -> None:
     metrics, names = [m.name for m in study.goals.metrics], study.space.names
     table = [
         [t.number, t.status, *map(t.metrics.get, metrics), *map(t.config.get, names), _seconds(t), t.reason]
@@ -73,11 +73,12 @@ def _seconds(trial: Trial) -> float | None:
 @click.option("--yes", is_flag=True, help="Don't ask.")
 def delete(name: str, storage: str, yes: bool) -> None:
     """Delete a study: its log, checkpoints and logs of workers."""
-    study = Study.load(name, storage=storage)
+    study = StudyView.load(name, storage=storage)
     if not yes:
         click.confirm(f"Delete study {visible(name)} with {len(study.trials)} trials?", abort=True)
-    kept = snapshots.path(study._storage, name)
-    study._storage.delete(name, Owner(os.uname().nodename, os.getpid(), time.time()))
+    opened = open_storage(storage)
+    kept = snapshots.path(opened, name)
+    opened.delete(name, Owner(os.uname().nodename, os.getpid(), time.time()))
     if kept is not None:
         kept.unlink(missing_ok=True)
 
@@ -91,7 +92,7 @@ def report(name: str | None, storage: str, as_json: bool) -> None:
 
     Each look is counted in the study's log: a number that is looked at often is soon tuned for.
     """
-    shown: Any = Study.load(name, storage=storage).final_report()
+    shown: Any = StudyView.load(name, storage=storage).final_report()
     if as_json:
         write_json(asdict(shown))
         return

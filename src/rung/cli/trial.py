@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from rung._study import Study
+from rung._view import StudyView
 from rung.cli.output import json_option, name_argument, storage_option, trial_json, write_json
 from rung.errors import NoTrialError
 from rung.study.trial import Attempt, Trial
@@ -20,7 +20,7 @@ _REPORTS = 5
 """Reports that are shown of each end of a long curve."""
 
 
-def _find(study: Study, wanted: int) -> Trial:
+def _find(study: StudyView, wanted: int) -> Trial:
     if not 0 <= wanted < len(study.trials):
         there = f"0 to {len(study.trials) - 1}" if study.trials else "none yet"
         raise NoTrialError(f"study {study.name!r} has no trial {wanted}; its trials are {there}")
@@ -34,7 +34,7 @@ def _find(study: Study, wanted: int) -> Trial:
 @json_option
 def trial(number: int, name: str | None, storage: str, as_json: bool) -> None:
     """One trial: configuration, attempts, reports, and why it failed."""
-    study = Study.load(name, storage=storage)
+    study = StudyView.load(name, storage=storage)
     found = _find(study, number)
     if as_json:
         reports = [{"epoch": r.resource, "attempt": r.attempt, **r.metrics} for r in found.reports]
@@ -49,7 +49,7 @@ def trial(number: int, name: str | None, storage: str, as_json: bool) -> None:
         click.echo(visible_lines(line))
 
 
-def _lines(study: Study, found: Trial) -> Iterator[str]:
+def _lines(study: StudyView, found: Trial) -> Iterator[str]:
     yield f"trial    {found.number} of study {study.name}"
     yield f"status   {found.status}{f': {found.reason}' if found.reason else ''}"
     for label, values in (("config", found.config), ("metrics", found.metrics)):
@@ -86,7 +86,7 @@ def logs(number: int, name: str | None, storage: str, attempt: int | None, follo
 
     Kept for trials that ran in worker processes: the first quarter of a megabyte and the last part.
     """
-    study = Study.load(name, storage=storage)
+    study = StudyView.load(name, storage=storage)
     found = _find(study, number)
     wanted = len(found.attempts) if attempt is None else attempt
     if not 1 <= wanted <= len(found.attempts):
@@ -101,21 +101,21 @@ def logs(number: int, name: str | None, storage: str, attempt: int | None, follo
         shown = _copy(path, shown)
 
 
-def log_path(study: Study, trial: int, attempt: int) -> Path | None:
+def log_path(study: StudyView, trial: int, attempt: int) -> Path | None:
     """Where the output of an attempt is kept, if anywhere."""
-    folder = study._storage.folder(study.name)
+    folder = study.folder
     return folder / "logs" / f"t{trial}-a{attempt}.log" if folder else None
 
 
-def _nothing(study: Study, trial: int, path: Path | None) -> str:
+def _nothing(study: StudyView, trial: int, path: Path | None) -> str:
     alone = study.state.plan.get("n_workers", 1) == 1 and not (path and path.parent.is_dir())
     where = "; it ran in the process that called tune, and printed there" if alone else ""
     return f"trial {trial} of study {study.name!r} printed nothing that was kept{where}"
 
 
-def _runs(study: Study, trial: int, attempt: int) -> bool:
-    now = Study.load(study.name, storage=study._storage)
-    return now.trials[trial].attempts[attempt - 1].ended is None
+def _runs(study: StudyView, trial: int, attempt: int) -> bool:
+    study.refresh()
+    return study.trials[trial].attempts[attempt - 1].ended is None
 
 
 def _copy(path: Path, start: int = 0) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -12,18 +13,9 @@ import click
 from rung._check import check_objective
 from rung._dry_run import dry_run
 from rung.cli.options import (
-    budget_options,
-    constraint_option,
     given,
-    keep_checkpoints_option,
-    max_resource_option,
-    metric_option,
-    mode_option,
+    options_of,
     quiet_option,
-    resource_option,
-    scheduler_option,
-    searcher_option,
-    seed_option,
     source_options,
     time_or_number,
     with_options,
@@ -31,21 +23,19 @@ from rung.cli.options import (
 from rung.cli.output import json_option, write_json
 from rung.cli.program import load_either
 from rung.cli.running import messages
+from rung.settings import SETTINGS
 from rung.views.text import visible_lines
 
 _CHECKED = ("metric", "resource", "seed")
-_SIMULATED = (
-    "metric", "mode", "n_trials", "timeout", "n_workers", "searcher", "scheduler", "max_resource", "resource",
-    "initial_configs", "constraints", "seed", "keep_checkpoints",
-)  # fmt: skip
-"""What a file may set for these commands; the rest of it is for `rung run`."""
+_SIMULATED = tuple(name for name in inspect.signature(dry_run).parameters if name in SETTINGS)
+"""The settings that count for these commands; what else a file sets is for `rung run`."""
 
 
 @click.command()
 @with_options(*source_options)
 @click.option("--max-resource", type=click.IntRange(min=2), help="Epochs of each run (4).")
 @click.option("--timeout", metavar="TIME", callback=time_or_number, help="Of each of three runs (10min).")
-@with_options(metric_option, resource_option, seed_option, quiet_option, json_option)
+@with_options(*options_of(*_CHECKED), quiet_option, json_option)
 def check(
     *, target: str | None, command: str | None, space: str | None, pattern: str | None,
     quiet: bool, as_json: bool, **flags: Any,
@@ -65,11 +55,7 @@ def check(
 
 
 @click.command()
-@with_options(*source_options)
-@with_options(
-    *budget_options, searcher_option, scheduler_option, metric_option, mode_option, constraint_option
-)
-@with_options(max_resource_option, resource_option, keep_checkpoints_option, seed_option)
+@with_options(*source_options, *options_of(*_SIMULATED))
 @click.option("--pilots", type=int, help="Real trials to learn from (3).")
 @click.option(
     "--stragglers", type=float, help="Spread of the attempts' speed: 0.5 makes one in 40 2.7 times slower."

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from rung.engine import _errors
 from rung.errors import Error, MetricError, TrialError
 from rung.execution.base import AttemptId, End, Executor, Job, Message, Report, WorkerUp
-from rung.schedulers.base import Drop, Finish, Resume, Scheduler, Start, Wait
-from rung.searchers.base import Searcher, Suggestion
+from rung.schedulers.base import Drop, Finish, Resume, Start, Wait
+from rung.searchers.base import Suggestion
+from rung.settings import Settings
 from rung.space import Config
-from rung.study.budget import Budget
 from rung.study.events import (
     AttemptEnded,
     AttemptStarted,
@@ -81,33 +80,8 @@ class Discard:
 
 
 Command = Submit | Answer | Stop | Discard
-KeepCheckpoints = Literal["best", "all", "none"]
-OnError = Literal["continue", "raise"]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a session was asked for. Budgets are totals of the study; the rest may differ by session."""
-
-    budget: Budget = field(default_factory=Budget)
-    initial_configs: Sequence[Config] = ()
-    max_resource: int | None = None
-    resource: str = "epoch"
-    """What the resource is called: the keyword of `report`."""
-    retries: int = 1
-    """How often a trial whose worker died is run again."""
-    max_failures: int = 10
-    """Failed trials in a row that stop the study."""
-    on_error: OnError = "continue"
-    """What follows when a trial raises: it has failed, or the study stops and the trial runs again."""
-    keep_checkpoints: KeepCheckpoints = "best"
-    """Whose checkpoints stay when their trials are over."""
-    trial_timeout: float | None = None
-    """Seconds that a trial may run, over all its attempts that led somewhere."""
-    trial_memory: int | None = None
-    """Bytes that a trial's processes may hold together."""
-    grace: float = 5.0
-    """Seconds that running trials get to reach their next report when the study stops."""
+GRACE = 5.0
+"""Seconds that running trials get to reach their next report when the study stops."""
 
 
 @dataclass(slots=True)
@@ -127,12 +101,13 @@ class Engine:
     It folds each event into `state` as it decides it, so the next decision of the same step sees it.
     """
 
-    def __init__(self, state: StudyState, searcher: Searcher, scheduler: Scheduler, plan: Plan) -> None:
+    def __init__(self, state: StudyState, settings: Settings, *, grace: float = GRACE) -> None:
         self.state = state
         self.history = History(state)
-        self.searcher = searcher
-        self.scheduler = scheduler
-        self.plan = plan
+        self.settings = settings
+        self.searcher = settings.searcher
+        self.scheduler = settings.scheduler
+        self.grace = grace
         self.stopping = ""
         """Why no more attempts are started; "" while they are."""
         self.error: Error | None = None
@@ -166,7 +141,7 @@ class Engine:
             self._emit(SessionEnded(id=f"s{self.state.epoch}/end", t=self._now, reason=self.stopping))
             self._step.finished = True
         elif not self.stopping:
-            left = self.plan.budget.time_left(self._now)
+            left = self.settings.budget.time_left(self._now)
             self._step.wait = None if math.isinf(left) else max(0.0, left)
         return self._taken()
 
@@ -179,18 +154,18 @@ class Engine:
         if not self.stopping:
             self.stopping, self.error = reason, error
             for number, attempt in self.state.open.items():
-                self._step.commands.append(Stop(AttemptId(number, attempt.number), self.plan.grace))
+                self._step.commands.append(Stop(AttemptId(number, attempt.number), self.grace))
 
     def _emit(self, event: Event) -> None:
         self.state.apply(event)
         self._step.events.append(event)
 
     def _check_time(self) -> None:
-        if self.plan.budget.time_left(self._now) <= 0:
+        if self.settings.budget.time_left(self._now) <= 0:
             self.stop("timeout")
 
     def _check_failures(self) -> None:
-        if self.state.failed_in_a_row >= self.plan.max_failures:
+        if self.state.failed_in_a_row >= self.settings.max_failures:
             self.stop("failures", _errors.too_many(self.state))
 
     # ---- messages in
@@ -267,7 +242,7 @@ class Engine:
         # What stops the study instead of failing the trial.
         if end.broken and not self.state.counts["completed"]:
             return _errors.broken(end)
-        if end.traceback and self.plan.on_error == "raise":
+        if end.traceback and self.settings.on_error == "raise":
             return _errors.raised(end)
         return None
 
@@ -291,7 +266,7 @@ class Engine:
     def _after_loss(self, end: End) -> tuple[str, str]:
         attempts = self.state.trials[end.id.trial].attempts
         losses = 1 + sum(a.outcome == Outcome.LOST for a in attempts)
-        if losses <= self.plan.retries:
+        if losses <= self.settings.retries:
             return Outcome.LOST, end.reason
         return Outcome.FAILED, f"{end.reason} ({losses} times)" if losses > 1 else end.reason
 
@@ -320,7 +295,7 @@ class Engine:
 
     def _end_of_work(self) -> None:
         self._drop([t.number for t in self.state.trials if t.status == Outcome.PAUSED])
-        left = self.plan.budget.trials_left(len(self.state.trials))
+        left = self.settings.budget.trials_left(len(self.state.trials))
         self.stop("exhausted" if left else "done")
 
     def _drop(self, trials: Iterable[int]) -> None:
@@ -330,9 +305,9 @@ class Engine:
             self._finished(number)
 
     def _finished(self, number: int) -> None:
-        if self.plan.keep_checkpoints == "best" and self._is_best(number):
+        if self.settings.keep_checkpoints == "best" and self._is_best(number):
             number, self._kept = self._kept, number
-        if self.plan.keep_checkpoints != "all" and number >= 0:
+        if self.settings.keep_checkpoints != "all" and number >= 0:
             self._over.add(number)
 
     def _is_best(self, number: int) -> bool:
@@ -350,7 +325,7 @@ class Engine:
 
     def _propose(self) -> Config | None:
         created = len(self.state.trials)
-        if not self.plan.budget.trials_left(created):
+        if not self.settings.budget.trials_left(created):
             return None
         if (config := self._next_initial()) is not None:
             self._origin = "initial"
@@ -360,7 +335,7 @@ class Engine:
         return config
 
     def _next_initial(self) -> Config | None:
-        return next((c for c in self.plan.initial_configs if not self.state.seen(c)), None)
+        return next((c for c in self.settings.initial_configs if not self.state.seen(c)), None)
 
     def create(self, config: Config, *, now: float) -> Step:
         """Create and start a trial of a configuration that the caller chose."""
@@ -379,18 +354,18 @@ class Engine:
         attempt = AttemptId(number, len(trial.attempts) + 1)
         self._emit(AttemptStarted(id=str(attempt), t=self._now, trial=number, attempt=attempt.attempt,
                                   target=target))  # fmt: skip
-        seed, plan = derived_seed(self.state.seed, "trial", number), self.plan
-        job = Job(attempt, trial.config, seed, plan.max_resource, self._begun(trial), target, trial.parent,
-                  plan.resource, self._seconds_left(trial), plan.trial_memory)  # fmt: skip
+        seed, asked = derived_seed(self.state.seed, "trial", number), self.settings
+        job = Job(attempt, trial.config, seed, asked.max_resource, self._begun(trial), target, trial.parent,
+                  asked.resource, self._seconds_left(trial), asked.trial_memory)  # fmt: skip
         self._step.commands.append(Submit(job))
 
     def _seconds_left(self, trial: Trial) -> float | None:
-        if self.plan.trial_timeout is None:
+        if self.settings.trial_timeout is None:
             return None
         # What a lost or interrupted attempt did is done again, so its time does not count.
         paused = (a for a in trial.attempts if a.outcome == Outcome.PAUSED and a.ended is not None)
         used = sum((a.ended or a.started) - a.started for a in paused)
-        return max(0.0, self.plan.trial_timeout - used)
+        return max(0.0, self.settings.trial_timeout - used)
 
     def _begun(self, trial: Trial) -> int:
         if trial.reports or trial.parent is None:

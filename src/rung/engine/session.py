@@ -20,6 +20,7 @@ class Session:
             if not self.coordinator.engine.state.ended:
                 self.coordinator.give_up()
         finally:
+            self.coordinator.engine.state.torn = self.coordinator.torn
             try:
                 self.executor.close()
             finally:

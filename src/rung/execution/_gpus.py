@@ -6,6 +6,7 @@ import os
 from fractions import Fraction
 
 from rung.errors import ArgumentError
+from rung.study.sizes import gpu_share
 
 VARIABLE = "CUDA_VISIBLE_DEVICES"
 
@@ -24,27 +25,10 @@ def visible() -> list[str]:
     return listed.split()
 
 
-def check(per_trial: float) -> Fraction:
-    """`gpus_per_trial` as a whole number of GPUs, or as 1 / a whole number; raises ArgumentError."""
-    share = None if isinstance(per_trial, bool) else _fraction(per_trial)
-    if share is None or (share.denominator != 1 and share.numerator != 1):
-        raise ArgumentError(
-            f"gpus_per_trial={per_trial!r}; give a whole number of at least 1, or a share such as 0.5 or 0.25"
-        )
-    return share
-
-
-def _fraction(value: float) -> Fraction | None:
-    try:
-        share = Fraction(value).limit_denominator(100)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return share if share > 0 else None
-
-
 def assign(per_trial: float, n_workers: int) -> list[str]:
     """The value of CUDA_VISIBLE_DEVICES of each worker; raises ArgumentError if there are too few GPUs."""
-    share, gpus = check(per_trial), visible()
+    share = Fraction(gpu_share("gpus_per_trial", per_trial)).limit_denominator(100)
+    gpus = visible()
     if share >= 1:
         each = int(share)
         groups = [gpus[i : i + each] for i in range(0, len(gpus) - each + 1, each)]

@@ -30,7 +30,8 @@ class Hyperband(BracketScheduler):
     After bracket 0 it begins again. While a rung waits for its members, free workers open the next bracket.
 
     Good where it is unknown whether early epochs predict the last: it costs at most a factor s_max + 1
-    against the best choice. Where they do, "asha" or "successive-halving" spend less on brackets that judge late.
+    against the best choice. Where they do, "asha" or "successive-halving" spend less on brackets that judge
+    late.
     Bad with few trials: one round of R = 81, eta = 3 takes 143. Wants checkpoints: without them each rung
     trains again from the start.
 

@@ -1,9 +1,10 @@
-"""Bytes, read and written."""
+"""Bytes and shares of GPUs, read and written."""
 
 from __future__ import annotations
 
 import math
 import re
+from fractions import Fraction
 from typing import Any
 
 from rung.errors import ArgumentError
@@ -33,6 +34,19 @@ def _bytes(value: Any) -> float:
         return math.nan if isinstance(value, str) else float(value)
     except (TypeError, ValueError, OverflowError):
         return math.nan
+
+
+def gpu_share(name: str, value: Any) -> float:
+    """Read the argument `name`: a whole number of GPUs, or 1 / a whole number; raises ArgumentError."""
+    try:
+        share = Fraction(0 if isinstance(value, bool) else value).limit_denominator(100)
+    except (TypeError, ValueError, OverflowError):
+        share = Fraction(0)
+    if share <= 0 or (share.denominator != 1 and share.numerator != 1):
+        raise ArgumentError(
+            f"{name}={value!r}; give a whole number of at least 1, or a share such as 0.5 or 0.25"
+        )
+    return int(share) if share.denominator == 1 else float(share)
 
 
 def size_text(size: int) -> str:

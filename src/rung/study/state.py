@@ -63,6 +63,8 @@ class StudyState:
         """Worker processes of the latest session."""
         self.ended = ""
         """Why the latest session ended; "" while it runs or if it was killed."""
+        self.torn = False
+        """Whether the latest session was cut short in the middle of a step: this may be ahead of the log."""
         self.looks = 0
         """How often the metrics that are only reported were shown."""
         self.events = 1

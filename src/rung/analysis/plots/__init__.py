@@ -1,10 +1,64 @@
-"""Pictures of a study, one module per figure. Needs matplotlib, and never touches pyplot's global state."""
+"""Pictures of a study, one module per figure. They need matplotlib, and never touch pyplot's global state."""
 
 from __future__ import annotations
 
-from rung.errors import Error
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-try:
-    import matplotlib as _  # noqa: F401, ICN001 -- the one place that says what to do without it
-except ImportError as error:
-    raise Error("plots need matplotlib: pip install 'rung[plot]'") from error
+from rung.errors import ArgumentError, Error
+from rung.space.values import did_you_mean
+from rung.study.state import StudyState
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PLOTS: dict[str, str] = {
+    "learning_curves": "rung.analysis.plots.learning_curves",
+    "rungs": "rung.analysis.plots.rungs",
+    "anytime": "rung.analysis.plots.anytime",
+    "slice": "rung.analysis.plots.slice",
+}
+"""The module of each plot, whose `figure(state)` draws it: a plot is one file and one line here."""
+
+
+class Plots:
+    """The plots of a study: `plots.rungs()`, or `plots("rungs")`; `dir` lists them."""
+
+    def __init__(self, state: StudyState) -> None:
+        self._state = state
+
+    def __call__(self, name: str) -> Figure:
+        """Draw the plot of that name; raises ArgumentError, or NoTrialError if there is nothing to draw."""
+        if name not in PLOTS:
+            raise ArgumentError(f"plot: there is no {name!r}; {did_you_mean(name, PLOTS)}")
+        figure: Figure = drawing(PLOTS[name])(self._state)
+        return figure
+
+    def __getattr__(self, name: str) -> Callable[[], Figure]:
+        if name not in PLOTS:
+            raise AttributeError(f"there is no plot {name!r}; {did_you_mean(name, PLOTS)}")
+        draw = drawing(PLOTS[name])
+
+        def plot() -> Figure:
+            figure: Figure = draw(self._state)
+            return figure
+
+        plot.__name__, plot.__doc__ = name, draw.__doc__
+        return plot
+
+    def __dir__(self) -> list[str]:
+        return list(PLOTS)
+
+    def __repr__(self) -> str:
+        return f"<plots: {', '.join(PLOTS)}>"
+
+
+def drawing(module: str) -> Callable[..., Any]:
+    """The function `figure` of a module that draws; raises Error without matplotlib."""
+    try:
+        import matplotlib as _  # noqa: F401, ICN001 -- the one place that says what to do without it
+    except ImportError as error:
+        raise Error("plots need matplotlib: pip install 'rung[plot]'") from error
+    figure: Callable[..., Any] = import_module(module).figure
+    return figure

@@ -10,8 +10,9 @@ from typing import Any
 from numpy.random import Generator
 
 from rung.engine.coordinator import Coordinator
-from rung.engine.engine import Engine, KeepCheckpoints
+from rung.engine.engine import Engine
 from rung.schedulers import ASHA, FIFO, PBT, Hyperband, MedianRule, Scheduler, SuccessiveHalving
+from rung.settings import KeepCheckpoints
 from rung.space import Float, Int, Space
 from rung.storage import MemoryStorage, Storage
 from rung.storage.sqlite import SqliteStorage

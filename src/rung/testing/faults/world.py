@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rung.engine.engine import Plan
 from rung.engine.recovery import take
 from rung.engine.session import Session
 from rung.errors import Error, LeaseLost, ObjectiveError, StudyInUse, TooManyFailures
 from rung.execution.base import AttemptId, Message, Report
 from rung.searchers import Random
+from rung.settings import Settings
 from rung.storage.base import Lease, Owner
 from rung.storage.snapshots import Keeper
-from rung.study.budget import Budget
 from rung.study.events import Event, StudyCreated
 from rung.study.metrics import Goals
 from rung.study.state import StudyState
@@ -169,7 +168,7 @@ class World:
         assert not live.open, f"attempts {live.open} are open after recovery"
         for shift in self._at_work:
             shift.executor.kill_workers()
-        engine = self.parts.engine(live, Random(), self.setting.scheduler(), self._plan())
+        engine = self.parts.engine(live, self._settings(), grace=2.0)
         executor = FaultyExecutor(self, lease)
         coordinator = self.parts.coordinator(engine, self.storage, lease, executor, keeper)
         executor.stop_session = coordinator.stop
@@ -191,12 +190,13 @@ class World:
             raise
         session.close()
 
-    def _plan(self) -> Plan:
+    def _settings(self) -> Settings:
         setting = self.setting
         timeout = self.state.t + float(self.rng.exponential(10.0)) if self.happens("timeout") else None
-        return Plan(
-            Budget(setting.n_trials, timeout), max_resource=setting.max_resource, retries=setting.retries,
-            max_failures=setting.max_failures, keep_checkpoints=setting.keep_checkpoints, grace=2.0,
+        return Settings.of(
+            n_trials=setting.n_trials, timeout=timeout, searcher=Random(), scheduler=setting.scheduler(),
+            max_resource=setting.max_resource, retries=setting.retries, max_failures=setting.max_failures,
+            keep_checkpoints=setting.keep_checkpoints,
         )  # fmt: skip
 
     def _as_json(self) -> dict[str, Any]:

@@ -1,0 +1,253 @@
+"""A study to read: trials, winners, tables, plots. Nothing here runs a trial."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rung import analysis
+from rung._opening import look
+from rung._text import visible, visible_lines
+from rung.analysis.plots import Plots
+from rung.space import Config, Space
+from rung.storage import Owner, Storage
+from rung.storage.snapshots import open_state
+from rung.study.events import Event, FinalReportShown, StudyCreated
+from rung.study.metrics import Goals
+from rung.study.state import StudyState
+from rung.study.trial import Trial
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+    from rung.analysis.recommendation import Recommendation
+
+_WRITING = ("ask", "report", "tell", "fail", "drive", "close")
+"""What `Study` has and a view has not."""
+
+
+class StudyView:
+    """A study to look at: its trials, winners, tables and plots.
+
+    `StudyView.load` reads a stored study, also one that another process is running; `refresh` takes in what
+    was added to its log since. `rung.Study`, which `rung.tune` returns, is a view that can also run trials.
+
+        view = rung.StudyView.load("softmax")
+        while view.refresh():
+            print(len(view.trials), view.best_value)
+            time.sleep(10)
+    """
+
+    def __init__(self, storage: Storage, name: str, state: StudyState) -> None:
+        self._storage, self._name, self._state = storage, name, state
+
+    @staticmethod
+    def load(name: str | None = None, *, storage: str | Storage | None = None) -> StudyView:
+        """The stored study `name` (the one changed last, if None), to look at.
+
+        Raises StudyNotFound.
+        """
+        return StudyView(*look(name, storage))
+
+    if not TYPE_CHECKING:  # for a type checker, a view has no such methods
+
+        def __getattr__(self, name: str) -> Any:
+            if name in _WRITING:
+                raise AttributeError(
+                    f"study {self._name!r} was loaded to look at and has no {name}(); to go on with it, call "
+                    f"rung.tune or rung.Study with name={self._name!r} and the arguments that made it"
+                )
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    # ---- the log
+
+    def refresh(self) -> int:
+        """Take in what was added to the log, by another process too; returns the number of new events."""
+        before = self._state.events
+        if self._state.torn:
+            self._state = open_state(self._storage, self._name)
+        elif self._made_again():
+            self._state, before = open_state(self._storage, self._name), 0
+        else:
+            self._state.follow(self.events(after=before))
+        return max(0, self._state.events - before)
+
+    def _made_again(self) -> bool:
+        # Deleted, and made again under the same name: when its first session began tells the two apart.
+        first, second = (*islice(self.events(), 2), None, None)[:2]
+        if not isinstance(first, StudyCreated) or first.seed != self._state.seed:
+            return True
+        return any(getattr(second, "wall", None) != session.wall for session in self._state.sessions[:1])
+
+    def events(self, after: int = 0) -> Iterator[Event]:
+        """The stored events, report-only metrics and all, beyond the first `after`.
+
+        They may be more than `state.events`, which `refresh` brings up to date.
+        """
+        return iter(self._storage.read(self._name, after))
+
+    # ---- what is known
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self._name
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the study's files lie; None if it has none."""
+        return self._storage.folder(self._name)
+
+    @property
+    def space(self) -> Space:
+        """The configuration space."""
+        return self._state.space
+
+    @property
+    def goals(self) -> Goals:
+        """Metrics, constraints, and what is only reported."""
+        return self._state.goals
+
+    @property
+    def seed(self) -> int:
+        """What all random choices of the study come from."""
+        return self._state.seed
+
+    @property
+    def max_resource(self) -> int | None:
+        """Epochs of a whole trial."""
+        found: int | None = self._state.plan.get("max_resource")
+        return found
+
+    @property
+    def state(self) -> StudyState:
+        """The fold of the log; read it, don't change it."""
+        return self._state
+
+    @property
+    def trials(self) -> Sequence[Trial]:
+        """All trials in order of creation."""
+        return tuple(self._state.trials)
+
+    @property
+    def best_trial(self) -> Trial:
+        """The completed trial with the best value that keeps all constraints.
+
+        Raises NoTrialError if there is none (telling the first failure's reason), or if the study has
+        several objectives: see `pareto_front`.
+        """
+        return analysis.best_trial(self._state)
+
+    @property
+    def best_config(self) -> Config:
+        """The configuration of `best_trial`."""
+        return dict(self.best_trial.config)
+
+    @property
+    def best_value(self) -> float:
+        """The tuned metric of `best_trial`: what chose it, and too good to be claimed for it."""
+        value = self.best_trial.value
+        assert value is not None
+        return value
+
+    @property
+    def recommended(self) -> Recommendation:
+        """The trial to take: of which a model of all trials expects the best value. See its `reason`.
+
+        Where the metric is noisy, `best_trial` is the luckiest of the good ones; this one is the most likely
+        to be as good again. Both are among the completed trials. Raises NoTrialError as `best_trial` does.
+        """
+        from rung.analysis.recommendation import recommended  # loads numpy
+
+        return recommended(self._state)
+
+    @property
+    def pareto_front(self) -> Sequence[Trial]:
+        """The feasible completed trials that no other one beats in every objective."""
+        return analysis.pareto_front(self._state)
+
+    def to_dataframe(self) -> DataFrame:
+        """A row per trial: number, status, hyperparameters, metrics. Needs pandas (``rung[pandas]``)."""
+        return analysis.to_dataframe(self._state)
+
+    def final_report(self) -> analysis.FinalReport:
+        """The winner with the metrics that are only reported (the test set's).
+
+        Each look is counted in the log, since a number that is looked at often is soon tuned for. Raises
+        StudyInUse while another process runs the study.
+        """
+        trial = self.best_trial
+        lease = self._storage.acquire(self._name, Owner(os.uname().nodename, os.getpid(), time.time()))
+        try:
+            self.refresh()  # others may have looked since
+            trial = self.best_trial
+            shown = self._shown(trial, lease.epoch)
+            self._storage.append(lease, [shown])
+        finally:
+            self._storage.release(lease)
+        self._state.apply(shown)
+        return analysis.FinalReport.of(self._state, trial)
+
+    def _shown(self, trial: Trial, epoch: int) -> FinalReportShown:
+        event_id = f"s{epoch}/look{self._state.looks + 1}"
+        return FinalReportShown(id=event_id, t=self._state.t, trial=trial.number)
+
+    def explain(self) -> str:
+        """Which searcher and scheduler are at work, what "auto" chose and why, and what its model is worth.
+
+        How well it has foretold is computed again from the log: a second or two in a long study.
+        """
+        from rung import schedulers, searchers  # these are slow to import
+        from rung.study.history import History
+
+        plan, history = self._plan, History(self._state)
+        told = plan.get("scheduler", {})
+        searcher, scheduler = plan.get("searcher", {}).get("name", "unknown"), told.get("name", "unknown")
+        if searcher == "auto":
+            searcher = searchers.Auto().explain(history)
+        if searcher.startswith("gp"):
+            searcher += "\n" + searchers.GP().explain(history)
+        if scheduler == "auto" and self._state.sessions:
+            arguments = {name: told[name] for name in ("min_resource", "eta") if name in told}
+            scheduler = schedulers.Auto(**arguments).explain(history)
+        return f"searcher: {visible_lines(searcher)}\nscheduler: {visible(scheduler)}"
+
+    @property
+    def _plan(self) -> Mapping[str, Any]:
+        return self._state.plan
+
+    def __repr__(self) -> str:
+        counts = {k: v for k, v in self._state.counts.items() if v}
+        told = ", ".join(f"{v} {k}" for k, v in counts.items()) or "no trial yet"
+        return f"<rung.{type(self).__name__} {self._name!r}: {told}>"
+
+    # ---- plots
+
+    @property
+    def plot(self) -> Plots:
+        """The study's plots: `study.plot.rungs()`, or `study.plot("rungs")`. They need matplotlib.
+
+        `dir(study.plot)` lists them; each returns a matplotlib figure.
+        """
+        return Plots(self._state)
+
+    def plot_learning_curves(self) -> Figure:
+        """Every trial's reported metric over epochs: `plot.learning_curves()`."""
+        return self.plot("learning_curves")
+
+    def plot_rungs(self) -> Figure:
+        """Every trial's metric at each rung, and which trials went on: `plot.rungs()`."""
+        return self.plot("rungs")
+
+    def plot_anytime(self) -> Figure:
+        """The incumbent's value over the time since the study began: `plot.anytime()`."""
+        return self.plot("anytime")
+
+    def plot_slice(self) -> Figure:
+        """The tuned metric over each hyperparameter: `plot.slice()`."""
+        return self.plot("slice")

@@ -1,0 +1,272 @@
+"""Every argument of `rung.tune` but the objective and the space, in one table.
+
+Each field of `Settings` is one argument. Its `Setting` holds all that is to be known of it: the default, the
+check, whether it belongs to the study or to the session, its flag on the command line, its form in the log.
+A new argument is one field here and one parameter of each function that takes it; `tests/test_settings.py`
+compares them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Literal
+
+from rung import schedulers, searchers
+from rung._text import brief, is_iterable
+from rung.errors import ArgumentError, ConfigError
+from rung.schedulers import SCHEDULERS, Scheduler
+from rung.searchers import SEARCHERS, Searcher
+from rung.space import Config, Space
+from rung.space.values import did_you_mean
+from rung.study.algorithm import Problem
+from rung.study.budget import Budget, seconds, whole
+from rung.study.metrics import Goals
+from rung.study.sizes import gpu_share, size_of
+
+if TYPE_CHECKING:  # a storage knows the clock, and the engine, which takes settings, must not
+    from rung.storage import Durability, Storage
+
+KeepCheckpoints = Literal["best", "all", "none"]
+OnError = Literal["continue", "raise"]
+Scope = Literal["study", "session", "place"]
+"""Belongs to the study, may differ by session, or says where the study is and what is shown of it."""
+Kind = Literal["text", "texts", "whole", "number", "time", "bounds"]
+"""How a flag is read; "texts" and "bounds" may be repeated."""
+Check = Callable[[str, Any], Any]
+"""(name, value) to the checked value; raises ArgumentError."""
+
+_MOST_NAMES = 1000
+"""Of `report_only`, which may be something without end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One argument of `rung.tune`."""
+
+    default: Any
+    scope: Scope
+    check: Check
+    help: str
+    flags: tuple[str, ...] = ()
+    """Of the command line; without any it is set in a file or in Python only."""
+    kind: Kind = "text"
+    metavar: str | None = None
+    choices: tuple[str, ...] = ()
+    """All values that the flag takes, if they are few."""
+    to_json: Callable[[Any], Any] | None = None
+    """The checked value as each session's entry in the log has it; None if it is not there."""
+
+
+def _setting(
+    default: Any, scope: Scope, check: Check, text: str, flags: str = "", **more: Any
+) -> dict[str, Setting]:
+    return {"setting": Setting(default, scope, check, text, tuple(flags.split()), **more)}
+
+
+# ---- checks
+
+
+def _as_given(_name: str, value: Any) -> Any:
+    return value
+
+
+def _optional(check: Check) -> Check:
+    return lambda name, value: None if value is None else check(name, value)
+
+
+def _at_least(low: int) -> Check:
+    return lambda name, value: whole(name, value, low)
+
+
+def _seconds(name: str, value: Any) -> float:
+    return seconds(value, name)
+
+
+def _one_of(*choices: str) -> Check:
+    *others, last = map('"{}"'.format, choices)
+
+    def check(name: str, value: Any) -> str:
+        if not isinstance(value, str) or value not in choices:
+            raise ArgumentError(f"{name}={brief(value)}; use {', '.join(others)} or {last}")
+        return value
+
+    return check
+
+
+def _searcher(_name: str, value: Any) -> Searcher:
+    return searchers.get(value)
+
+
+def _scheduler(_name: str, value: Any) -> Scheduler:
+    return schedulers.get(value)
+
+
+def _names(_name: str, value: Any) -> Any:
+    # Read once, as it may be a generator; what is no list of names, `Goals` refuses.
+    return value if isinstance(value, str) or not is_iterable(value) else tuple(islice(value, _MOST_NAMES))
+
+
+def _configs(name: str, value: Any) -> Any:
+    if not is_iterable(value):
+        raise ConfigError(f"{name}={brief(value)}; give a list of configurations, which are dicts")
+    return value
+
+
+def identifier(name: str, value: Any) -> str:
+    """Return the name of the resource; raises ArgumentError unless it can be a keyword."""
+    if not isinstance(value, str) or len(value) > 200 or not value.isidentifier():
+        raise ArgumentError(f'{name}={brief(value)}; give the keyword of report(), such as "epoch" or "step"')
+    return value
+
+
+# ---- forms in the log
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _described(part: Searcher | Scheduler) -> Mapping[str, Any]:
+    return part.to_json()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The checked arguments of `rung.tune`: what the engine takes, the log keeps and the command line offers.
+
+    `Settings.of` makes them: it fills in the defaults and checks. The storage checks `storage` and `name`.
+    """
+
+    # fmt: off
+    metric: str | Mapping[str, str] = field(metadata=_setting(
+        "value", "study", _as_given, "The tuned metric.", "--metric"))
+    mode: str = field(metadata=_setting(
+        "min", "study", _as_given, "Which values of it are good.", "--mode", choices=("min", "max")))
+    n_trials: int | None = field(metadata=_setting(
+        None, "session", _optional(_at_least(1)), "Trials in all.", "--n-trials", kind="whole",
+        to_json=_as_it_is))
+    timeout: float | None = field(metadata=_setting(
+        None, "session", _optional(_seconds), "Running time in all: 90, 2h, 1h 30m.", "--timeout",
+        kind="time", metavar="TIME", to_json=_as_it_is))
+    n_workers: int = field(metadata=_setting(
+        1, "session", _at_least(1), "Trials at once.", "--n-workers --workers", kind="whole",
+        to_json=_as_it_is))
+    searcher: Searcher = field(metadata=_setting(
+        "auto", "session", _searcher, f"{', '.join(SEARCHERS)}.", "--searcher", metavar="NAME",
+        to_json=_described))
+    scheduler: Scheduler = field(metadata=_setting(
+        "fifo", "session", _scheduler, f"{', '.join(SCHEDULERS)}.", "--scheduler", metavar="NAME",
+        to_json=_described))
+    max_resource: int | None = field(metadata=_setting(
+        None, "study", _optional(_at_least(1)), "Epochs of a trial.", "--max-resource", kind="whole",
+        to_json=_as_it_is))
+    resource: str = field(metadata=_setting(
+        "epoch", "study", identifier, "What an epoch is called, such as step.", "--resource",
+        metavar="NAME", to_json=_as_it_is))
+    initial_configs: Sequence[Config] = field(metadata=_setting(
+        (), "session", _configs, "Configurations to run first."))
+    constraints: Mapping[str, str] | None = field(metadata=_setting(
+        None, "study", _as_given, "What the winner must keep, such as 'model_mb <= 20'; may be repeated.",
+        "--constraint", kind="bounds", metavar="BOUND"))
+    report_only: Sequence[str] = field(metadata=_setting(
+        (), "study", _names, "Kept for the final report; may be repeated.", "--report-only", kind="texts",
+        metavar="METRIC"))
+    seed: int | None = field(metadata=_setting(
+        None, "study", _optional(_at_least(0)), "Of all random choices.", "--seed", kind="whole"))
+    keep_checkpoints: KeepCheckpoints = field(metadata=_setting(
+        "best", "session", _one_of("best", "all", "none"), "Whose stay when trials are over.",
+        "--keep-checkpoints", choices=("best", "all", "none"), to_json=_as_it_is))
+    trial_timeout: float | None = field(metadata=_setting(
+        None, "session", _optional(_seconds), "How long a trial may run: 90, 2h.", "--trial-timeout",
+        kind="time", metavar="TIME", to_json=_as_it_is))
+    trial_memory: int | None = field(metadata=_setting(
+        None, "session", _optional(size_of), "What a trial's processes may hold: 8GB.", "--trial-memory",
+        metavar="SIZE", to_json=_as_it_is))
+    gpus_per_trial: float | None = field(metadata=_setting(
+        None, "session", _optional(gpu_share), "GPUs of each worker: 1, 2, 0.5.", "--gpus-per-trial",
+        kind="number", metavar="N", to_json=_as_it_is))
+    retries: int = field(metadata=_setting(
+        1, "session", _at_least(0), "How often a trial whose worker died runs again.", "--retries",
+        kind="whole", to_json=_as_it_is))
+    max_failures: int = field(metadata=_setting(
+        10, "session", _at_least(1), "Failed trials in a row that stop the study.", "--max-failures",
+        kind="whole", to_json=_as_it_is))
+    on_error: OnError = field(metadata=_setting(
+        "continue", "session", _one_of("continue", "raise"), "Whether a trial that raises stops the study.",
+        "--on-error", choices=("continue", "raise"), to_json=_as_it_is))
+    name: str | None = field(metadata=_setting(
+        None, "place", _as_given, "Of the study; without it, the name of FILE.py, or of the space's file.",
+        "--name"))
+    storage: str | Storage | None = field(metadata=_setting(
+        None, "place", _as_given, "Where the study is kept.", "--storage", metavar="FOLDER"))
+    durability: Durability = field(metadata=_setting(
+        "machine", "session", _one_of("machine", "process"), "What a report survives.", "--durability",
+        choices=("machine", "process")))
+    progress: bool | None = field(metadata=_setting(
+        None, "place", _as_given, "Whether it is shown; None: as the terminal or notebook allows."))
+    # fmt: on
+    goals: Goals = field(init=False, repr=False, compare=False)
+    """Of `metric`, `mode`, `constraints` and `report_only`."""
+    budget: Budget = field(init=False, repr=False, compare=False)
+    """Of `n_trials` and `timeout`."""
+
+    def __post_init__(self) -> None:
+        goals = Goals.of(self.metric, self.mode, self.constraints, self.report_only)
+        object.__setattr__(self, "goals", goals)
+        object.__setattr__(self, "budget", Budget(self.n_trials, self.timeout))
+
+    @classmethod
+    def of(cls, **arguments: Any) -> Settings:
+        """Check arguments by the names that `rung.tune` gives them; the others have their defaults.
+
+        Raises ArgumentError.
+        """
+        defaults = {name: setting.default for name, setting in SETTINGS.items()}
+        return cls(**_checked({**defaults, **arguments}))
+
+    def but(self, **arguments: Any) -> Settings:
+        """Return these settings with some of them changed and checked; raises ArgumentError."""
+        return replace(self, **_checked(arguments))
+
+    def for_space(self, space: Space) -> Settings:
+        """Return these settings with what depends on the space checked; raises ArgumentError.
+
+        The initial configurations are in canonical form, each once.
+        """
+        problem = Problem(space, self.goals, self.max_resource)
+        self.searcher.check(problem)
+        self.scheduler.check(problem)
+        configs = [space.validate(config) for config in self.initial_configs]
+        distinct = {space.key(config): config for config in configs}
+        return replace(self, initial_configs=tuple(distinct.values()))
+
+    def check_budget(self, space: Space) -> None:
+        """Raise ArgumentError if nothing would ever end a study of `space`."""
+        finite = space.size is not None or isinstance(self.searcher, searchers.Grid)
+        if self.n_trials is None and self.timeout is None and not finite:
+            raise ArgumentError(
+                'no budget: give n_trials=50 or timeout="2h" (the space is infinite, so the study would be)'
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the log keeps with each session; goals and seed stand at its beginning."""
+        return {
+            name: setting.to_json(getattr(self, name))
+            for name, setting in SETTINGS.items()
+            if setting.to_json is not None
+        }
+
+
+SETTINGS: Mapping[str, Setting] = {
+    f.name: f.metadata["setting"] for f in fields(Settings) if "setting" in f.metadata
+}
+"""Every setting by its name, in the order of `rung.tune`'s signature."""
+
+
+def _checked(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    for name in arguments:
+        if name not in SETTINGS:
+            raise ArgumentError(f"{name}: there is no such setting; {did_you_mean(name, SETTINGS)}")
+    return {name: SETTINGS[name].check(name, value) for name, value in arguments.items()}
