@@ -13,7 +13,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -236,6 +236,7 @@ def options() -> argparse.Namespace:
     parser.add_argument(
         "--methods", nargs="+", default=[], metavar="PART", help="those whose name contains one of these"
     )
+    parser.add_argument("--tasks", nargs="+", default=[], metavar="PART", help="likewise of the tasks")
     parser.add_argument("--libraries", nargs="+", default=list(LIBRARIES), choices=LIBRARIES, metavar="NAME")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes at once (2)")
     parser.add_argument(
@@ -272,6 +273,10 @@ def quick(chosen: argparse.Namespace) -> None:
         raise SystemExit(f"auto is significantly worse than random search on: {', '.join(behind)}")
 
 
+def _named(tasks: Sequence[str], parts: list[str]) -> tuple[str, ...]:
+    return tuple(task for task in tasks if any(part in task for part in parts or [""]))
+
+
 def main() -> None:
     chosen = options()
     if chosen.references:
@@ -280,7 +285,11 @@ def main() -> None:
     if chosen.quick:
         quick(chosen)
         return
-    table = [column for column in columns() if column.family in chosen.families]
+    table = [
+        replace(column, tasks=tasks)
+        for column in columns()
+        if column.family in chosen.families and (tasks := _named(column.tasks, chosen.tasks))
+    ]
     stamps = methods(chosen.libraries, chosen.methods)
     peers = chosen.seeds if chosen.peer_seeds is None else chosen.peer_seeds
     found = by_column(complete(groups_of(table, stamps, chosen.seeds, peers), chosen.jobs), table, stamps)
