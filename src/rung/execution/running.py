@@ -21,7 +21,7 @@ from rung.execution.objective import Objective, as_metrics
 from rung.study.events import Outcome, Verdict
 
 Send = Callable[[Report], Verdict]
-"""Hands a report over and returns the verdict once the report is durable."""
+"""Hands a report over and returns the verdict once the report is durable; raises if it can't be stored."""
 
 
 class TrialEnded(BaseException):
@@ -172,7 +172,8 @@ class RunningTrial:
     def epochs(self) -> Iterator[int]:
         """The epochs to train: from the checkpoint's next one up to `max_resource`.
 
-        The loop ends by itself when the scheduler stops or pauses the trial; `report` then raises nothing.
+        The loop ends by itself when the scheduler stops or pauses the trial; `report` then raises nothing,
+        unless the report could not be stored.
 
             for epoch in trial.epochs():
                 ...
@@ -211,7 +212,8 @@ class RunningTrial:
         verdict, diverged = self.record(epoch, metrics)
         if diverged:
             raise TrialDiverged(diverged)
-        if verdict is not Verdict.CONTINUE and self._epoch is None:
+        # A superseded attempt's report is not stored: it must not look as if it were, not in `epochs` either.
+        if verdict is Verdict.SUPERSEDED or (verdict is not Verdict.CONTINUE and self._epoch is None):
             raise _RAISES[verdict](f"{verdict.value} after {self._job.resource} {self._resource}")
 
     def record(self, epoch: int | None, metrics: Mapping[str, Any]) -> tuple[Verdict, str]:
