@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 from reliability.hostile import ALL, COMPLETES, LOSES, NO_RESULT, RAISES, hostile
@@ -66,3 +68,35 @@ def test_what_ends_its_worker_is_tried_again_and_has_failed_then(tmp_path):
     check(trials, list(LOSES))
     assert all([a.outcome for a in t.attempts] == ["lost", "failed"] for t in trials.values())
     assert all("(2 times)" in t.reason for t in trials.values())
+
+
+CLOCKS = """
+import os, sys, time, rung
+clock = eval(sys.argv[1])
+
+def objective(config, trial):
+    if trial.number == 2:
+        time.monotonic = time.time = os.times = lambda: clock
+    trial.report(epoch=1, y=config["x"])
+    return config["x"]
+
+rung.tune(objective, {"x": rung.Float(0, 1)}, metric="y", n_trials=6, name="s", storage="studies", progress=False,
+          durability="process", searcher="random")
+"""
+
+
+@pytest.mark.parametrize("clock", ["1e15", "float('inf')", "float('nan')", "1j", "-5.0", "'noon'", "None"])
+def test_a_patched_clock_neither_stops_a_study_nor_spoils_its_log(tmp_path, clock):
+    done = subprocess.run(
+        [sys.executable, "-c", CLOCKS, clock],
+        check=False,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    state = check_log(list(SqliteStorage(tmp_path / "studies").read("s")), capacity=1)
+    assert state.ended == "done"
+    assert state.counts["completed"] == 6
+    assert 0 <= state.t < 60

@@ -220,6 +220,18 @@ def decode(kind: str, event_id: str, t: float, body: Mapping[str, Any]) -> Event
     return event
 
 
+def check(event: Event) -> None:
+    """Raise TypeError, ValueError or OverflowError unless `decode` takes back what is stored of an event."""
+    _check_types(event)
+    metrics: Mapping[str, float] = getattr(event, "metrics", {})
+    for name, value in metrics.items():
+        if type(name) is str and type(value) is float:
+            continue  # nearly all
+        if not isinstance(name, str) or not isinstance(value, float | int):
+            raise TypeError(f"metrics: {brief(name)}={brief(value)}")
+        float(value)
+
+
 _TYPES: dict[str, tuple[type, ...]] = {
     "int": (int,), "int | None": (int, type(None)), "float": (float, int), "str": (str,), "bool": (bool,),
     "Mapping[str, Any]": (dict,), "Mapping[str, float]": (dict,), "Mapping[str, str]": (dict,),
@@ -236,10 +248,19 @@ def _check_types(event: Event) -> None:
         raise ValueError(f"t={event.t}")
     for name, accepted in _ACCEPTED[type(event)]:
         value = getattr(event, name)
-        if type(value) not in accepted:
+        if type(value) not in accepted and not _is_stored_as(value, accepted):
             raise TypeError(f"{name}={brief(value)}")
         if type(value) in (int, float) and not -_FOR_EVER <= value < _LARGEST:
             raise ValueError(f"{name}={brief(value)}")
+
+
+def _is_stored_as(value: Any, accepted: tuple[type, ...]) -> bool:
+    # Of an event that was not read yet: an Outcome is stored as text, any mapping as a dict.
+    stored = next((plain for kind, plain in _STORED_AS if isinstance(value, kind)), None)
+    return stored in accepted
+
+
+_STORED_AS: tuple[tuple[type, type], ...] = ((str, str), (float, float), (Mapping, dict))
 
 
 def _plain(value: Any) -> Any:
