@@ -378,7 +378,7 @@ def test_an_objective_that_cant_be_loaded_there_is_an_error():
 
 
 def test_workers_that_never_get_ready_are_an_error(monkeypatch):
-    monkeypatch.setattr("rung.execution.processes._BOOT", "import os; os._exit(9)")
+    monkeypatch.setattr("rung.execution._worker_handle._BOOT", "import os; os._exit(9)")
     with pytest.raises(WorkerError, match=r"die before they are ready; the last one: exit code 9"):
         rung.tune(jobs.quick, SPACE, n_trials=2, n_workers=2, storage=":memory:", progress=False)
 

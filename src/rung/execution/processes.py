@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import pickle
@@ -11,18 +10,17 @@ import selectors
 import signal
 import socket
 import subprocess
-import sys
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic  # bound now: an objective may patch the module
-from typing import Any
 
 from rung.errors import WorkerError
-from rung.execution import _gpus, _guard, _memory, _pickling
-from rung.execution._channel import Channel
+from rung.execution import _guard, _memory, _pickling
 from rung.execution._checkpoints import Checkpoints
+from rung.execution._frames import Broken, Hello, Ready, Said
 from rung.execution._leftovers import boot_id, kill_leftovers, start_time
+from rung.execution._worker_handle import Worker, environments
 from rung.execution.base import AttemptId, End, Job, Message, Report, WorkerUp
 from rung.execution.objective import Objective
 from rung.study.events import Outcome, Verdict
@@ -30,17 +28,6 @@ from rung.study.sizes import size_text
 
 logger = logging.getLogger("rung")
 
-_BOOT = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[2]); "
-    "from rung.execution._worker import main; main(*map(int, [sys.argv[1], *sys.argv[3:]]))"
-)
-_THREADS = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-)
 _STARTS = 3
 """Workers in a row that may die before they are ready."""
 _LOOK = 0.2
@@ -49,53 +36,6 @@ _TOGETHER = 0.001
 """Seconds to wait, after a slow turn, for others who may report: storing is paid once for all of them."""
 _SLOW = 2 * _TOGETHER
 """Seconds from one `poll` to the next that are slow, as they are where a disk takes its time."""
-_Fate = tuple[Outcome, str]
-"""How an attempt is to end that is ended by force, and why."""
-
-
-class _Worker:
-    """The coordinator's side of one worker process and its guard."""
-
-    def __init__(self, number: int, place: int, environment: dict[str, str], logs: Path | None) -> None:
-        self.number, self.place = number, place
-        self.ready = False
-        self.up: WorkerUp | None = None
-        self.job: Job | None = None
-        self.deadlines: list[tuple[float, _Fate]] = []
-        """When the attempt is to be ended by force."""
-        self.fate: _Fate | None = None
-        """Set when it is being ended."""
-        control, guard_end = socket.socketpair()
-        channel, worker_end = socket.socketpair()
-        with contextlib.ExitStack() as ends:
-            ends.enter_context(guard_end)
-            ends.enter_context(worker_end)
-            self.guard = subprocess.Popen(
-                [sys.executable, "-I", "-S", _guard.__file__,
-                 str(guard_end.fileno()), str(worker_end.fileno()), str(logs or ""), f"worker-{number}",
-                 sys.executable, "-P", "-c", _BOOT, str(worker_end.fileno()), _search_path()],
-                stdin=subprocess.DEVNULL, env=environment, start_new_session=True,
-                pass_fds=(guard_end.fileno(), worker_end.fileno()),
-            )  # fmt: skip
-        self.control, self.channel = control, Channel(channel)
-
-    def send(self, frame: bytes) -> None:
-        # A worker that just died is noticed by its guard; there is nothing to do here.
-        with contextlib.suppress(OSError):
-            self.channel.send(frame)
-
-    @property
-    def stopping(self) -> bool:
-        return self.fate is not None and self.fate[0] is Outcome.INTERRUPTED
-
-    def kill(self, fate: _Fate | None = None, *, at_once: bool = False) -> None:
-        self.fate, self.deadlines = self.fate or fate, []
-        with contextlib.suppress(OSError):
-            self.control.send(b"K" if at_once else b"k")
-
-    def close(self) -> None:
-        self.channel.close()
-        self.control.close()
 
 
 class Processes:
@@ -119,11 +59,11 @@ class Processes:
         self._capacity = n_workers
         self._logs = logs
         self._trials = trials
-        self._environments = _environments(n_workers, gpus)
+        self._environments = environments(n_workers, gpus)
         self._selector = selectors.DefaultSelector()
         self._jobs: deque[Job] = deque()
         self._messages: list[Message] = []
-        self._workers: dict[int, _Worker] = {}
+        self._workers: dict[int, Worker] = {}
         self._started = 0
         self._failed_starts = 0
         self._looked = self._returned = self.now()
@@ -155,6 +95,7 @@ class Processes:
         """See `Executor`."""
         worker = self._worker_of(report.id)
         if worker is not None:
+            worker.waiting = False
             worker.send(verdict.value.encode())
 
     def stop(self, attempt: AttemptId, *, grace: float) -> None:
@@ -233,7 +174,7 @@ class Processes:
         if self._logs is not None:
             self._logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            worker = _Worker(self._started, place, self._environments[place], self._logs)
+            worker = Worker(self._started, place, self._environments[place], self._logs)
         except OSError as error:
             raise WorkerError(f"a worker process can't be started: {error}") from error
         self._started += 1
@@ -241,7 +182,7 @@ class Processes:
         self._selector.register(worker.channel, selectors.EVENT_READ, (worker, "channel"))
         self._selector.register(worker.control, selectors.EVENT_READ, (worker, "control"))
 
-    def _worker_of(self, attempt: AttemptId) -> _Worker | None:
+    def _worker_of(self, attempt: AttemptId) -> Worker | None:
         return next((w for w in self._workers.values() if w.job is not None and w.job.id == attempt), None)
 
     def _assign(self) -> None:
@@ -251,12 +192,12 @@ class Processes:
             taken = {worker.place for worker in self._workers.values()}
             self._add_worker(min(set(range(self._capacity)) - taken))
         for worker in self._workers.values():
-            if self._jobs and worker.ready and worker.job is None and worker.fate is None:
-                job = worker.job = self._jobs.popleft()
+            if self._jobs and worker.is_free:
+                job = self._jobs.popleft()
                 if job.timeout is not None:
                     why = f"it ran longer than the {job.timeout:.4g} s that trial_timeout left it"
                     worker.deadlines.append((self.now() + job.timeout, (Outcome.FAILED, why)))
-                worker.send(pickle.dumps(job))
+                worker.start(job)
 
     def _serve(self, key: selectors.SelectorKey) -> None:
         if key.data is None:
@@ -269,44 +210,37 @@ class Processes:
             self._bury(worker)
             return
         self._listen(worker)
-        if worker.channel.ended:
+        if worker.channel.ended or not worker.trusted:
             self._selector.unregister(worker.channel)  # its guard will tell how it died
 
-    def _listen(self, worker: _Worker) -> None:
-        try:
-            said = [json.loads(frame) for frame in worker.channel.available()]
-        except ValueError:
-            said = [None]
-        if not all(isinstance(what, dict) and "what" in what for what in said):
-            worker.kill()  # the objective wrote into our line
-            return
-        for what in said:
-            self._hear(worker, what)
+    def _listen(self, worker: Worker) -> None:
+        for said in worker.says():
+            self._hear(worker, said)
 
-    def _hear(self, worker: _Worker, said: dict[str, Any]) -> None:
-        match said.pop("what"):
-            case "hello":
+    def _hear(self, worker: Worker, said: Said) -> None:
+        match said:
+            case Hello(pid):
                 worker.send(self._objective)
-                pid = said["pid"]
                 worker.up = WorkerUp(worker.number, pid, worker.guard.pid, start_time(pid), boot_id())
                 self._messages.append(worker.up)
-            case "ready":
+            case Ready():
                 worker.ready, self._failed_starts = True, 0
                 self._assign()
-            case "broken":
+            case Broken(traceback):
                 raise WorkerError(
-                    f"the objective can't be loaded in a worker process:\n{said['traceback']}"
+                    f"the objective can't be loaded in a worker process:\n{traceback}"
                     "(a module that only this process can import: put its folder on PYTHONPATH, or call "
                     "cloudpickle.register_pickle_by_value(module))"
                 )
-            case "report" if worker.job is not None:
-                self._messages.append(Report(worker.job.id, **said))
-            case "end" if worker.job is not None:
-                self._messages.append(End(worker.job.id, **said))
+            case Report():
+                worker.report, worker.waiting = said, True
+                self._messages.append(said)
+            case End():
+                self._messages.append(said)
                 worker.job, worker.deadlines = None, []
                 self._assign()
 
-    def _bury(self, worker: _Worker) -> None:
+    def _bury(self, worker: Worker) -> None:
         status = worker.control.recv(64)
         self._listen(worker)
         del self._workers[worker.number]
@@ -366,20 +300,3 @@ def _describe(status: int) -> str:
         names = {known.value: known.name for known in signal.Signals}
         return f"killed by {names.get(number, f'signal {number}')}{hint}"
     return f"exit code {os.WEXITSTATUS(status)}"
-
-
-def _search_path() -> str:
-    # Tools put other things than strings there, which the import system skips.
-    return json.dumps([entry for entry in sys.path if isinstance(entry, str)])
-
-
-def _environments(n_workers: int, gpus: Sequence[str] | None) -> list[dict[str, str]]:
-    """The environment of each worker's place; who takes a dead worker's place gets its GPUs."""
-    shared = _environment(n_workers)
-    return [shared] * n_workers if gpus is None else [{**shared, _gpus.VARIABLE: seen} for seen in gpus]
-
-
-def _environment(n_workers: int) -> dict[str, str]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    share = str(max(1, cores // n_workers))
-    return {**dict.fromkeys(_THREADS, share), **os.environ}
