@@ -32,6 +32,8 @@ _STARTS = 3
 """Workers in a row that may die before they are ready."""
 _LOOK = 0.2
 """Seconds between two looks at the memory of trials that have a limit."""
+_LONGEST_WAIT = 86_400.0
+"""Seconds of one wait for workers; then it is waited again."""
 _TOGETHER = 0.001
 """Seconds to wait, after a slow turn, for others who may report: storing is paid once for all of them."""
 _SLOW = 2 * _TOGETHER
@@ -130,7 +132,9 @@ class Processes:
     def _hear_until(self, deadline: float | None) -> bool:
         """Take in what comes first; False once it is time, or when `interrupt` was called."""
         self._enforce_limits()
-        ready = self._selector.select(self._patience(deadline))
+        patience = self._patience(deadline)
+        # The system counts a wait in milliseconds of 31 bits, which is 25 days.
+        ready = self._selector.select(None if patience is None else min(patience, _LONGEST_WAIT))
         # What a worker said comes before the news of its death.
         for key, _ in sorted(
             ready, key=lambda item: item[0].data is not None and item[0].data[1] == "control"
