@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from contextlib import suppress
 
@@ -10,9 +13,11 @@ import pytest
 from reliability.deaths import DEATHS, STUBBORN, dies, leaves_daemons, never_ends
 
 import rung
+from rung.engine.recovery import take
 from rung.execution.base import AttemptId, End, Job
 from rung.execution.objective import Objective
 from rung.execution.processes import Processes
+from rung.storage.sqlite import SqliteStorage
 from rung.testing import check_state
 
 pytestmark = pytest.mark.slow
@@ -71,3 +76,40 @@ def test_what_will_not_end_is_ended(tmp_path):
         ends += [message for message in executor.poll(1.0) if isinstance(message, End)]
     executor.close()
     assert {(end.id, end.outcome) for end in ends} == {(attempt, "interrupted") for attempt in attempts}
+
+
+SLOW_TO_STORE = """
+import sys, time, pathlib, rung
+from reliability.deaths import LeavesDaemonsWhenItIsLoaded
+from rung.storage.sqlite import SqliteStorage
+from rung.study.events import WorkerStarted
+
+class Slow(SqliteStorage):
+    def append(self, lease, events):
+        if any(isinstance(event, WorkerStarted) for event in events):
+            pathlib.Path(sys.argv[1], "storing").touch()
+            time.sleep(600)
+        return super().append(lease, events)
+
+rung.tune(LeavesDaemonsWhenItIsLoaded(), {"x": rung.Float(0, 1)}, n_trials=2, n_workers=2, name="s",
+          storage=Slow(sys.argv[1] + "/studies"), progress=False)
+"""
+
+
+def test_nothing_runs_that_the_log_would_not_find_again(tmp_path):
+    """Coordinator and guards are killed while the start of the workers is still being stored."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, sys.path))}
+    coordinator = subprocess.Popen([sys.executable, "-c", SLOW_TO_STORE, str(tmp_path)], env=environment)
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "storing").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    time.sleep(1.0)  # time enough for a worker to load an objective, and to run it
+    guards = psutil.Process(coordinator.pid).children()
+    for process in [psutil.Process(coordinator.pid), *guards]:
+        process.kill()
+    coordinator.wait()
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(("loaded", "run"))]
+    storage = SqliteStorage(tmp_path / "studies")
+    lease, _ = take(storage, "s", {})
+    storage.release(lease)

@@ -66,6 +66,8 @@ class Processes:
         self._jobs: deque[Job] = deque()
         self._messages: list[Message] = []
         self._workers: dict[int, Worker] = {}
+        self._greeted: list[Worker] = []
+        """Those whose start is not stored yet."""
         self._started = 0
         self._failed_starts = 0
         self._looked = self._returned = self.now()
@@ -118,6 +120,11 @@ class Processes:
 
     def poll(self, timeout: float | None) -> Sequence[Message]:
         """See `Executor`; raises WorkerError when no worker can be started."""
+        # What the last call handed out is stored by now. A worker gets the objective, and so runs code that
+        # may start processes, once the log knows it: else nobody could find them after a kill.
+        for worker in self._greeted:
+            worker.send(self._objective)
+        self._greeted.clear()
         deadline = None if timeout is None else self.now() + timeout
         slow = self.now() - self._returned > _SLOW
         while not self._messages and self._hear_until(deadline):
@@ -224,9 +231,9 @@ class Processes:
     def _hear(self, worker: Worker, said: Said) -> None:
         match said:
             case Hello(pid):
-                worker.send(self._objective)
                 worker.up = WorkerUp(worker.number, pid, worker.guard.pid, start_time(pid), boot_id())
                 self._messages.append(worker.up)
+                self._greeted.append(worker)
             case Ready():
                 worker.ready, self._failed_starts = True, 0
                 self._assign()
