@@ -131,3 +131,13 @@ class LeavesDaemonsWhenItIsLoaded:
 
     def __getstate__(self):
         return {"some": "state"}
+
+
+def stops_its_guard(config, trial):
+    """All but the first trial: with daemons around, and without an end."""
+    if trial.number:
+        daemons()
+        os.kill(os.getppid(), signal.SIGSTOP)
+        (Path(os.environ["RUNG_TEST_NOTES"]) / f"stopped-{trial.number}").touch()
+        time.sleep(600)
+    return config["x"]

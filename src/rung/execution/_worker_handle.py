@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from time import monotonic  # bound now: an objective may patch the module
 
 from rung.execution import _frames, _gpus, _guard
 from rung.execution._channel import Channel
@@ -54,6 +55,8 @@ class Worker:
         """When the attempt is to be ended by force."""
         self.fate: Fate | None = None
         """Set when it is being ended."""
+        self.overdue: float | None = None
+        """When its guard, asked to end it, is ended by force itself."""
         control, guard_end = socket.socketpair()
         channel, worker_end = socket.socketpair()
         with contextlib.ExitStack() as ends:
@@ -123,8 +126,22 @@ class Worker:
     def kill(self, fate: Fate | None = None, *, at_once: bool = False) -> None:
         """Have its guard end it: SIGTERM and then SIGKILL, or SIGKILL `at_once`."""
         self.fate, self.deadlines = self.fate or fate, []
+        self.overdue = self.overdue or monotonic() + _guard.OVERDUE
         with contextlib.suppress(OSError):
             self.control.send(b"K" if at_once else b"k")
+
+    def status(self) -> int | None:
+        """How it ended, as its guard says it; None if the guard was killed. Waits for that."""
+        try:
+            said = self.control.recv(64)
+        except ConnectionResetError:  # the guard left something unread
+            said = b""
+        return int(said) if said else None
+
+    def kill_guard(self) -> None:
+        """End a guard that does nothing any more: somebody may have stopped it. Its worker dies with it."""
+        self.overdue = None
+        self.guard.kill()
 
     def close(self) -> None:
         """Close both lines."""

@@ -170,9 +170,9 @@ class Processes:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 worker.guard.wait(max(0.0, polite - monotonic()))
             worker.close()
+        last = monotonic() + 2 * _guard.PATIENCE
         for worker in workers:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                worker.guard.wait(2 * _guard.PATIENCE)
+            _wait_for_guard(worker, last)
         kill_leftovers([worker.up for worker in workers if worker.up is not None and worker.guard.returncode])
         self._workers.clear()
         self._selector.close()
@@ -252,16 +252,16 @@ class Processes:
                 self._assign()
 
     def _bury(self, worker: Worker) -> None:
-        status = worker.control.recv(64)
+        status = worker.status()
         self._listen(worker)
         del self._workers[worker.number]
         for item in (worker.channel, worker.control):
             with contextlib.suppress(KeyError):
                 self._selector.unregister(item)
         worker.close()
-        worker.guard.wait()
-        how = _describe(int(status)) if status else "its guard was killed"
-        if not status and worker.up is not None:  # nobody else ends the worker's children then
+        _wait_for_guard(worker, monotonic() + _guard.PATIENCE)
+        how = "its guard was killed" if status is None else _describe(status)
+        if status is None and worker.up is not None:  # nobody else ends the worker's children then
             kill_leftovers([worker.up])
         if not worker.ready:
             self._failed_starts += 1
@@ -280,6 +280,8 @@ class Processes:
         for worker in self._workers.values():
             if worker.deadlines and now >= min(worker.deadlines)[0]:
                 worker.kill(min(worker.deadlines)[1])
+            if worker.overdue is not None and now >= worker.overdue:
+                worker.kill_guard()
         if now >= self._looked + _LOOK and (limits := self._memory_limits()):
             self._look_at_memory(limits)
             self._looked = self.now()
@@ -297,11 +299,20 @@ class Processes:
 
     def _patience(self, deadline: float | None) -> float | None:
         ends = [at for worker in self._workers.values() for at, _ in worker.deadlines]
+        ends += [worker.overdue for worker in self._workers.values() if worker.overdue is not None]
         if self._memory_limits():
             ends.append(self._looked + _LOOK)
         if deadline is not None:
             ends.append(deadline)
         return max(0.0, min(ends) - self.now()) if ends else None
+
+
+def _wait_for_guard(worker: Worker, until: float) -> None:
+    try:
+        worker.guard.wait(max(0.0, until - monotonic()))
+    except subprocess.TimeoutExpired:
+        worker.kill_guard()
+        worker.guard.wait()
 
 
 def _describe(status: int) -> str:
