@@ -145,6 +145,23 @@ def reports_beyond_the_end(config, trial):
     trial.report(epoch=10**9, value=1.0)
 
 
+def return_too_much(config, trial):
+    return {"value": 1.0, **{f"{i:0200}": 1.0 for i in range(340_000)}}
+
+
+def report_too_much(config, trial):
+    trial.report(value=1.0, **{f"{i:0200}": 1.0 for i in range(6_000)})
+
+
+def report_more_and_more(config, trial):
+    many = {f"{i:0200}": 1.0 for i in range(6_000)}
+    if trial.number == 2:
+        trial.report(value=1.0, **many)
+    with contextlib.suppress(rung.Error):
+        trial.report(value=1.0, **many)
+    trial.report(value=config["x"], **dict(list(many.items())[:4_500]))
+
+
 NO_RESULT = {
     "nothing": (returns(None), "the objective gave no 'value'"),
     "NaN": (returns(float("nan")), "value is nan"),
@@ -167,6 +184,8 @@ NO_RESULT = {
     "reports epoch 1.5": (reports({"epoch": 1.5, "value": 1}), r"epoch=1\.5"),
     "reports NaN": (reports({"value": float("nan")}), "value is nan at epoch 1"),
     "reports nothing": (reports({}), "a report without 'value'"),
+    "returns 70 MB": (return_too_much, r"340001 metrics, which are 71\.\d MB together; a report or a result has at most 1 MB"),
+    "reports 1.2 MB": (report_too_much, r"6001 metrics, which are 1\.\d+ MB together"),
     "reports beyond the end": (reports_beyond_the_end, "max_resource=5"),
 }  # fmt: skip
 
@@ -361,10 +380,6 @@ def raise_keyboard_interrupt(config, trial):
     raise KeyboardInterrupt
 
 
-def return_too_much(config, trial):
-    return {"value": 1.0, **{f"{i:0200}": 1.0 for i in range(340_000)}}
-
-
 def shut_every_socket(config, trial):
     for descriptor in range(3, 64):
         with contextlib.suppress(OSError):
@@ -374,7 +389,6 @@ def shut_every_socket(config, trial):
 
 LOSES = {
     "writes to every descriptor": (write_to_every_descriptor, "worker died: killed by SIGTERM"),
-    "returns 70 MB": (return_too_much, "worker died: killed by SIGTERM"),
     "shuts every socket down": (shut_every_socket, "worker died: exit code 1"),
     "KeyboardInterrupt": (raise_keyboard_interrupt, "KeyboardInterrupt"),
 }

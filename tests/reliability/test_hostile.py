@@ -20,6 +20,7 @@ from reliability.hostile import (
     forge_many_reports,
     hostile,
     patch_os,
+    report_more_and_more,
 )
 
 import rung
@@ -146,6 +147,17 @@ def test_an_ending_of_its_own_kind_is_a_failure(tmp_path, n_workers):
     trials = tuned(ends_its_own_way, tmp_path, n_workers=n_workers)
     assert [t.status for t in trials] == ["completed", "failed", "completed", "completed"]
     assert (trials[1].reason, trials[1].traceback) == ("x" * 500, "b'bytes'")
+
+
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_a_trial_that_reports_too_much_fails_and_the_study_goes_on(tmp_path, n_workers):
+    """It may catch the error, and report less; what is within the bound is stored."""
+    trials = tuned(report_more_and_more, tmp_path, n_workers=n_workers)
+    assert [t.status for t in trials] == ["completed", "completed", "failed", "completed"]
+    assert "6001 metrics" in trials[2].reason
+    assert "MetricError" in trials[2].traceback
+    assert [len(t.reports) for t in trials] == [1, 1, 0, 1]
+    assert len(trials[3].metrics) > 4000
 
 
 CLOCKS = """

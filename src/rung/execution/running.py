@@ -212,7 +212,7 @@ class RunningTrial:
 
         Returns when they are durable. Raises TrialStopped, TrialPaused or TrialInterrupted, which
         ``except Exception`` does not catch, when the trial is to end here; MetricError when no tuned
-        metric is among them, one is no number, or the epoch does not grow.
+        metric is among them, one is no number, they are more than 1 MB, or the epoch does not grow.
         """
         verdict, diverged = self.record(epoch, metrics)
         if diverged:
