@@ -12,9 +12,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO
 
+from rung._disk import open_regular
 from rung.errors import StorageError, StudyInUse
 from rung.storage._descriptors import Descriptor, abandon
 from rung.storage.base import Owner
+
+_LONGEST = 10_000
+"""Characters of what the file holds."""
 
 
 class Lock:
@@ -56,23 +60,24 @@ os.register_at_fork(after_in_child=_let_go)
 
 def holder(path: Path) -> Owner | None:
     """Who holds the lock now, None if nobody does."""
-    with contextlib.suppress(OSError), open(os.open(path, os.O_RDONLY | os.O_NONBLOCK)) as file:  # noqa: PTH123
+    with contextlib.suppress(OSError), open(open_regular(path), encoding="utf-8") as file:  # noqa: PTH123
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return _read_owner(path) or Owner("unknown host", 0, time.time())
+            return _read_owner(file) or Owner("unknown host", 0, time.time())
     return None
 
 
 def _taken(path: Path, study: str, owner: Owner) -> IO[str]:
     try:
-        file = open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+")  # noqa: SIM115, PTH123 -- kept while the lease lives
+        descriptor = open_regular(path, os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise StorageError(f"study {study!r}: {path} can't be written: {error.strerror}") from error
+    file = open(descriptor, "r+", encoding="utf-8")  # noqa: SIM115, PTH123 -- kept while the lease lives
     try:
         _flock(file)
     except OSError as error:
-        other = _read_owner(path)
+        other = _read_owner(file)
         file.close()
         mine = other is not None and (other.host, other.pid) == (owner.host, owner.pid)
         way_out = (
@@ -95,8 +100,9 @@ def _flock(file: IO[str], tries: int = 5) -> None:
     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def _read_owner(path: Path) -> Owner | None:
+def _read_owner(file: IO[str]) -> Owner | None:
     try:
-        return Owner(**json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError):
+        told = json.loads(file.read(_LONGEST))
+        return Owner(str(told["host"]), int(told["pid"]), float(told["since"]))
+    except (OSError, LookupError, TypeError, ValueError, OverflowError, RecursionError):
         return None

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import stat
 import struct
 import zlib
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
+from rung._disk import open_regular
 from rung._text import brief
 from rung.errors import Error, StorageError
 from rung.storage.base import Storage
@@ -33,8 +33,10 @@ EVERY = 5_000
 _HEAD = struct.Struct("<4sIQ")
 """Before each piece: a mark, its checksum, its length in bytes."""
 _MARK = b"rung"
-_LARGEST = 2**32
-"""Bytes of a piece: a file without end is a stranger's."""
+_SMALL = 2**26
+"""Bytes of a file that may be read whatever room it takes on the disk."""
+_PACKED = 8
+"""How many bytes of a larger one may lie in one byte of the disk."""
 _UNFIT = (*ABSURD, OSError, MemoryError, StorageError)
 
 
@@ -122,20 +124,19 @@ class Keeper:
         return True
 
 
-@contextlib.contextmanager
-def _opened(path: Path, flags: int) -> Iterator[BinaryIO]:
-    # A stranger's file may be a link that leads elsewhere, or a pipe that nobody ever writes to.
-    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "rb" if flags == os.O_RDONLY else "r+b") as file:  # noqa: PTH123 -- a descriptor
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise StorageError(f"{path} is no file")
-        yield file
+def _opened(path: Path, flags: int) -> BinaryIO:
+    return open(open_regular(path, flags), "rb" if flags == os.O_RDONLY else "r+b")  # noqa: PTH123 -- a descriptor
 
 
 def _pieces(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    found = os.fstat(file.fileno())
+    # A file of holes costs a stranger nothing; on a disk that compresses, rung's own takes less room, too.
+    if found.st_size > max(_SMALL, _PACKED * 512 * found.st_blocks):
+        return
     while len(head := file.read(_HEAD.size)) == _HEAD.size:
         mark, checksum, length = _HEAD.unpack(head)
-        text = file.read(length) if mark == _MARK and length <= _LARGEST else b""
+        fits = mark == _MARK and length <= found.st_size - file.tell()
+        text = file.read(length) if fits else b""
         if not text or zlib.crc32(text) != checksum:
             return  # its writer died over it, or the disk forgot it
         yield text, file.tell()

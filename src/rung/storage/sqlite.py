@@ -33,7 +33,7 @@ from rung.storage._aside import made_aside
 from rung.storage._damage import SQLITE_ERRORS, check_pages, check_schema, explained, mend
 from rung.storage._descriptors import CLOSED_BENEATH, File, OpenFiles, State, abandon, file_at, open_now
 from rung.storage._filled import fill_log
-from rung.storage._foreign import distrust, refuse_link, refuse_links
+from rung.storage._foreign import check_files, distrust, refuse_link, refuse_links
 from rung.storage._lock import Lock, holder
 from rung.storage._names import slug
 from rung.storage._rows import event_of, row_of
@@ -292,6 +292,7 @@ def _copy(folders: Iterable[Path], into: Path) -> None:
 
 
 def _open_for_writing(path: Path, synchronous: str) -> sqlite3.Connection:
+    check_files(path)
     # Any thread may use it: the coordinator lets one in at a time.
     db = sqlite3.connect(path, isolation_level=None, timeout=10.0, check_same_thread=False)
     try:
@@ -323,6 +324,7 @@ def _epoch(db: sqlite3.Connection) -> int:
 
 def open_readonly(path: Path) -> sqlite3.Connection:
     """A connection that changes nothing, to a database that somebody may be writing."""
+    check_files(path)
     # SQLite reads a WAL database by writing beside it; where that can't be, nobody else writes either.
     still = not os.access(path.parent, os.W_OK) and not path.with_name("study.db-wal").exists()
     db = sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable={still:d}", uri=True, timeout=10.0)

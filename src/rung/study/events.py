@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from itertools import chain
 from typing import Any, ClassVar
 
 from rung._text import brief
@@ -21,6 +22,8 @@ SCHEMA_VERSION = 1
 _FOR_EVER = 1e12
 """Seconds that no study lasts."""
 _LARGEST = 2**64
+_DEEPEST = 250
+"""Levels of lists and objects in a field: a hundred conditions joined in a row have two each."""
 
 
 class Verdict(StrEnum):
@@ -232,9 +235,10 @@ def check(event: Event) -> None:
         float(value)
 
 
+_NESTED = (dict,)
 _TYPES: dict[str, tuple[type, ...]] = {
     "int": (int,), "int | None": (int, type(None)), "float": (float, int), "str": (str,), "bool": (bool,),
-    "Mapping[str, Any]": (dict,), "Mapping[str, float]": (dict,), "Mapping[str, str]": (dict,),
+    "Mapping[str, Any]": _NESTED, "Mapping[str, float]": (dict,), "Mapping[str, str]": _NESTED,
 }  # fmt: skip
 _ACCEPTED = {
     cls: [(f.name, _TYPES[str(f.type)]) for f in fields(cls) if f.name in _FIELDS[cls]]
@@ -250,8 +254,21 @@ def _check_types(event: Event) -> None:
         value = getattr(event, name)
         if type(value) not in accepted and not _is_stored_as(value, accepted):
             raise TypeError(f"{name}={brief(value)}")
+        if accepted is _NESTED:
+            _check_depth(name, value)
         if type(value) in (int, float) and not -_FOR_EVER <= value < _LARGEST:
             raise ValueError(f"{name}={brief(value)}")
+
+
+def _check_depth(name: str, value: Mapping[str, Any]) -> None:
+    # Whoever goes down into what is deeper by a function that calls itself runs out of stack.
+    level: list[Any] = [value]
+    for _ in range(_DEEPEST):
+        parts = chain.from_iterable(v.values() if isinstance(v, dict) else v for v in level)
+        level = [part for part in parts if isinstance(part, dict | list | tuple)]
+        if not level:
+            return
+    raise ValueError(f"{name} is nested more than {_DEEPEST} deep")
 
 
 def _is_stored_as(value: Any, accepted: tuple[type, ...]) -> bool:
