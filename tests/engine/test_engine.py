@@ -143,6 +143,16 @@ def test_a_value_that_is_no_number_fails_the_trial(bad):
     assert state.best is not None
 
 
+def test_of_a_long_reason_and_traceback_the_beginning_is_kept():
+    def wordy(job: Job) -> Events:
+        yield 1.0, End(job.id, Outcome.FAILED, reason="r" * 10**6, traceback="t" * 10**7)
+
+    simulation = Simulation(wordy, settings=Settings.of(n_trials=2), capacity=1)
+    trials = simulation.run().trials
+    assert {t.reason for t in trials} == {"r" * 4_000}
+    assert {t.traceback for t in trials} == {"t" * 40_000}
+
+
 def test_a_missing_metric_stops_the_study_with_the_names_seen_and_loses_no_budget():
     def wrong(job: Job) -> Events:
         yield 1.0, {"loss": 1.0, "accuracy": 0.5}

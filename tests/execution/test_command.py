@@ -424,6 +424,21 @@ def test_a_killed_guard_takes_the_program_along(tmp_path):
         assert gone(int((tmp_path / "pid").read_text()))
 
 
+def test_a_stopped_guard_is_killed_and_takes_the_program_along(tmp_path):
+    code = """
+    open("pid", "w").write(str(os.getpid()))
+    os.kill(os.getppid(), signal.SIGSTOP)
+    print('{"epoch": 1, "y": 1}', flush=True)
+    time.sleep(600)
+    """
+    began = time.monotonic()
+    attempt = Attempt(rung.Command(script(tmp_path, code), cwd=tmp_path), stop_at=1)
+    assert attempt.end.outcome == Outcome.STOPPED
+    assert time.monotonic() - began < 30
+    if LINUX:
+        assert gone(int((tmp_path / "pid").read_text()))
+
+
 @pytest.mark.skipif(not LINUX, reason="reads /proc")
 def test_signals_are_at_their_default(tmp_path):
     end = Attempt(rung.Command("grep SigIgn /proc/self/status", pattern=r"SigIgn:\s+(?P<y>[1-9a-f]+|0)")).end

@@ -126,6 +126,18 @@ def test_a_limit_needs_an_objective_that_can_travel(tmp_path):
         tune(lambda c: stuck.locked(), n_trials=1, trial_timeout=5, storage=str(tmp_path), name="s")
 
 
+@pytest.mark.parametrize("limit", ["596h", "600h", "30d", 1e15, 1e300])
+def test_a_limit_may_be_of_any_length(tmp_path, limit):
+    a = tune(sleeping, n_trials=2, n_workers=2, timeout=limit, storage=str(tmp_path), name="a")
+    b = tune(sleeping, n_trials=1, trial_timeout=limit, storage=str(tmp_path), name="b")
+    assert [t.status for t in (*a.trials, *b.trials)] == ["completed"] * 3
+
+
+def sleeping(config):
+    time.sleep(0.1)  # so that its coordinator waits
+    return config["x"]
+
+
 @pytest.mark.parametrize(
     ("text", "size"),
     [(5, 5), ("8GB", 8 * 10**9), ("1.5 GiB", 3 * 2**29), ("500mb", 5 * 10**8), ("64k", 64_000)],

@@ -130,12 +130,24 @@ def test_a_worker_killed_from_outside_is_noticed_at_once():
     executor = pool(lambda config: time.sleep(60), 1)
     executor.submit(job(0))
     (up,) = executor.poll(10.0)
-    time.sleep(0.3)
+    executor.poll(0.3)
     os.kill(up.pid, signal.SIGKILL)
     began = time.monotonic()
     (end,) = [m for m in collect(executor, ends=1) if isinstance(m, End)]
     assert end.outcome == "lost"
     assert time.monotonic() - began < 2.0
+    executor.close()
+
+
+def test_a_worker_loads_nothing_before_its_start_is_stored(tmp_path):
+    """What `poll` handed out is stored when it is called again, and no sooner."""
+    executor = pool(jobs.LoadsWithANote(tmp_path), 1)
+    executor.submit(job(0))
+    (up,) = executor.poll(10.0)
+    time.sleep(0.5)  # storing it
+    assert not list(tmp_path.iterdir())
+    assert collect(executor, ends=1)[-1].outcome == "completed"
+    assert [path.name for path in tmp_path.iterdir()] == [f"loaded-{up.pid}"]
     executor.close()
 
 
@@ -378,7 +390,7 @@ def test_an_objective_that_cant_be_loaded_there_is_an_error():
 
 
 def test_workers_that_never_get_ready_are_an_error(monkeypatch):
-    monkeypatch.setattr("rung.execution.processes._BOOT", "import os; os._exit(9)")
+    monkeypatch.setattr("rung.execution._worker_handle._BOOT", "import os; os._exit(9)")
     with pytest.raises(WorkerError, match=r"die before they are ready; the last one: exit code 9"):
         rung.tune(jobs.quick, SPACE, n_trials=2, n_workers=2, storage=":memory:", progress=False)
 

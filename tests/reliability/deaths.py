@@ -115,3 +115,29 @@ def never_ends(config, trial):
     daemons()
     (Path(os.environ["RUNG_TEST_NOTES"]) / str(trial.number)).touch()
     STUBBORN[trial.number]()
+
+
+class LeavesDaemonsWhenItIsLoaded:
+    """An objective whose module starts processes, as some do, and that does so itself too."""
+
+    def __call__(self, config, trial):
+        daemons()
+        (Path(os.environ["RUNG_TEST_NOTES"]) / f"run-{os.getpid()}").touch()
+        time.sleep(60)
+
+    def __setstate__(self, state):
+        daemons()
+        (Path(os.environ["RUNG_TEST_NOTES"]) / f"loaded-{os.getpid()}").touch()
+
+    def __getstate__(self):
+        return {"some": "state"}
+
+
+def stops_its_guard(config, trial):
+    """All but the first trial: with daemons around, and without an end."""
+    if trial.number:
+        daemons()
+        os.kill(os.getppid(), signal.SIGSTOP)
+        (Path(os.environ["RUNG_TEST_NOTES"]) / f"stopped-{trial.number}").touch()
+        time.sleep(600)
+    return config["x"]

@@ -122,3 +122,34 @@ def test_the_command_line(empty_server, postgres, tmp_path):
     assert not postgres.studies()
     with psycopg.connect(empty_server.url) as db:
         assert db.execute("SELECT count(*) FROM rung.event").fetchone() == (0,)
+
+
+CLOSES_ALL = """
+import os, sys, rung
+
+def objective(config, trial):
+    if trial.number == 2:
+        os.closerange(3, 256)
+        files = [open(f"results{i}.csv", "w+") for i in range(12)]
+        for file in files:
+            file.write("x,y\\n")
+            file.flush()
+    trial.report(epoch=1, y=config["x"])
+    open("acks", "a").write(f"t{trial.number}/a{trial.attempt}/r1\\n")
+    return config["x"]
+
+rung.tune(objective, {"x": rung.Float(0, 1)}, metric="y", n_trials=5, name="s", storage=sys.argv[1], progress=False)
+"""
+
+
+def test_who_closes_all_descriptors_gets_no_statement_into_files_of_its_own(empty_server, postgres, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", CLOSES_ALL, empty_server.url], check=False, cwd=tmp_path, capture_output=True, text=True,
+        timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "StorageError: study 's': code in this process closed rung's files" in done.stderr
+    assert {path.read_text() for path in tmp_path.glob("results*.csv")} == {"x,y\n"}
+    acknowledged = (tmp_path / "acks").read_text().split()
+    assert len(acknowledged) == 2
+    assert {event.id for event in postgres.read("s")}.issuperset(acknowledged)

@@ -9,7 +9,10 @@ import stat
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from types import MappingProxyType
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,7 +29,16 @@ from rung.errors import (
 from rung.space import Float, Space
 from rung.storage import MemoryStorage, Owner, open_storage
 from rung.storage.sqlite import SqliteStorage
-from rung.study.events import KINDS, AttemptEnded, Event, Reported, StudyCreated, TrialCreated, decode
+from rung.study.events import (
+    KINDS,
+    AttemptEnded,
+    Event,
+    Outcome,
+    Reported,
+    StudyCreated,
+    TrialCreated,
+    decode,
+)
 from rung.study.metrics import Goals
 
 CREATED = StudyCreated(
@@ -76,6 +88,47 @@ def test_a_checksum_is_of_the_events_between(storage):
     storage.release(lease)
     with pytest.raises(StudyNotFound):
         storage.checksum("b", 0, 2)
+
+
+ENDED = AttemptEnded(id="t0/a1/end", t=1.0, trial=0, attempt=1, outcome="failed", metrics={"y": 1.0})
+UNREADABLE = {
+    "a clock that ran away": replace(reported(1), t=1e15),
+    "a clock without end": replace(reported(1), t=math.inf),
+    "a clock that is no number": replace(reported(1), t=math.nan),
+    "a complex clock": replace(reported(1), t=1j),
+    "an id of a number": replace(reported(1), id=1),
+    "metrics in a list": replace(reported(1), metrics=[1.0]),
+    "a metric of text": replace(reported(1), metrics={"y": "1.0"}),
+    "a metric of too large a number": replace(reported(1), metrics={"y": 10**400}),
+    "a metric without a name": replace(reported(1), metrics={3: 1.0}),
+    "a resource of text": replace(reported(1), resource="1"),
+    "a resource of numpy": replace(reported(1), resource=np.int64(1)),
+    "a resource of a bool": replace(reported(1), resource=True),
+    "a resource beyond 64 bits": replace(reported(1), resource=2**64),
+    "a reason in a list": replace(ENDED, reason=[1]),
+    "no traceback": replace(ENDED, traceback=None),
+}
+
+
+@pytest.mark.parametrize("what", UNREADABLE)
+def test_what_could_not_be_read_back_is_not_stored(storage, what):
+    storage.create("a", CREATED)
+    lease = storage.acquire("a", owner())
+    with pytest.raises(StorageError, match="could not be read back"):
+        storage.append(lease, [reported(5), UNREADABLE[what]])
+    assert storage.append(lease, [reported(1)]) == 2
+    storage.release(lease)
+    assert list(storage.read("a")) == [CREATED, reported(1)]
+
+
+def test_what_is_stored_as_a_plain_type_is_stored(storage):
+    storage.create("a", CREATED)
+    lease = storage.acquire("a", owner())
+    kept = replace(ENDED, outcome=Outcome.FAILED, metrics=MappingProxyType({"y": np.float64(1.0)}))
+    assert storage.append(lease, [kept]) == 2
+    storage.release(lease)
+    (event,) = storage.read("a", after=1)
+    assert (event.outcome, dict(event.metrics)) == ("failed", {"y": 1.0})
 
 
 def test_a_study_is_created_once(storage):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -9,13 +10,17 @@ from pathlib import Path
 
 import click
 
+from rung._disk import open_regular
 from rung._view import StudyView
 from rung.cli.output import json_option, name_argument, storage_option, trial_json, write_json
-from rung.errors import NoTrialError
+from rung.errors import NoTrialError, StorageError
+from rung.execution._guard import LIMIT
 from rung.study.trial import Attempt, Trial
 from rung.views.text import duration, number, value_text, visible, visible_lines
 
 _number_argument = click.argument("number", type=int)
+_LARGEST = 2 * LIMIT
+"""Bytes of a log that are shown: rung's own are shorter."""
 _REPORTS = 5
 """Reports that are shown of each end of a long curve."""
 
@@ -84,7 +89,8 @@ def _attempt(attempt: Attempt) -> str:
 def logs(number: int, name: str | None, storage: str, attempt: int | None, follow: bool) -> None:
     """What a trial printed.
 
-    Kept for trials that ran in worker processes: the first quarter of a megabyte and the last part.
+    Kept for trials that ran in worker processes: the first quarter of a megabyte and the last part. On a
+    terminal no escape sequence gets through; into a file or a pipe go the bytes as they are.
     """
     study = StudyView.load(name, storage=storage)
     found = _find(study, number)
@@ -92,13 +98,12 @@ def logs(number: int, name: str | None, storage: str, attempt: int | None, follo
     if not 1 <= wanted <= len(found.attempts):
         raise NoTrialError(f"trial {number} has attempts 1 to {len(found.attempts)}, and none {attempt}")
     path = log_path(study, number, wanted)
-    if path is None or not (path.exists() or follow):
+    shown = None if path is None else _copy(path)
+    if path is None or (shown is None and not follow):
         raise NoTrialError(_nothing(study, number, path))
-    _copy(path)
-    shown = path.stat().st_size if path.exists() else 0
     while follow and _runs(study, number, wanted):
         time.sleep(0.5)
-        shown = _copy(path, shown)
+        shown = _copy(path, shown or 0)
 
 
 def log_path(study: StudyView, trial: int, attempt: int) -> Path | None:
@@ -118,14 +123,21 @@ def _runs(study: StudyView, trial: int, attempt: int) -> bool:
     return study.trials[trial].attempts[attempt - 1].ended is None
 
 
-def _copy(path: Path, start: int = 0) -> int:
-    """Show the file from `start` on; returns where it ended. It may have been shortened since."""
-    if not path.exists():
-        return start
-    size = path.stat().st_size
-    with path.open("rb") as file:
+def _copy(path: Path, start: int = 0) -> int | None:
+    """Show the file from `start` on; returns where it ended, None if there is none.
+
+    It may have been shortened since.
+    """
+    try:
+        descriptor = open_regular(path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StorageError(f"{path} is not shown: {error.strerror}") from error
+    with open(descriptor, "rb") as file:  # noqa: PTH123 -- a descriptor
+        size = os.fstat(descriptor).st_size
         file.seek(start if size >= start else 0)
-        data = file.read()
+        data = file.read(_LARGEST)
     if sys.stdout.isatty():  # what a progress bar drew over is left out, and no escape gets through
         text = data.decode(errors="replace")
         data = "".join(visible(line.rpartition("\r")[2]) + "\n" for line in text.splitlines()).encode()

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rung.errors import Error, MetricError, ObjectiveError, TooManyFailures, TrialError
 from rung.execution.base import End
 from rung.study.events import Outcome
 from rung.study.state import StudyState
+
+_LONGEST_REASON = 4_000
+_LONGEST_TRACEBACK = 40_000
+"""Characters of what is kept of why an attempt ended: an executor or a caller may give any text."""
+
+
+def bounded(end: End) -> End:
+    """The end with no more of its texts than the log keeps."""
+    if len(end.reason) <= _LONGEST_REASON and len(end.traceback) <= _LONGEST_TRACEBACK:
+        return end
+    return replace(end, reason=end.reason[:_LONGEST_REASON], traceback=end.traceback[:_LONGEST_TRACEBACK])
 
 
 def broken(end: End) -> Error:

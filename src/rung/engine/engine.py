@@ -175,7 +175,7 @@ class Engine:
             case Report():
                 self._on_report(message)
             case End():
-                self._on_end(message)
+                self._on_end(_errors.bounded(message))
             case WorkerUp():
                 self._on_worker(message)
 

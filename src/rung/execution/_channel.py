@@ -9,14 +9,15 @@ from collections.abc import Iterator
 _HEADER = struct.Struct(">I")
 _CHUNK = 1 << 16
 _LONGEST = 1 << 26
-"""Bytes of a frame; what claims to be longer is none."""
+"""Bytes of a frame from the coordinator, such as an objective; what claims to be longer is none."""
 
 
 class Channel:
-    """One end of a private socket pair."""
+    """One end of a private socket pair; it takes frames of up to `longest` bytes."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, longest: int = _LONGEST) -> None:
         self._socket = sock
+        self._longest = longest
         self._buffer = bytearray()
         self.ended = False
         """Whether the other end has closed and everything it sent is here."""
@@ -39,9 +40,10 @@ class Channel:
     def available(self) -> Iterator[bytes]:
         """The frames that are here already; call it when the socket is readable or has ended.
 
-        Raises ValueError if what came is no frame.
+        Raises ValueError if what came is no frame. Takes no more from the socket than the longest frame has,
+        as the other end may write without end.
         """
-        while self._fill(socket.MSG_DONTWAIT):
+        while len(self._buffer) < self._longest and self._fill(socket.MSG_DONTWAIT):
             pass
         while (frame := self._next()) is not None:
             yield frame
@@ -65,7 +67,7 @@ class Channel:
         if len(self._buffer) < _HEADER.size:
             return None
         end = _HEADER.size + _HEADER.unpack_from(self._buffer)[0]
-        if end > _LONGEST:
+        if end > self._longest:
             self._buffer.clear()
             raise ValueError("a frame that nobody of ours sent")
         if len(self._buffer) < end:

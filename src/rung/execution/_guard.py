@@ -24,6 +24,8 @@ from collections.abc import Iterator, Sequence
 
 PATIENCE = 1.0
 """Seconds between SIGTERM and SIGKILL."""
+OVERDUE = 2 * PATIENCE + 2.0
+"""Seconds after which a guard that was asked to end its worker does nothing any more: it may be stopped."""
 LIMIT = 1_000_000
 """Bytes that a log may hold; of more, the first quarter and the last part are kept."""
 

@@ -63,18 +63,24 @@ def kill_leftovers(workers: Iterable[Recorded]) -> int:
 
     A descendant is known by its session (the guard's) and group (the worker's), or, if it left them, by the
     mark that it inherited in its environment. It is killed only if the boot matches and it began no earlier
-    than the worker: a process id that was given anew is not enough.
+    than the worker: a process id that was given anew is not enough. A guard that somebody stopped goes too.
     """
     import psutil
 
     here = boot_id()
-    began = {f"{w.guard}/{w.pid}": w.started for w in workers if w.boot == here}
+    known = [worker for worker in workers if worker.boot == here]
+    began = {f"{w.guard}/{w.pid}": w.started for w in known}
+    guards = {w.guard: w.started for w in known}
     if not began:
         return 0
     spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     killed: set[psutil.Process] = set()
     for _ in range(_PASSES):
-        found = {p for p in psutil.process_iter() if p.pid not in spared and _belongs(p, began)} - killed
+        found = {
+            process
+            for process in psutil.process_iter()
+            if process.pid not in spared and (_belongs(process, began) or _is_stopped_guard(process, guards))
+        } - killed
         if not found:
             break
         for process in found:
@@ -89,6 +95,18 @@ def _belongs(process: psutil.Process, began: Mapping[str, float]) -> bool:
 
     with contextlib.suppress(OSError, psutil.Error):
         return any(_since_boot(process) >= began.get(mark, math.inf) - 1.0 for mark in _marks(process))
+    return False
+
+
+def _is_stopped_guard(process: psutil.Process, guards: Mapping[int, float]) -> bool:
+    import psutil
+
+    if process.pid not in guards:
+        return False
+    with contextlib.suppress(psutil.Error):
+        # A process with the guard's id that began before the guard's worker did is the guard.
+        first = _since_boot(process) <= guards[process.pid] + 1.0
+        return first and process.status() in {psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP}
     return False
 
 

@@ -16,6 +16,7 @@ import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from time import monotonic
 from types import TracebackType
 from typing import IO, Self, TextIO
 
@@ -44,6 +45,8 @@ class Program:
         """As `os.wait` gives it, None while it runs; `LOST` if the guard was killed."""
         self.errors = ""
         """The end of what it wrote to stderr."""
+        self._overdue: float | None = None
+        """When the guard, asked to end the program, is killed, and takes it along."""
         self._lines: deque[str] = deque()
         self._begun = b""
         """A line whose end has not come yet."""
@@ -78,6 +81,7 @@ class Program:
             if self.status is None:
                 with contextlib.suppress(OSError):
                     self._control.send(b"k")
+                self._overdue = monotonic() + _guard.OVERDUE
             for line in self.lines():
                 pass_on(line, sys.stdout)
         finally:
@@ -107,11 +111,17 @@ class Program:
             for stream in (sys.stdout, sys.stderr):
                 with contextlib.suppress(OSError, ValueError):
                     stream.flush()
-            for key, _ in self._selector.select():
+            for key, _ in self._selector.select(self._patience()):
                 key.data(key.fileobj)
+            if self._overdue is not None and monotonic() >= self._overdue:
+                self._guard.kill()
+                self._overdue = None
         self._drain()
         while self._lines:
             yield self._lines.popleft()
+
+    def _patience(self) -> float | None:
+        return None if self._overdue is None else max(0.0, self._overdue - monotonic())
 
     def _drain(self) -> None:
         # To the end of what is there: on systems without subreapers a daemon may hold the other end.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import resource
 import sys
-import time
+from os import times  # bound now, as monotonic is: an objective may patch the modules
+from time import monotonic
 
 _UNIT = 1 if sys.platform == "darwin" else 1024  # ru_maxrss: bytes on macOS, kibibytes elsewhere
 
@@ -21,20 +21,20 @@ class Usage:
     def __init__(self) -> None:
         _reset_peak()
         self._cpu = _cpu_seconds()
-        self._began = time.monotonic()
+        self._began = monotonic()
 
     def measure(self) -> dict[str, float]:
         """The metrics of `rung.study.metrics.MEASURED`."""
         return {
-            "train_seconds": time.monotonic() - self._began,
+            "train_seconds": monotonic() - self._began,
             "cpu_seconds": _cpu_seconds() - self._cpu,
             "peak_memory_mb": _peak_bytes() / 1e6,
         }
 
 
 def _cpu_seconds() -> float:
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+    used = times()
+    return used.user + used.system + used.children_user + used.children_system
 
 
 def _reset_peak() -> None:

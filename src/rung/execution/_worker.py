@@ -12,7 +12,8 @@ import pickle
 import socket
 import sys
 import traceback
-from json import dumps  # bound now: an objective may patch the module
+from json import dumps  # bound now, as what is of os: an objective may patch the modules
+from os import read, write
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ from rung.execution.base import Job, Report
 from rung.execution.objective import Objective
 from rung.execution.running import run_attempt
 from rung.study.events import Verdict
+
+_LONGEST_TRACEBACK = 20_000
+"""Characters of what is said when an objective can't be loaded."""
 
 
 def main(fd: int, *log: int) -> None:
@@ -50,8 +54,8 @@ def main(fd: int, *log: int) -> None:
 
 def _name_log(names: int, answers: int, name: str) -> None:
     with contextlib.suppress(OSError):  # an objective closed them: its output goes on where it went
-        os.write(names, name.encode())
-        os.read(answers, 1)
+        write(names, name.encode())
+        read(answers, 1)
 
 
 def _load(channel: Channel) -> tuple[Objective, Path | None] | None:
@@ -62,22 +66,22 @@ def _load(channel: Channel) -> tuple[Objective, Path | None] | None:
         pickled, folder = pickle.loads(frame)
         objective: Objective = pickle.loads(pickled)
     except BaseException:  # noqa: BLE001 -- importing user code may raise anything
-        _say(channel, "broken", traceback=traceback.format_exc())
+        _say(channel, "broken", traceback=traceback.format_exc()[-_LONGEST_TRACEBACK:])
         return None
     return objective, folder
 
 
 def _run(channel: Channel, objective: Objective, folder: Path | None, job: Job) -> None:
     def send(report: Report) -> Verdict:
-        _say(channel, "report", number=report.number, resource=report.resource, metrics=dict(report.metrics),
-             checkpoint=report.checkpoint)  # fmt: skip
+        _say(channel, "report", id=report.id, number=report.number, resource=report.resource,
+             metrics=dict(report.metrics), checkpoint=report.checkpoint)  # fmt: skip
         answer = channel.receive()
         if answer is None:  # the coordinator is gone: nobody is left to report to
             os._exit(1)
         return Verdict(answer.decode())
 
     end = run_attempt(objective, job, send, folder)
-    _say(channel, "end", outcome=end.outcome, metrics=dict(end.metrics), reason=end.reason,
+    _say(channel, "end", id=end.id, outcome=end.outcome, metrics=dict(end.metrics), reason=end.reason,
          traceback=end.traceback, broken=end.broken)  # fmt: skip
 
 

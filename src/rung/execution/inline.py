@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
+from time import monotonic  # bound now: an objective may patch the module
 
 from rung.execution._checkpoints import Checkpoints
 from rung.execution.base import AttemptId, Deliver, End, Job, Message, Report
 from rung.execution.objective import Objective
-from rung.execution.running import run_attempt
+from rung.execution.running import TrialInterrupted, run_attempt
 from rung.study.events import Outcome, Verdict
 
 
@@ -35,7 +35,7 @@ class Inline:
 
     def now(self) -> float:
         """Seconds of the monotonic clock."""
-        return time.monotonic()
+        return monotonic()
 
     def submit(self, job: Job) -> None:
         """See `Executor`."""
@@ -89,6 +89,6 @@ class Inline:
         except BaseException as error:  # noqa: BLE001
             # The coordinator's trouble is not the objective's: it ends, and `poll` raises the error.
             self._error = self._error or error
-            return Verdict.INTERRUPT
+            raise TrialInterrupted(f"{report.id}/r{report.number} could not be stored") from None
         self._in_objective = True
         return Verdict.INTERRUPT if self._interrupted else self._verdict

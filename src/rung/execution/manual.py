@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
+from time import monotonic  # bound now: an objective may patch the module
 
 from rung.execution.base import AttemptId, Deliver, Job, Message, Report
 from rung.study.events import Verdict
@@ -21,7 +21,7 @@ class Manual:
 
     def now(self) -> float:
         """Seconds of the monotonic clock."""
-        return time.monotonic()
+        return monotonic()
 
     def submit(self, job: Job) -> None:
         """See `Executor`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
 import math
 import sys
 from collections.abc import Callable, Collection, Mapping
@@ -17,11 +18,16 @@ from rung.errors import MetricError, ObjectiveError
 from rung.execution.command import Command
 from rung.space import Space
 from rung.study.metrics import Goals, check_metric_name
+from rung.study.sizes import size_text
 
 if TYPE_CHECKING:
     from rung.execution.running import RunningTrial
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_LARGEST = 1_000_000
+"""Bytes of all metrics of a report or a result, as they are stored."""
+_FEW = 400
+"""Metrics that are never more than that, however long their names are."""
 _ASK = "write it as f(config), f(config, trial) or f(**config)"
 
 
@@ -109,10 +115,19 @@ def _code_text(code: CodeType) -> str:
 
 
 def as_metrics(values: Mapping[Any, Any]) -> dict[str, float]:
-    """Plain floats from numbers, numpy scalars and one-element arrays or tensors; else MetricError."""
-    return {
+    """Plain floats from numbers, numpy scalars and one-element arrays or tensors; else MetricError.
+
+    Raises MetricError too if there are more of them than a report or a result may have.
+    """
+    metrics = {
         check_metric_name(name, error=MetricError): _number(name, value) for name, value in values.items()
     }
+    if len(metrics) > _FEW and (size := len(json.dumps(metrics))) > _LARGEST:
+        raise MetricError(
+            f"{len(metrics)} metrics, which are {size_text(size)} together; a report or a result has at most "
+            f"{size_text(_LARGEST)}: give the numbers that matter, and save the others by trial.checkpoint()"
+        )
+    return metrics
 
 
 def _number(name: str, value: Any) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import pickle
@@ -11,18 +10,17 @@ import selectors
 import signal
 import socket
 import subprocess
-import sys
-import time
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from time import monotonic  # bound now: an objective may patch the module
 
 from rung.errors import WorkerError
-from rung.execution import _gpus, _guard, _memory, _pickling
-from rung.execution._channel import Channel
+from rung.execution import _guard, _memory, _pickling
 from rung.execution._checkpoints import Checkpoints
+from rung.execution._frames import Broken, Hello, Ready, Said
 from rung.execution._leftovers import boot_id, kill_leftovers, start_time
+from rung.execution._worker_handle import Worker, environments
 from rung.execution.base import AttemptId, Deliver, End, Job, Message, Report, WorkerUp
 from rung.execution.objective import Objective
 from rung.study.events import Outcome, Verdict
@@ -30,72 +28,16 @@ from rung.study.sizes import size_text
 
 logger = logging.getLogger("rung")
 
-_BOOT = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[2]); "
-    "from rung.execution._worker import main; main(*map(int, [sys.argv[1], *sys.argv[3:]]))"
-)
-_THREADS = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-)
 _STARTS = 3
 """Workers in a row that may die before they are ready."""
 _LOOK = 0.2
 """Seconds between two looks at the memory of trials that have a limit."""
+_LONGEST_WAIT = 86_400.0
+"""Seconds of one wait for workers; then it is waited again."""
 _TOGETHER = 0.001
 """Seconds to wait, after a slow turn, for others who may report: storing is paid once for all of them."""
 _SLOW = 2 * _TOGETHER
 """Seconds from one `poll` to the next that are slow, as they are where a disk takes its time."""
-_Fate = tuple[Outcome, str]
-"""How an attempt is to end that is ended by force, and why."""
-
-
-class _Worker:
-    """The coordinator's side of one worker process and its guard."""
-
-    def __init__(self, number: int, place: int, environment: dict[str, str], logs: Path | None) -> None:
-        self.number, self.place = number, place
-        self.ready = False
-        self.up: WorkerUp | None = None
-        self.job: Job | None = None
-        self.deadlines: list[tuple[float, _Fate]] = []
-        """When the attempt is to be ended by force."""
-        self.fate: _Fate | None = None
-        """Set when it is being ended."""
-        control, guard_end = socket.socketpair()
-        channel, worker_end = socket.socketpair()
-        with contextlib.ExitStack() as ends:
-            ends.enter_context(guard_end)
-            ends.enter_context(worker_end)
-            self.guard = subprocess.Popen(
-                [sys.executable, "-I", "-S", _guard.__file__,
-                 str(guard_end.fileno()), str(worker_end.fileno()), str(logs or ""), f"worker-{number}",
-                 sys.executable, "-P", "-c", _BOOT, str(worker_end.fileno()), _search_path()],
-                stdin=subprocess.DEVNULL, env=environment, start_new_session=True,
-                pass_fds=(guard_end.fileno(), worker_end.fileno()),
-            )  # fmt: skip
-        self.control, self.channel = control, Channel(channel)
-
-    def send(self, frame: bytes) -> None:
-        # A worker that just died is noticed by its guard; there is nothing to do here.
-        with contextlib.suppress(OSError):
-            self.channel.send(frame)
-
-    @property
-    def stopping(self) -> bool:
-        return self.fate is not None and self.fate[0] is Outcome.INTERRUPTED
-
-    def kill(self, fate: _Fate | None = None, *, at_once: bool = False) -> None:
-        self.fate, self.deadlines = self.fate or fate, []
-        with contextlib.suppress(OSError):
-            self.control.send(b"K" if at_once else b"k")
-
-    def close(self) -> None:
-        self.channel.close()
-        self.control.close()
 
 
 class Processes:
@@ -121,11 +63,13 @@ class Processes:
         self._capacity = n_workers
         self._logs = logs
         self._trials = trials
-        self._environments = _environments(n_workers, gpus)
+        self._environments = environments(n_workers, gpus)
         self._selector = selectors.DefaultSelector()
         self._jobs: deque[Job] = deque()
         self._messages: list[Message] = []
-        self._workers: dict[int, _Worker] = {}
+        self._workers: dict[int, Worker] = {}
+        self._greeted: list[Worker] = []
+        """Those whose start is not stored yet."""
         self._started = 0
         self._failed_starts = 0
         self._looked = self._returned = self.now()
@@ -146,7 +90,7 @@ class Processes:
 
     def now(self) -> float:
         """Seconds of the monotonic clock."""
-        return time.monotonic()
+        return monotonic()
 
     def submit(self, job: Job) -> None:
         """See `Executor`."""
@@ -157,6 +101,7 @@ class Processes:
         """See `Executor`."""
         worker = self._worker_of(report.id)
         if worker is not None:
+            worker.waiting = False
             worker.send(verdict.value.encode())
 
     def stop(self, attempt: AttemptId, *, grace: float) -> None:
@@ -177,6 +122,11 @@ class Processes:
 
     def poll(self, timeout: float | None) -> Sequence[Message]:
         """See `Executor`; raises WorkerError when no worker can be started."""
+        # What the last call handed out is stored by now. A worker gets the objective, and so runs code that
+        # may start processes, once the log knows it: else nobody could find them after a kill.
+        for worker in self._greeted:
+            worker.send(self._objective)
+        self._greeted.clear()
         deadline = None if timeout is None else self.now() + timeout
         slow = self.now() - self._returned > _SLOW
         while not self._messages and self._hear_until(deadline):
@@ -191,7 +141,9 @@ class Processes:
     def _hear_until(self, deadline: float | None) -> bool:
         """Take in what comes first; False once it is time, or when `interrupt` was called."""
         self._enforce_limits()
-        ready = self._selector.select(self._patience(deadline))
+        patience = self._patience(deadline)
+        # The system counts a wait in milliseconds of 31 bits, which is 25 days.
+        ready = self._selector.select(None if patience is None else min(patience, _LONGEST_WAIT))
         # What a worker said comes before the news of its death.
         for key, _ in sorted(
             ready, key=lambda item: item[0].data is not None and item[0].data[1] == "control"
@@ -213,16 +165,16 @@ class Processes:
     def close(self) -> None:
         """End all workers: idle ones by asking, busy ones by force. No process is left behind."""
         workers = list(self._workers.values())
-        polite = time.monotonic() + 2.0
+        polite = monotonic() + 2.0
         for worker in workers:
             (worker.control if worker.job else worker.channel).close()
         for worker in workers:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                worker.guard.wait(max(0.0, polite - time.monotonic()))
+                worker.guard.wait(max(0.0, polite - monotonic()))
             worker.close()
+        last = monotonic() + 2 * _guard.PATIENCE
         for worker in workers:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                worker.guard.wait(2 * _guard.PATIENCE)
+            _wait_for_guard(worker, last)
         kill_leftovers([worker.up for worker in workers if worker.up is not None and worker.guard.returncode])
         self._workers.clear()
         self._selector.close()
@@ -235,7 +187,7 @@ class Processes:
         if self._logs is not None:
             self._logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            worker = _Worker(self._started, place, self._environments[place], self._logs)
+            worker = Worker(self._started, place, self._environments[place], self._logs)
         except OSError as error:
             raise WorkerError(f"a worker process can't be started: {error}") from error
         self._started += 1
@@ -243,7 +195,7 @@ class Processes:
         self._selector.register(worker.channel, selectors.EVENT_READ, (worker, "channel"))
         self._selector.register(worker.control, selectors.EVENT_READ, (worker, "control"))
 
-    def _worker_of(self, attempt: AttemptId) -> _Worker | None:
+    def _worker_of(self, attempt: AttemptId) -> Worker | None:
         return next((w for w in self._workers.values() if w.job is not None and w.job.id == attempt), None)
 
     def _assign(self) -> None:
@@ -253,12 +205,12 @@ class Processes:
             taken = {worker.place for worker in self._workers.values()}
             self._add_worker(min(set(range(self._capacity)) - taken))
         for worker in self._workers.values():
-            if self._jobs and worker.ready and worker.job is None and worker.fate is None:
-                job = worker.job = self._jobs.popleft()
+            if self._jobs and worker.is_free:
+                job = self._jobs.popleft()
                 if job.timeout is not None:
                     why = f"it ran longer than the {job.timeout:.4g} s that trial_timeout left it"
                     worker.deadlines.append((self.now() + job.timeout, (Outcome.FAILED, why)))
-                worker.send(pickle.dumps(job))
+                worker.start(job)
 
     def _serve(self, key: selectors.SelectorKey) -> None:
         if key.data is None:
@@ -271,54 +223,47 @@ class Processes:
             self._bury(worker)
             return
         self._listen(worker)
-        if worker.channel.ended:
+        if worker.channel.ended or not worker.trusted:
             self._selector.unregister(worker.channel)  # its guard will tell how it died
 
-    def _listen(self, worker: _Worker) -> None:
-        try:
-            said = [json.loads(frame) for frame in worker.channel.available()]
-        except ValueError:
-            said = [None]
-        if not all(isinstance(what, dict) and "what" in what for what in said):
-            worker.kill()  # the objective wrote into our line
-            return
-        for what in said:
-            self._hear(worker, what)
+    def _listen(self, worker: Worker) -> None:
+        for said in worker.says():
+            self._hear(worker, said)
 
-    def _hear(self, worker: _Worker, said: dict[str, Any]) -> None:
-        match said.pop("what"):
-            case "hello":
-                worker.send(self._objective)
-                pid = said["pid"]
+    def _hear(self, worker: Worker, said: Said) -> None:
+        match said:
+            case Hello(pid):
                 worker.up = WorkerUp(worker.number, pid, worker.guard.pid, start_time(pid), boot_id())
                 self._messages.append(worker.up)
-            case "ready":
+                self._greeted.append(worker)
+            case Ready():
                 worker.ready, self._failed_starts = True, 0
                 self._assign()
-            case "broken":
+            case Broken(traceback):
                 raise WorkerError(
-                    f"the objective can't be loaded in a worker process:\n{said['traceback']}"
+                    f"the objective can't be loaded in a worker process:\n{traceback}"
                     "(a module that only this process can import: put its folder on PYTHONPATH, or call "
                     "cloudpickle.register_pickle_by_value(module))"
                 )
-            case "report" if worker.job is not None:
-                self._messages.append(Report(worker.job.id, **said))
-            case "end" if worker.job is not None:
-                self._messages.append(End(worker.job.id, **said))
+            case Report():
+                worker.report, worker.waiting = said, True
+                self._messages.append(said)
+            case End():
+                self._messages.append(said)
                 worker.job, worker.deadlines = None, []
                 self._assign()
 
-    def _bury(self, worker: _Worker) -> None:
-        status = worker.control.recv(64)
+    def _bury(self, worker: Worker) -> None:
+        status = worker.status()
         self._listen(worker)
         del self._workers[worker.number]
         for item in (worker.channel, worker.control):
             with contextlib.suppress(KeyError):
                 self._selector.unregister(item)
         worker.close()
-        worker.guard.wait()
-        how = _describe(int(status)) if status else "its guard was killed"
-        if not status and worker.up is not None:  # nobody else ends the worker's children then
+        _wait_for_guard(worker, monotonic() + _guard.PATIENCE)
+        how = "its guard was killed" if status is None else _describe(status)
+        if status is None and worker.up is not None:  # nobody else ends the worker's children then
             kill_leftovers([worker.up])
         if not worker.ready:
             self._failed_starts += 1
@@ -337,6 +282,8 @@ class Processes:
         for worker in self._workers.values():
             if worker.deadlines and now >= min(worker.deadlines)[0]:
                 worker.kill(min(worker.deadlines)[1])
+            if worker.overdue is not None and now >= worker.overdue:
+                worker.kill_guard()
         if now >= self._looked + _LOOK and (limits := self._memory_limits()):
             self._look_at_memory(limits)
             self._looked = self.now()
@@ -354,11 +301,20 @@ class Processes:
 
     def _patience(self, deadline: float | None) -> float | None:
         ends = [at for worker in self._workers.values() for at, _ in worker.deadlines]
+        ends += [worker.overdue for worker in self._workers.values() if worker.overdue is not None]
         if self._memory_limits():
             ends.append(self._looked + _LOOK)
         if deadline is not None:
             ends.append(deadline)
         return max(0.0, min(ends) - self.now()) if ends else None
+
+
+def _wait_for_guard(worker: Worker, until: float) -> None:
+    try:
+        worker.guard.wait(max(0.0, until - monotonic()))
+    except subprocess.TimeoutExpired:
+        worker.kill_guard()
+        worker.guard.wait()
 
 
 def _describe(status: int) -> str:
@@ -368,20 +324,3 @@ def _describe(status: int) -> str:
         names = {known.value: known.name for known in signal.Signals}
         return f"killed by {names.get(number, f'signal {number}')}{hint}"
     return f"exit code {os.WEXITSTATUS(status)}"
-
-
-def _search_path() -> str:
-    # Tools put other things than strings there, which the import system skips.
-    return json.dumps([entry for entry in sys.path if isinstance(entry, str)])
-
-
-def _environments(n_workers: int, gpus: Sequence[str] | None) -> list[dict[str, str]]:
-    """The environment of each worker's place; who takes a dead worker's place gets its GPUs."""
-    shared = _environment(n_workers)
-    return [shared] * n_workers if gpus is None else [{**shared, _gpus.VARIABLE: seen} for seen in gpus]
-
-
-def _environment(n_workers: int) -> dict[str, str]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    share = str(max(1, cores // n_workers))
-    return {**dict.fromkeys(_THREADS, share), **os.environ}

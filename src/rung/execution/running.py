@@ -21,7 +21,7 @@ from rung.execution.objective import Objective, as_metrics
 from rung.study.events import Outcome, Verdict
 
 Send = Callable[[Report], Verdict]
-"""Hands a report over and returns the verdict once the report is durable."""
+"""Hands a report over and returns the verdict once the report is durable; raises if it can't be stored."""
 
 
 class TrialEnded(BaseException):
@@ -66,6 +66,11 @@ class ProgramFailed(TrialEnded):
 
 _MISTAKES = (NameError, AttributeError, TypeError, ImportError, SyntaxError)
 """What an objective raises whose code is wrong, rather than its configuration."""
+
+_LONGEST = 20_000
+"""Characters of a traceback."""
+_ENDINGS = (Outcome.STOPPED, Outcome.PAUSED, Outcome.INTERRUPTED, Outcome.FAILED)
+"""How an attempt may end by a TrialEnded."""
 
 _RAISES: dict[Verdict, type[TrialEnded]] = {
     Verdict.STOP: TrialStopped,
@@ -172,7 +177,8 @@ class RunningTrial:
     def epochs(self) -> Iterator[int]:
         """The epochs to train: from the checkpoint's next one up to `max_resource`.
 
-        The loop ends by itself when the scheduler stops or pauses the trial; `report` then raises nothing.
+        The loop ends by itself when the scheduler stops or pauses the trial; `report` then raises nothing,
+        unless the report could not be stored.
 
             for epoch in trial.epochs():
                 ...
@@ -206,12 +212,13 @@ class RunningTrial:
 
         Returns when they are durable. Raises TrialStopped, TrialPaused or TrialInterrupted, which
         ``except Exception`` does not catch, when the trial is to end here; MetricError when no tuned
-        metric is among them, one is no number, or the epoch does not grow.
+        metric is among them, one is no number, they are more than 1 MB, or the epoch does not grow.
         """
         verdict, diverged = self.record(epoch, metrics)
         if diverged:
             raise TrialDiverged(diverged)
-        if verdict is not Verdict.CONTINUE and self._epoch is None:
+        # A superseded attempt's report is not stored: it must not look as if it were, not in `epochs` either.
+        if verdict is Verdict.SUPERSEDED or (verdict is not Verdict.CONTINUE and self._epoch is None):
             raise _RAISES[verdict](f"{verdict.value} after {self._job.resource} {self._resource}")
 
     def record(self, epoch: int | None, metrics: Mapping[str, Any]) -> tuple[Verdict, str]:
@@ -307,11 +314,11 @@ def run_attempt(objective: Objective, job: Job, send: Send, folder: Path | None 
         if trial.verdict is not Verdict.CONTINUE:  # it heard, and ended by returning
             raise _RAISES[trial.verdict](trial.verdict.value)
     except TrialEnded as ended:
-        return End(job.id, ended.outcome, usage.measure(), str(ended), ended.traceback)
+        return End(job.id, _outcome(ended), usage.measure(), _text(ended), _text(ended.traceback, _LONGEST))
     except KeyboardInterrupt:
         return End(job.id, Outcome.INTERRUPTED, usage.measure(), "KeyboardInterrupt")
     except MetricError as error:
-        return End(job.id, Outcome.FAILED, usage.measure(), str(error), _traceback(), broken="metric")
+        return End(job.id, Outcome.FAILED, usage.measure(), _text(error, 2000), _traceback(), broken="metric")
     except _MISTAKES as error:
         return End(job.id, Outcome.FAILED, usage.measure(), _describe(error), _traceback(), broken="code")
     except BaseException as error:  # noqa: BLE001 -- whatever user code raises, SystemExit included, is data
@@ -319,15 +326,24 @@ def run_attempt(objective: Objective, job: Job, send: Send, folder: Path | None 
     return End(job.id, Outcome.COMPLETED, {**usage.measure(), **metrics})
 
 
+def _outcome(ended: TrialEnded) -> Outcome:
+    # An objective may raise a class of its own.
+    return next((known for known in _ENDINGS if known == ended.outcome), Outcome.FAILED)
+
+
 def _describe(error: BaseException) -> str:
+    text = _text(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _text(said: object, longest: int = 500) -> str:
     try:
-        text = str(error)
+        return str(said)[:longest]
     except Exception:  # noqa: BLE001 -- an exception whose own text can't be made
-        text = ""
-    return f"{type(error).__name__}: {text[:500]}" if text else type(error).__name__
+        return ""
 
 
-def _traceback(limit: int = 20_000) -> str:
+def _traceback() -> str:
     error = sys.exc_info()[1]
     assert error is not None
     frames = error.__traceback__
@@ -337,4 +353,4 @@ def _traceback(limit: int = 20_000) -> str:
         text = "".join(traceback.format_exception(type(error), error, frames))
     except Exception:  # noqa: BLE001
         return ""
-    return text if len(text) <= limit else text[:limit] + "\n... (cut)\n"
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "\n... (cut)\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import stat
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -34,6 +35,26 @@ def _made_by(schema: str) -> frozenset[tuple[str, ...]]:
         return frozenset(db.execute(_TABLES))
     finally:
         db.close()
+
+
+def check_files(database: Path) -> None:
+    """Raise StorageError unless all that SQLite opens for a database is a regular file.
+
+    To open a pipe takes for ever. A study of rung's has no rollback journal, and that of a stranger may name
+    a file anywhere, which SQLite would delete.
+    """
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        path = database.with_name(database.name + suffix)
+        try:
+            found = path.lstat()
+        except OSError:
+            continue
+        if not stat.S_ISREG(found.st_mode):
+            raise StorageError(f"{path} is not a regular file; rung opens a study's own files only")
+        if suffix == "-journal" and found.st_size:
+            raise StorageError(
+                f"{path} is no file of rung's; if no other program writes the study, remove it"
+            )
 
 
 def refuse_links(folder: Path) -> None:

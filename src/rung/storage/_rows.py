@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import zlib
 
-from rung.errors import StudyCorrupt
-from rung.study.events import Event, decode
+from rung._text import brief
+from rung.errors import StorageError, StudyCorrupt
+from rung.study.events import Event, check, decode
 
 Row = tuple[int, str, int, float, str, str, int]
 COLUMNS = ("seq", "id", "epoch", "t", "kind", "body", "crc")
@@ -15,10 +16,29 @@ _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
 
 def row_of(seq: int, epoch: int, event: Event) -> Row:
-    """The row of an event; `seq` counts from 1."""
-    body = _encode(event.body())
+    """The row of an event; `seq` counts from 1. Raises StorageError if it could not be read back."""
+    check_readable(event)
+    try:
+        body = _encode(event.body())
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _unreadable(event, error) from error
     t = float(event.t)
     return seq, event.id, epoch, t, event.kind, body, crc_of(seq, event.id, epoch, t, event.kind, body)
+
+
+def check_readable(event: Event) -> None:
+    """Raise StorageError unless an event can be read back once it is stored."""
+    try:
+        check(event)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise _unreadable(event, error) from error
+
+
+def _unreadable(event: Event, error: Exception) -> StorageError:
+    return StorageError(
+        f"event {brief(event.id)} of kind {event.kind} could not be read back ({brief(str(error))}), "
+        "so it is not stored: the executor, searcher or scheduler that it comes from is at fault"
+    )
 
 
 def crc_of(*parts: object) -> int:

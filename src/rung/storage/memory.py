@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from rung.errors import LeaseLost, StorageError, StudyExists, StudyInUse, StudyNotFound
+from rung.storage._rows import check_readable
 from rung.storage.base import Lease, Owner, StudyInfo, check_name
 from rung.study.events import Event, StudyCreated
 
@@ -35,6 +36,7 @@ class MemoryStorage:
     def create(self, study: str, created: StudyCreated) -> None:
         """See `Storage`."""
         check_name(study)
+        check_readable(created)
         if study in self._logs:
             raise StudyExists(f"study {study!r} is there already")
         self._logs[study] = _Log([created], {created.id})
@@ -54,6 +56,8 @@ class MemoryStorage:
             raise LeaseLost(
                 f"study {lease.study!r} was taken over by {log.owner}; this process wrote nothing since"
             )
+        for event in events:
+            check_readable(event)
         ids = {event.id for event in events}
         if len(ids) < len(events) or not ids.isdisjoint(log.ids):
             raise StorageError(

@@ -39,6 +39,7 @@ from rung.errors import (
     StudyNotFound,
 )
 from rung.storage import _postgres_sql as sql
+from rung.storage._descriptors import CLOSED_BENEATH, Descriptor, abandon
 from rung.storage._names import slug
 from rung.storage._rows import COLUMNS, Row, event_of, row_of
 from rung.storage.base import Durability, Lease, Owner, StudyInfo, check_durability, check_name
@@ -72,6 +73,8 @@ class _Writer:
     db: Connection
     number: int
     events: int
+    line: Descriptor
+    """The connection's socket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,7 @@ class PostgresStorage:
             self._warn_of_no_sync(db)
             undo.pop_all()
         _SESSIONS.add(db)
-        return _PostgresLease(study, row[0], owner, _Writer(db, number, row[1]))
+        return _PostgresLease(study, row[0], owner, _Writer(db, number, row[1], Descriptor.of(db.fileno())))
 
     def append(self, lease: Lease, events: Sequence[Event]) -> int:
         """See `Storage`.
@@ -151,6 +154,8 @@ class PostgresStorage:
         rows = [row_of(writer.events + i, lease.epoch, e) for i, e in enumerate(events, 1)]
         after = writer.events + len(rows)
         while writer.events != after:
+            if not writer.line.is_ours:
+                raise StorageError(f"study {lease.study!r}: {CLOSED_BENEATH}; nothing more is written")
             with self._failing(f"study {lease.study!r}: the log can't be written"):
                 try:
                     if not _insert(writer.db, writer.number, lease.epoch, writer.events, rows):
@@ -166,6 +171,9 @@ class PostgresStorage:
         """See `Storage`."""
         assert isinstance(lease, _PostgresLease)
         writer = lease.writer
+        if not writer.line.is_ours:
+            abandon(writer.db)
+            return
         with contextlib.suppress(psycopg.Error):
             writer.db.execute("UPDATE rung.study SET owner = NULL WHERE number = %s AND epoch = %s",
                               (writer.number, lease.epoch))  # fmt: skip
@@ -269,7 +277,7 @@ class PostgresStorage:
             if held:
                 _name_session(db, writer.number, lease.epoch)
                 undo.pop_all()
-                writer.db, writer.events = db, row[1]
+                writer.db, writer.events, writer.line = db, row[1], Descriptor.of(db.fileno())
                 _SESSIONS.add(db)
         return held
 

@@ -11,18 +11,13 @@ power cut. Workers never see the file and viewers open it read-only, so "databas
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import json
 import os
 import sqlite3
-import time
-import weakref
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import IO
 
 from rung._disk import sync
 from rung.errors import (
@@ -31,13 +26,14 @@ from rung.errors import (
     StorageError,
     StudyCorrupt,
     StudyExists,
-    StudyInUse,
     StudyNotFound,
 )
 from rung.storage._aside import made_aside
 from rung.storage._damage import SQLITE_ERRORS, check_pages, check_schema, explained, mend
+from rung.storage._descriptors import CLOSED_BENEATH, File, OpenFiles, State, abandon, file_at, open_now
 from rung.storage._filled import fill_log
-from rung.storage._foreign import distrust, refuse_link, refuse_links
+from rung.storage._foreign import check_files, distrust, refuse_link, refuse_links
+from rung.storage._lock import Lock, holder
 from rung.storage._names import slug
 from rung.storage._rows import event_of, row_of
 from rung.storage.base import Durability, Lease, Owner, StudyInfo, check_durability, check_name
@@ -74,18 +70,14 @@ WHERE key = 'epoch'
 _SYNCHRONOUS = {"machine": "FULL", "process": "NORMAL"}
 
 
-# A forked child shares our locks, and would hold them after our death.
-_LOCKS: weakref.WeakSet[IO[str]] = weakref.WeakSet()
-os.register_at_fork(after_in_child=lambda: [lock.close() for lock in _LOCKS])
-
-
 @dataclass(frozen=True, slots=True)
 class _SqliteLease(Lease):
     connection: sqlite3.Connection
-    lock: IO[str]
+    lock: Lock
     path: Path
-    file: tuple[int, int]
+    file: File
     """Which file it was when it was opened."""
+    opened: OpenFiles
 
 
 class SqliteStorage:
@@ -132,17 +124,19 @@ class SqliteStorage:
         path = self.database(study)
         refuse_links(path.parent)
         with contextlib.ExitStack() as undo:
-            lock = _lock(path.with_name("study.lock"), study, owner)
+            lock = Lock(path.with_name("study.lock"), study, owner)
             undo.callback(lock.close)
+            before = open_now()
             try:
                 connection = _open_for_writing(path, self._synchronous)
                 undo.callback(connection.close)
                 check_pages(connection, path)
+                opened = OpenFiles.since(before, path)
                 epoch = _raise_epoch(connection, path, self._synchronous)
             except SQLITE_ERRORS as error:
                 raise explained(error, f"study {study!r}: {path} can't be opened for writing") from error
             undo.pop_all()
-        return _SqliteLease(study, epoch, owner, connection, lock, path, _identity(path))
+        return _SqliteLease(study, epoch, owner, connection, lock, path, file_at(path), opened)
 
     def append(self, lease: Lease, events: Sequence[Event]) -> int:
         """See `Storage`."""
@@ -153,7 +147,7 @@ class SqliteStorage:
             try:
                 if _epoch(db) != lease.epoch:
                     raise LeaseLost(f"study {lease.study!r} was taken over; this process wrote nothing since")
-                _check_there(lease)
+                _check_files(lease)
                 last: int = db.execute("SELECT max(seq) FROM event").fetchone()[0]
                 db.executemany(_INSERT, [row_of(last + i, lease.epoch, e) for i, e in enumerate(events, 1)])
                 db.execute("COMMIT")
@@ -162,6 +156,7 @@ class SqliteStorage:
                     db.execute("ROLLBACK")
                 raise
         except SQLITE_ERRORS as error:
+            _check_files(lease)  # which says better what is wrong
             raise StorageError(
                 f"study {lease.study!r}: the log can't be written: {error}{mend(error)}"
             ) from error
@@ -170,13 +165,14 @@ class SqliteStorage:
     def release(self, lease: Lease) -> None:
         """See `Storage`. Leaves one database file, without a write-ahead log beside it."""
         assert isinstance(lease, _SqliteLease)
-        with contextlib.suppress(*SQLITE_ERRORS):
-            if _epoch(lease.connection) == lease.epoch:
-                lease.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        lease.connection.close()
-        with contextlib.suppress(OSError):
-            lease.lock.truncate(0)
-        lease.lock.close()
+        if lease.opened.state() in {"", "deleted"}:
+            with contextlib.suppress(*SQLITE_ERRORS):
+                if _epoch(lease.connection) == lease.epoch:
+                    lease.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            lease.connection.close()
+        else:  # SQLite would copy the log into what it takes for the database, also when it closes
+            abandon(lease.connection)
+        lease.lock.release()
 
     def delete(self, study: str, owner: Owner) -> None:
         """See `Storage`. First renamed, so that no half of a study is left under its name."""
@@ -233,7 +229,7 @@ class SqliteStorage:
             with contextlib.suppress(*SQLITE_ERRORS, OSError, StorageError):
                 name = self._name_in(path)
                 if name:  # not a copy, nor one that lies about its name
-                    infos.append(StudyInfo(name, _changed(path), _holder(path.with_name("study.lock"))))
+                    infos.append(StudyInfo(name, _changed(path), holder(path.with_name("study.lock"))))
         return sorted(infos, key=lambda info: -info.changed)
 
     def folder(self, study: str) -> Path | None:
@@ -294,6 +290,7 @@ def _copy(folders: Iterable[Path], into: Path) -> None:
 
 
 def _open_for_writing(path: Path, synchronous: str) -> sqlite3.Connection:
+    check_files(path)
     # Any thread may use it: the coordinator lets one in at a time.
     db = sqlite3.connect(path, isolation_level=None, timeout=10.0, check_same_thread=False)
     try:
@@ -325,6 +322,7 @@ def _epoch(db: sqlite3.Connection) -> int:
 
 def open_readonly(path: Path) -> sqlite3.Connection:
     """A connection that changes nothing, to a database that somebody may be writing."""
+    check_files(path)
     # SQLite reads a WAL database by writing beside it; where that can't be, nobody else writes either.
     still = not os.access(path.parent, os.W_OK) and not path.with_name("study.db-wal").exists()
     db = sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable={still:d}", uri=True, timeout=10.0)
@@ -338,72 +336,25 @@ def open_readonly(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _lock(path: Path, study: str, owner: Owner) -> IO[str]:
-    try:
-        file = open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+")  # noqa: SIM115, PTH123 -- kept while the lease lives
-    except OSError as error:
-        raise StorageError(f"study {study!r}: {path} can't be written: {error.strerror}") from error
-    try:
-        _flock(file)
-    except OSError as error:
-        holder = _read_owner(path)
-        file.close()
-        mine = holder is not None and (holder.host, holder.pid) == (owner.host, owner.pid)
-        mend = (
-            "it is this one: close() the other Study" if mine else "wait for it, stop it, or use another name"
-        )
-        raise StudyInUse(f"study {study!r} is run by {holder or 'another process'}; {mend}") from error
-    _LOCKS.add(file)
-    file.truncate(0)
-    json.dump(asdict(owner), file)
-    file.flush()
-    return file
-
-
-def _flock(file: IO[str], tries: int = 5) -> None:
-    # Somebody who only looks (`_holder`) holds the lock for a moment.
-    for _ in range(tries - 1):
-        with contextlib.suppress(BlockingIOError):
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        time.sleep(0.02)
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def _holder(path: Path) -> Owner | None:
-    """Who holds the lock now, None if nobody does."""
-    with contextlib.suppress(OSError), open(os.open(path, os.O_RDONLY | os.O_NONBLOCK)) as file:  # noqa: PTH123
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return _read_owner(path) or Owner("unknown host", 0, time.time())
-    return None
-
-
-def _read_owner(path: Path) -> Owner | None:
-    try:
-        return Owner(**json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError):
-        return None
-
-
 def _changed(path: Path) -> float:
     # Who only reads leaves an empty write-ahead log behind: that is no change.
     wal = path.with_name("study.db-wal")
     return max(p.stat().st_mtime for p in (path, wal) if p.exists() and p.stat().st_size)
 
 
-def _check_there(lease: _SqliteLease) -> None:
+_FAULTS: dict[State, str] = {
+    "closed": CLOSED_BENEATH,
+    "cut": "its write-ahead log was cut while it ran, and what that held is lost; see: rung doctor",
+    "deleted": "its write-ahead log was deleted while it ran",
+}
+
+
+def _check_files(lease: _SqliteLease) -> None:
+    """Raise StorageError unless what is written now will be found in the study."""
+    state, is_there = lease.opened.state(), file_at(lease.path) == lease.file
+    if is_there and not state:
+        return
     # What is written to a file without a name is gone when it is closed, and nothing else would say so.
-    if _identity(lease.path) != lease.file:
-        raise StorageError(
-            f"study {lease.study!r}: {lease.path} was moved or deleted while it ran; nothing more is written"
-        )
-
-
-def _identity(path: Path) -> tuple[int, int]:
-    try:
-        found = path.stat()
-    except OSError:
-        return 0, 0
-    return found.st_dev, found.st_ino
+    moved = f"{lease.path} was moved or deleted while it ran"
+    fault = _FAULTS[state] if state and (is_there or state != "deleted") else moved
+    raise StorageError(f"study {lease.study!r}: {fault}; nothing more is written")

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from itertools import chain
 from typing import Any, ClassVar
 
 from rung import __version__
@@ -24,6 +25,8 @@ _RELEASE = re.compile(r"(\d{1,6})\.(\d{1,6})(?:\.(\d{1,6}))?")
 _FOR_EVER = 1e12
 """Seconds that no study lasts."""
 _LARGEST = 2**64
+_DEEPEST = 250
+"""Levels of lists and objects in a field: a hundred conditions joined in a row have two each."""
 
 
 class Verdict(StrEnum):
@@ -277,9 +280,22 @@ def decode(kind: str, event_id: str, t: float, body: Mapping[str, Any]) -> Event
     return event
 
 
+def check(event: Event) -> None:
+    """Raise TypeError, ValueError or OverflowError unless `decode` takes back what is stored of an event."""
+    _check_types(event)
+    metrics: Mapping[str, float] = getattr(event, "metrics", {})
+    for name, value in metrics.items():
+        if type(name) is str and type(value) is float:
+            continue  # nearly all
+        if not isinstance(name, str) or not isinstance(value, float | int):
+            raise TypeError(f"metrics: {brief(name)}={brief(value)}")
+        float(value)
+
+
+_NESTED = (dict,)
 _TYPES: dict[str, tuple[type, ...]] = {
     "int": (int,), "int | None": (int, type(None)), "float": (float, int), "str": (str,), "bool": (bool,),
-    "Mapping[str, Any]": (dict,), "Mapping[str, float]": (dict,), "Mapping[str, str]": (dict,),
+    "Mapping[str, Any]": _NESTED, "Mapping[str, float]": (dict,), "Mapping[str, str]": _NESTED,
 }  # fmt: skip
 _ACCEPTED = {
     cls: [(f.name, _TYPES[str(f.type)]) for f in fields(cls) if f.name in _FIELDS[cls]]
@@ -293,10 +309,32 @@ def _check_types(event: Event) -> None:
         raise ValueError(f"t={event.t}")
     for name, accepted in _ACCEPTED[type(event)]:
         value = getattr(event, name)
-        if type(value) not in accepted:
+        if type(value) not in accepted and not _is_stored_as(value, accepted):
             raise TypeError(f"{name}={brief(value)}")
+        if accepted is _NESTED:
+            _check_depth(name, value)
         if type(value) in (int, float) and not -_FOR_EVER <= value < _LARGEST:
             raise ValueError(f"{name}={brief(value)}")
+
+
+def _check_depth(name: str, value: Mapping[str, Any]) -> None:
+    # Whoever goes down into what is deeper by a function that calls itself runs out of stack.
+    level: list[Any] = [value]
+    for _ in range(_DEEPEST):
+        parts = chain.from_iterable(v.values() if isinstance(v, dict) else v for v in level)
+        level = [part for part in parts if isinstance(part, dict | list | tuple)]
+        if not level:
+            return
+    raise ValueError(f"{name} is nested more than {_DEEPEST} deep")
+
+
+def _is_stored_as(value: Any, accepted: tuple[type, ...]) -> bool:
+    # Of an event that was not read yet: an Outcome is stored as text, any mapping as a dict.
+    stored = next((plain for kind, plain in _STORED_AS if isinstance(value, kind)), None)
+    return stored in accepted
+
+
+_STORED_AS: tuple[tuple[type, type], ...] = ((str, str), (float, float), (Mapping, dict))
 
 
 def _plain(value: Any) -> Any:
