@@ -128,6 +128,7 @@ def test_the_log_keeps_what_a_session_was_asked_for():
         "n_trials": 2, "timeout": 3600.0, "n_workers": 1, "searcher": {"name": "random"},
         "scheduler": {"name": "fifo"}, "max_resource": 3, "resource": "epoch", "keep_checkpoints": "all",
         "trial_timeout": 120.0, "trial_memory": 8 * 10**9, "gpus_per_trial": None, "retries": 4,
+        "executor": None,
         "max_failures": 5, "on_error": "raise", "command": "",
     }  # fmt: skip
 
@@ -179,12 +180,14 @@ def test_every_setting_with_a_flag_is_one_of_rung_run(tmp_path):
 
 
 TYPED = {
+    "executor": "processes",
     "n_trials": "3", "timeout": "50s", "n_workers": "1", "searcher": "random", "scheduler": "median",
     "keep_checkpoints": "all", "trial_timeout": "40s", "trial_memory": "4GB", "gpus_per_trial": "1",
     "retries": "2", "max_failures": "7", "on_error": "raise", "durability": "process",
 }  # fmt: skip
 
 KEPT = {
+    "executor": "processes",
     "timeout": 50.0, "n_workers": 1, "searcher": {"name": "random"}, "keep_checkpoints": "all",
     "trial_timeout": 40.0, "trial_memory": 4 * 10**9, "gpus_per_trial": 1, "retries": 2, "max_failures": 7,
     "on_error": "raise", "max_resource": 3,

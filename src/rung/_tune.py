@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,21 +19,17 @@ from rung._study import Study, begin, study_of
 from rung._text import visible, visible_lines
 from rung.engine.coordinator import Coordinator
 from rung.errors import Interrupted, ObjectiveError
-from rung.execution import _gpus
+from rung.execution.backends import EXECUTORS, Backend, Work, backend_for
 from rung.execution.base import Executor
-from rung.execution.inline import Inline
 from rung.execution.objective import Objective, fingerprint
 from rung.schedulers.base import Scheduler
 from rung.searchers.base import Searcher
 from rung.settings import KeepCheckpoints, OnError, Settings
 from rung.space import Space
 from rung.storage import Durability, Storage
-from rung.study.budget import whole
 
 logger = logging.getLogger("rung")
 
-_MOST_WORKERS = 1024
-"""Processes that one machine may be asked for."""
 importing: ContextVar[bool] = ContextVar("importing", default=False)
 """Whether the command line reads a file, which is then not to tune by itself."""
 
@@ -46,6 +43,7 @@ def tune(
     n_trials: int | None = None,
     timeout: str | float | timedelta | None = None,
     n_workers: int = 1,
+    executor: str | Backend | None = None,
     searcher: str | Searcher = "auto",
     scheduler: str | Scheduler = "fifo",
     max_resource: int | None = None,
@@ -83,7 +81,10 @@ def tune(
         n_trials: Trials in all, failed ones included.
         timeout: Seconds of running in all, "2h", "1h 30m", or a timedelta. Trials that run then are
             interrupted; they run again if the study goes on with a longer one.
-        n_workers: 1 runs the objective in this process, more in as many worker processes.
+        n_workers: Trials at once.
+        executor: "inline" runs the objective in this process, "processes" in worker processes; or an object
+            with `check` and `start` (see docs/extending.md). None is "inline" for one worker, unless one of
+            `trial_timeout`, `trial_memory` and `gpus_per_trial` is given, and "processes" for more.
         searcher: "auto" (a Gaussian process, or local search where fitting one would cost more than 5 % of
             the trials' time), another name of `rung.searchers.SEARCHERS` such as "random", or a searcher.
         scheduler: A name of `rung.schedulers.SCHEDULERS` ("fifo", "asha", "hyperband", ...) or a scheduler.
@@ -98,7 +99,6 @@ def tune(
         trial_timeout: How long a trial may run, such as "2h"; it is then ended by force, and has failed.
         trial_memory: What a trial's process and those it starts may hold together, such as "8GB".
         gpus_per_trial: GPUs that each worker sees (CUDA_VISIBLE_DEVICES): 1, 2, or a share such as 0.5.
-            Each of these three runs the objective in a process of its own even with one worker.
         retries: How often a trial whose worker died is run again.
         max_failures: Failed trials in a row that stop the study.
         on_error: "continue" counts a trial that raises as failed; "raise" stops the study with TrialError,
@@ -118,8 +118,9 @@ def tune(
     if importing.get():
         raise ObjectiveError("the file calls rung.tune itself: run it with python, not with rung")
     settings = Settings.of(
-        metric=metric, mode=mode, n_trials=n_trials, timeout=timeout, n_workers=n_workers, searcher=searcher,
-        scheduler=scheduler, max_resource=max_resource, resource=resource, initial_configs=initial_configs,
+        metric=metric, mode=mode, n_trials=n_trials, timeout=timeout, n_workers=n_workers,
+        executor=executor, searcher=searcher, scheduler=scheduler, max_resource=max_resource,
+        resource=resource, initial_configs=initial_configs,
         constraints=constraints, report_only=report_only, seed=seed, keep_checkpoints=keep_checkpoints,
         trial_timeout=trial_timeout, trial_memory=trial_memory, gpus_per_trial=gpus_per_trial,
         retries=retries, max_failures=max_failures, on_error=on_error, name=name, storage=storage,
@@ -137,16 +138,17 @@ def run_study(
     """Do what `tune` does; the log keeps `made_by`, where the command line finds its file again."""
     space = Space.of(space)
     bound = Objective.of(objective, space, settings.goals, settings.max_resource)
-    n_workers = whole("n_workers", settings.n_workers, 1, _MOST_WORKERS)
-    per_trial = settings.gpus_per_trial
-    gpus = None if per_trial is None else _gpus.assign(per_trial, n_workers)
+    work = Work(
+        bound, settings.n_workers, settings.trial_timeout, settings.trial_memory, settings.gpus_per_trial
+    )
+    backend = backend_for(work, settings.executor)
     settings.check_budget(space)
     study = study_of(space, settings)
     _warn_of_changes(study, bound)
     if _nothing_left(study):
         _say_complete(study, logging.INFO if settings.progress is False else logging.WARNING)
     else:
-        _run(study, bound, gpus, made_by or {})
+        _run(study, work, backend, made_by or {})
     return study
 
 
@@ -169,15 +171,16 @@ def _say_complete(study: Study, level: int) -> None:
                study.name, len(study.trials), where)  # fmt: skip
 
 
-def _run(study: Study, objective: Objective, gpus: Sequence[str] | None, made_by: Mapping[str, Any]) -> None:
+def _run(study: Study, work: Work, backend: Backend, made_by: Mapping[str, Any]) -> None:
     settings = study.settings
     with _home(study.folder) as home:
         logs = home / "logs" if study.folder is not None else None
+        placed = replace(work, trials=home / "trials", logs=logs)
         session = begin(
             study,
-            lambda: _executor(objective, settings, gpus, home / "trials", logs),
+            lambda: _started(backend, placed, settings),
             settings,
-            {"objective_code": fingerprint(objective.function), **made_by},
+            {"objective_code": fingerprint(work.objective.function), **made_by},
         )
         coordinator = session.coordinator
         logger.info("study %r: %s", study.name, study.folder or "in memory")
@@ -212,25 +215,16 @@ def _home(folder: Path | None) -> Iterator[Path]:
         yield Path(temporary)
 
 
-def _executor(
-    objective: Objective, settings: Settings, gpus: Sequence[str] | None, trials: Path, logs: Path | None
-) -> Executor:
-    n_workers = settings.n_workers
-    limits = ("trial_timeout", "trial_memory", "gpus_per_trial")
-    needs = [name for name in limits if getattr(settings, name) is not None]
-    if n_workers == 1 and not needs:
-        return Inline(objective, trials)
-    from rung.execution.processes import Processes
-
+def _started(backend: Backend, work: Work, settings: Settings) -> Executor:
     try:
-        return Processes(objective, n_workers, logs, trials, gpus)
+        return backend.start(work)
     except ObjectiveError as error:
-        if needs:
-            raise ObjectiveError(f"{needs[0]} needs a worker process, but {error}") from error
+        if settings.executor is not None or work.limits:
+            raise
         logger.warning(
-            "%s; running it in this process, one trial at a time, not by %d workers", error, n_workers
+            "%s; running it in this process, one trial at a time, not by %d workers", error, work.n_workers
         )
-        return Inline(objective, trials)
+        return EXECUTORS["inline"]().start(work)
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from rung.study.metrics import Goals
 from rung.study.sizes import gpu_share, size_of
 
 if TYPE_CHECKING:  # a storage knows the clock, and the engine, which takes settings, must not
+    from rung.execution.backends import Backend
     from rung.storage import Durability, Storage
 
 KeepCheckpoints = Literal["best", "all", "none"]
@@ -128,6 +129,10 @@ def _as_it_is(value: Any) -> Any:
     return value
 
 
+def _name(executor: str | Backend | None) -> str | None:
+    return executor if executor is None or isinstance(executor, str) else str(getattr(executor, "name", ""))
+
+
 def _described(part: Searcher | Scheduler) -> Mapping[str, Any]:
     return part.to_json()
 
@@ -153,6 +158,9 @@ class Settings:
     n_workers: int = field(metadata=_setting(
         1, "session", _at_least(1), "Trials at once.", "--n-workers --workers", kind="whole",
         to_json=_as_it_is))
+    executor: str | Backend | None = field(metadata=_setting(
+        None, "session", _as_given, "Where trials run: inline or processes.", "--executor",
+        metavar="NAME", to_json=_name))
     searcher: Searcher = field(metadata=_setting(
         "auto", "session", _searcher, f"{', '.join(SEARCHERS)}.", "--searcher", metavar="NAME",
         to_json=_described))

@@ -1,0 +1,146 @@
+"""Where the trials of a study run: the door to executors, this library's and a user's own.
+
+An executor is added by a class with `name`, `check` and `start`, and one line in EXECUTORS; one of a user's
+own is handed to `rung.tune(executor=...)` as an object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+from rung._registry import Registry
+from rung.errors import ArgumentError, ObjectiveError
+from rung.execution import _gpus
+from rung.execution._checkpoints import Checkpoints
+from rung.execution.base import End, Executor, Job, Report
+from rung.execution.objective import Objective
+from rung.execution.running import run_attempt
+from rung.study.budget import whole
+from rung.study.events import Verdict
+
+_MOST_WORKERS = 1024
+"""Processes that one machine may be asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What an executor is to run.
+
+    Attributes
+    ----------
+    objective : Objective
+        What a trial calls.
+    n_workers : int
+        Trials at once.
+    trial_timeout, trial_memory : float or None, int or None
+        Seconds and bytes of a trial; each job has what is left of them.
+    gpus_per_trial : float or None
+        GPUs that each worker is to see.
+    trials : Path
+        The folder in which trials keep their checkpoints.
+    logs : Path or None
+        The folder for what workers print; None of a study in memory.
+    """
+
+    objective: Objective
+    n_workers: int = 1
+    trial_timeout: float | None = None
+    trial_memory: int | None = None
+    gpus_per_trial: float | None = None
+    trials: Path = Path()
+    logs: Path | None = None
+
+    def run(self, job: Job, send: Callable[[Report], Verdict]) -> End:
+        """Run an attempt in this thread, to its end. `send` hands a report in and returns its answer."""
+        return run_attempt(self.objective, job, send, self.trials)
+
+    def discard(self, trial: int) -> None:
+        """Delete the checkpoints of a trial that never runs again."""
+        Checkpoints(self.trials, trial).discard()
+
+    @property
+    def limits(self) -> list[str]:
+        """The arguments that only a process of the trial's own can keep."""
+        names = ("trial_timeout", "trial_memory", "gpus_per_trial")
+        return [name for name in names if getattr(self, name) is not None]
+
+
+class Backend(Protocol):
+    """Starts an executor for a study."""
+
+    name: ClassVar[str]
+
+    def check(self, work: Work) -> None:
+        """Raise ArgumentError or ObjectiveError if this can't do the work; called before the study exists."""
+        ...
+
+    def start(self, work: Work) -> Executor:
+        """Start workers; called once the study is ours and what an earlier coordinator left is gone."""
+        ...
+
+
+class InThisProcess:
+    """Runs the objective in this thread: for debuggers, and for what can't travel to another process."""
+
+    name: ClassVar[str] = "inline"
+
+    def check(self, work: Work) -> None:
+        """Raise ArgumentError for more than one worker, or limits that only a process can keep."""
+        if work.limits:
+            raise ArgumentError(
+                f'{work.limits[0]} with executor="inline": a trial in this process can\'t be ended by force; '
+                'use executor="processes"'
+            )
+        if work.n_workers != 1:
+            raise ArgumentError(
+                f'n_workers={work.n_workers} with executor="inline", which runs one trial at a time; '
+                'use executor="processes"'
+            )
+
+    def start(self, work: Work) -> Executor:
+        """Return an `Inline`."""
+        from rung.execution.inline import Inline
+
+        return Inline(work.objective, work.trials)
+
+
+class InWorkerProcesses:
+    """Runs each trial in a worker process under a guard, `n_workers` at once."""
+
+    name: ClassVar[str] = "processes"
+
+    def check(self, work: Work) -> None:
+        """Raise ArgumentError for too many workers or too few GPUs."""
+        whole("n_workers", work.n_workers, 1, _MOST_WORKERS)
+        if work.gpus_per_trial is not None:
+            _gpus.assign(work.gpus_per_trial, work.n_workers)
+
+    def start(self, work: Work) -> Executor:
+        """Return `Processes`; raises ObjectiveError if the objective can't travel to a process."""
+        from rung.execution.processes import Processes
+
+        share = work.gpus_per_trial
+        gpus = None if share is None else _gpus.assign(share, work.n_workers)
+        try:
+            return Processes(work.objective, work.n_workers, work.logs, work.trials, gpus)
+        except ObjectiveError as error:
+            if work.limits:
+                raise ObjectiveError(f"{work.limits[0]} needs a worker process, but {error}") from error
+            raise
+
+
+EXECUTORS: Registry[Backend] = Registry(
+    "executor", {part.name: part for part in (InThisProcess, InWorkerProcesses)}, ("check", "start")
+)
+
+
+def backend_for(work: Work, executor: str | Backend | None) -> Backend:
+    """Return the backend that was asked for; by default this process for one worker without limits."""
+    if executor is None:
+        executor = "inline" if work.n_workers == 1 and not work.limits else "processes"
+    backend = EXECUTORS.of(executor)
+    backend.check(work)
+    return backend

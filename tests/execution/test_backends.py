@@ -1,0 +1,120 @@
+"""The door to executors: which one runs a study, and what each must do."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from cli.commands import rung_here
+
+import rung
+from rung.errors import ArgumentError
+from rung.execution.backends import EXECUTORS
+from rung.execution.inline import Inline
+from rung.testing import check_executor
+
+SPACE = {"x": rung.Float(0, 1)}
+QUIET = {"storage": ":memory:", "progress": False, "searcher": "random"}
+
+
+@pytest.mark.parametrize("name", EXECUTORS)
+def test_every_executor_does_what_rung_relies_on(name):
+    check_executor(EXECUTORS[name])
+
+
+class Forgetful(Inline):
+    """Takes no notice of STOP."""
+
+    def answer(self, report, verdict):
+        super().answer(report, rung.Verdict.CONTINUE)
+
+
+class Deaf:
+    name = "deaf"
+
+    def check(self, work):
+        pass
+
+    def start(self, work):
+        return Forgetful(work.objective, work.trials)
+
+
+def test_the_suite_finds_an_executor_that_does_not():
+    with pytest.raises(AssertionError, match="went on after STOP"):
+        check_executor(Deaf)
+
+
+@pytest.mark.parametrize(
+    ("options", "inside"),
+    [
+        ({}, True),
+        ({"executor": "inline"}, True),
+        ({"executor": "processes"}, False),
+        ({"n_workers": 2}, False),
+        ({"trial_timeout": "1min"}, False),
+    ],
+)
+def test_where_a_trial_runs(options, inside):
+    study = rung.tune(lambda config: {"value": os.getpid()}, SPACE, n_trials=1, **QUIET, **options)
+    assert (study.best_value == os.getpid()) == inside
+
+
+def test_one_of_a_users_own():
+    started = []
+
+    class Mine:
+        name = "mine"
+
+        def check(self, work):
+            started.append(work.n_workers)
+
+        def start(self, work):
+            return Inline(work.objective, work.trials)
+
+    study = rung.tune(lambda config: config["x"], SPACE, n_trials=3, n_workers=7, executor=Mine(), **QUIET)
+    assert len(study.trials) == 3
+    assert started == [7]
+    assert study.state.plan["executor"] == "mine"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"executor": "ray"}, "unknown executor 'ray'; .*choose from inline, processes"),
+        ({"executor": 3}, "unknown executor 3; .*an object with check, start"),
+        ({"executor": Deaf}, r"did you mean Deaf\(\)"),
+        (
+            {"executor": "inline", "n_workers": 4},
+            'n_workers=4 with executor="inline".*use executor="processes"',
+        ),
+        ({"executor": "inline", "trial_timeout": 1}, 'trial_timeout with executor="inline"'),
+        ({"executor": "processes", "n_workers": 2000}, "n_workers=2000"),
+    ],
+)
+def test_what_can_not_run_is_refused_before_the_study_exists(tmp_path, options, message):
+    with pytest.raises(ArgumentError, match=message):
+        rung.tune(lambda config: 0.0, SPACE, n_trials=1, name="a", storage=str(tmp_path), **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_can_not_travel_is_an_error_where_processes_were_asked_for():
+    import threading
+
+    lock = threading.Lock()
+    objective = lambda config: float(lock.locked())  # noqa: E731
+    with pytest.raises(rung.Error, match="lock"):
+        rung.tune(objective, SPACE, n_trials=1, executor="processes", **QUIET)
+
+
+def test_the_command_line_takes_it_and_keeps_it(tmp_path):
+    (tmp_path / "where.py").write_text(
+        "import os, rung\nspace = {'x': rung.Float(0, 1)}\n"
+        "def objective(config):\n    print(os.getppid())\n    return config['x']\n"
+    )
+    done = rung_here("run", "where.py", "--executor", "processes", "--n-trials", "1", "--quiet", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert rung_here("resume", "where", "--n-trials", "2", "--quiet", cwd=tmp_path).returncode == 0
+    assert (rung.Study.load("where", storage=str(tmp_path / "rung_studies"))).state.plan[
+        "executor"
+    ] == "processes"
+    assert rung_here("run", "where.py", "--executor", "rey", cwd=tmp_path).returncode == 2
