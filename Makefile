@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA := /usr/share/datasets/fashion-mnist
 
-.PHONY: demo test test-all lint data clean
+.PHONY: demo test test-all lint fix data clean
 
 demo: .venv/ready data
 	$(BIN)/python examples/softmax_fashion_mnist.py --quick
@@ -22,6 +22,10 @@ lint: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+fix: .venv/ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 # Debian's package holds all of Fashion-MNIST; where it can't be had, rung.datasets downloads it.
 data:
