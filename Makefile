@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA := /usr/share/datasets/fashion-mnist
 
-.PHONY: demo test test-all lint data clean
+.PHONY: demo test test-all lint fix docs data clean
 
 demo: .venv/ready data
 	$(BIN)/python examples/softmax_fashion_mnist.py --quick
@@ -23,6 +23,25 @@ lint: .venv/ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+fix: .venv/ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# The pages and what they link to lie in build/docs as they do here, so that a link holds here and there.
+PAGES := README.md CHANGELOG.md CONTRIBUTING.md docs benchmarks/README.md $(wildcard benchmarks/results/*.txt)
+
+docs: .docs-env/ready
+	rm -rf build/docs build/site && mkdir -p build/docs
+	tar -cf - $(PAGES) | tar -xf - -C build/docs
+	NO_MKDOCS_2_WARNING=1 .docs-env/bin/mkdocs build --strict
+	.docs-env/bin/python .ci/check_site.py build/site
+
+.docs-env/ready: pyproject.toml
+	test -x .docs-env/bin/python || $(PYTHON) -m venv .docs-env
+	.docs-env/bin/python -m pip install --quiet --upgrade pip
+	.docs-env/bin/python -m pip install --quiet '.[docs]'
+	touch $@
+
 # Debian's package holds all of Fashion-MNIST; where it can't be had, rung.datasets downloads it.
 data:
 	@test -d $(DATA) || test "$$(id -u)" != 0 || ! command -v apt-get > /dev/null \
@@ -36,4 +55,4 @@ data:
 	touch $@
 
 clean:
-	rm -rf .venv
+	rm -rf .venv .docs-env build

@@ -346,7 +346,7 @@ def test_half_made_studies_are_no_studies(tmp_path):
     folder.rename(tmp_path / ".new-abc")
     assert not SqliteStorage(tmp_path).studies()
     folder.mkdir()
-    with pytest.raises(StudyCorrupt, match=r"holds no study\.db; move it away to begin anew"):
+    with pytest.raises(StudyCorrupt, match=r"holds no study\.db; move it away to begin again"):
         tune(lambda c: c["x"], storage=str(tmp_path), name="s")
 
 

@@ -70,7 +70,7 @@ _PROGRAM = _Advice(
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. A "note" is worth knowing, "FIX" needs a mend."""
+    """One thing that was looked at. A "note" is worth knowing, "FIX" needs a fix."""
 
     mark: Mark
     topic: str
@@ -99,13 +99,13 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing needs a mend."""
+        """Whether nothing needs a fix."""
         return all(finding.mark != "FIX" for finding in self.findings)
 
     def __str__(self) -> str:
         marks = [finding.mark for finding in self.findings]
-        told = f"{marks.count('FIX')} to fix, {marks.count('note')} to know"
-        head = f"{'ok' if self.ok else 'not ok'}: {told}; tried with {shown(self.config)}"
+        counts = f"{marks.count('FIX')} to fix, {marks.count('note')} to know"
+        head = f"{'ok' if self.ok else 'not ok'}: {counts}; tried with {shown(self.config)}"
         return "\n".join([head, *map(str, self.findings)])
 
 
@@ -137,7 +137,7 @@ def check_objective(
             runs agree to the last digit, the resumed one must agree with them to 1e-6.
 
     Returns:
-        A report with `ok`, `findings` and a text; whatever is wrong with the objective is told there.
+        A report with `ok`, `findings` and a text; everything wrong with the objective is in `findings`.
 
     Raises:
         Error: Some subclass, if another argument is wrong.
@@ -173,7 +173,7 @@ def _fix(topic: str, text: str, detail: str = "") -> Finding:
 
 @dataclass(frozen=True, slots=True)
 class _Check:
-    """The runs of one objective, and what they tell."""
+    """The runs of one objective, and the findings from them."""
 
     bench: Bench
     goals: Goals
@@ -214,15 +214,15 @@ class _Check:
         yield _seed(unlike)
         after = self.bench.run("split", attempt=2, after=before.steps[-1].epoch)
         resumed.update(self._curve(after))
-        killed = f"killed {before.until} and begun again, it"
+        killed = f"killed {before.until} and resumed, it"
         if trouble := self._trouble(after):
-            yield replace(trouble, topic="resume", text=f"{killed} came to grief {trouble.text}")
+            yield replace(trouble, topic="resume", text=f"{killed} failed {trouble.text}")
         else:
             where = _where(straight, before, after, killed, self.advice)
             yield where or self._values(straight, before, after)
 
     def _trouble(self, run: Run) -> Finding | None:
-        """Why a run that was left alone has not come to a good end, if so."""
+        """The fault of a run that was left alone, if it has one."""
         if run.hung:
             return _fix(
                 "time limit",
@@ -252,10 +252,10 @@ class _Check:
                 f'scheduler="fifo"; others need {self.advice.report} after each',
             )
         epochs, wanted = [step.epoch for step in run.steps], self.bench.job.max_resource
-        told = f"it reports {names}, always finite, at epochs {', '.join(map(str, epochs))}"
+        reports = f"it reports {names}, always finite, at epochs {', '.join(map(str, epochs))}"
         if epochs[-1] == wanted:
-            return _ok("metric", told)
-        return _note("metric", f"{told}; {self.advice.resource} is {wanted}: train up to it")
+            return _ok("metric", reports)
+        return _note("metric", f"{reports}; {self.advice.resource} is {wanted}: train up to it")
 
     def _unlike(self, run: Run, middle: int) -> Finding:
         trouble = self._trouble(run)
@@ -267,7 +267,7 @@ class _Check:
         )
 
     def _values(self, straight: Run, before: Run, after: Run) -> Finding:
-        start = f"killed and begun again, it goes on at epoch {after.steps[0].epoch}"
+        start = f"killed and resumed, it goes on at epoch {after.steps[0].epoch}"
         whole, half, found = map(self._curve, (straight, before, after))
         if self._differences(half, whole, self.rtol):
             return _note("resume", f"{start}; its values can't be compared, since it is not seeded")
@@ -289,15 +289,15 @@ class _Check:
 
     def _differences(self, found: Curve, expected: Curve, rtol: float) -> list[str]:
         """Where `found` has other tuned values than `expected`, in words."""
-        told = _lacking(expected, found)
+        differences = _lacking(expected, found)
         for epoch, metrics in found.items():
             at = f" at epoch {epoch}" if epoch else ""
             for name in self.bench.objective.metrics if epoch in expected else ():
                 a, b = metrics.get(name, math.inf), expected[epoch].get(name, math.inf)
                 if not math.isclose(a, b, rel_tol=rtol):
                     digits = 6 if f"{a:.6g}" != f"{b:.6g}" else 17
-                    told.append(f"{name}={a:.{digits}g}, not {b:.{digits}g}{at}")
-        return told
+                    differences.append(f"{name}={a:.{digits}g}, not {b:.{digits}g}{at}")
+        return differences
 
 
 def _lacking(found: Curve, expected: Curve) -> list[str]:
@@ -326,23 +326,24 @@ def _where(straight: Run, before: Run, after: Run, killed: str, advice: _Advice)
     if not after.steps:
         return _fix("resume", f"{killed} reports nothing. {advice.go_on}")
     expected = next((step.epoch for step in straight.steps if step.epoch > last.epoch), last.epoch + 1)
-    at, anew = after.steps[0].epoch, after.steps[0].epoch == straight.steps[0].epoch
+    at, starts_over = after.steps[0].epoch, after.steps[0].epoch == straight.steps[0].epoch
     if at == expected:
         return None
-    if anew and last.saved is None:
+    if starts_over and last.saved is None:
         return _note(
             "resume",
-            "it starts anew after a pause: fine with scheduler asha form stopping, "
+            "it starts over after a pause: fine with scheduler asha form stopping, "
             f"wasteful with promotion. {advice.go_on}",
         )
-    why = "it has saved a checkpoint and does not load it" if anew else "the checkpoint is of another epoch"
+    unused = "it has saved a checkpoint and does not load it"
+    why = unused if starts_over else "the checkpoint is of another epoch"
     return _fix("resume", f"{killed} goes on at epoch {at}, not at {expected}: {why}. {advice.go_on}")
 
 
 def _checkpoints(run: Run, advice: _Advice) -> Finding:
     saved = [step.saved for step in run.steps if step.saved]
     if not saved:
-        return _note("checkpoints", "none saved by rung: a trial that is cut off starts anew")
+        return _note("checkpoints", "none saved by rung: a trial that is cut off starts over")
     size = size_text(saved[-1].size)
     if saved[-1].epoch == 0 or any(
         a.folder == b.folder and a.changed != b.changed for a, b in pairwise(saved)

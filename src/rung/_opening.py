@@ -1,4 +1,4 @@
-"""From the arguments of a study to the study: made anew or opened."""
+"""From the arguments of a study to the study, created or opened."""
 
 from __future__ import annotations
 

@@ -146,14 +146,14 @@ def _factor(name: str, value: Any, high: float) -> float:
     return float(value)
 
 
-def _point(told: Any) -> tuple[dict[str, float], float]:
+def _point(given: Any) -> tuple[dict[str, float], float]:
     try:
-        metrics, seconds = told
+        metrics, seconds = given
         seconds = float(seconds)
     except (TypeError, ValueError, OverflowError):
         metrics, seconds = None, math.nan
     if not isinstance(metrics, Mapping) or not 0 <= seconds < math.inf:
-        raise ArgumentError(f"curve: it gave {brief(told)}; give ({{metric: number}}, seconds)")
+        raise ArgumentError(f"curve: it gave {brief(given)}; give ({{metric: number}}, seconds)")
     return as_metrics(metrics), seconds
 
 

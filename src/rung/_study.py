@@ -253,7 +253,7 @@ class Study(StudyView):
         ):
             raise StudyError(
                 f"trial {trial.number}: attempt {trial.attempt} is not running in study {self._name!r}; "
-                "it was told, given up, or asked for elsewhere"
+                "it has ended, was given up, or was asked for elsewhere"
             )
 
 

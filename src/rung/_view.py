@@ -206,14 +206,14 @@ class StudyView:
         from rung.study.history import History
 
         plan, history = self._plan, History(self._state)
-        told = plan.get("scheduler", {})
-        searcher, scheduler = plan.get("searcher", {}).get("name", "unknown"), told.get("name", "unknown")
+        stored = plan.get("scheduler", {})
+        searcher, scheduler = plan.get("searcher", {}).get("name", "unknown"), stored.get("name", "unknown")
         if searcher == "auto":
             searcher = searchers.Auto().explain(history)
         if searcher.startswith("gp"):
             searcher += "\n" + searchers.GP().explain(history)
         if scheduler == "auto" and self._state.sessions:
-            arguments = {name: told[name] for name in ("min_resource", "eta") if name in told}
+            arguments = {name: stored[name] for name in ("min_resource", "eta") if name in stored}
             scheduler = schedulers.Auto(**arguments).explain(history)
         return f"searcher: {visible_lines(searcher)}\nscheduler: {visible(scheduler)}"
 
@@ -223,8 +223,8 @@ class StudyView:
 
     def __repr__(self) -> str:
         counts = {k: v for k, v in self._state.counts.items() if v}
-        told = ", ".join(f"{v} {k}" for k, v in counts.items()) or "no trial yet"
-        return f"<rung.{type(self).__name__} {self._name!r}: {told}>"
+        trials = ", ".join(f"{v} {k}" for k, v in counts.items()) or "no trial yet"
+        return f"<rung.{type(self).__name__} {self._name!r}: {trials}>"
 
     # ---- plots
 

@@ -111,7 +111,7 @@ def _read_idx(path: Path) -> npt.NDArray[np.uint8]:
     """An idx file of bytes: two zeros, type 8, the number of dimensions, each dimension, then the bytes."""
     content = gzip.decompress(path.read_bytes())
     if content[:3] != b"\0\0\x08":
-        raise Error(f"{path} is no idx file of bytes: it starts with {content[:4]!r}; remove it or mend it")
+        raise Error(f"{path} is no idx file of bytes: it starts with {content[:4]!r}; remove or replace it")
     start = 4 + 4 * content[3]
     shape = np.frombuffer(content[4:start], ">u4")
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape).copy()  # a copy can be written to

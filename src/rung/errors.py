@@ -36,7 +36,7 @@ class ArgumentError(Error, ValueError):
 
 
 class SpaceError(ArgumentError):
-    """The configuration space is wrong; the message names the hyperparameter and the mend."""
+    """The configuration space is wrong; the message names the hyperparameter and the fix."""
 
 
 class ConfigError(SpaceError):

@@ -40,7 +40,7 @@ def test_a_good_objective_passes() -> None:
     ("name", "ok", "topic", "mark", "said"),
     [
         ("forgets_speed", False, "resume", "FIX", "goes on at epoch 3, but not as the unbroken run does: value="),
-        ("without_checkpoints", True, "resume", "note", "starts anew after a pause: fine with scheduler asha form stop"),
+        ("without_checkpoints", True, "resume", "note", "starts over after a pause: fine with scheduler asha form stop"),
         ("without_checkpoints", True, "checkpoints", "note", "none saved"),
         ("ignores_checkpoints", False, "resume", "FIX", "goes on at epoch 1, not at 3: it has saved a checkpoint and"),
         ("saves_too_late", False, "resume", "FIX", "goes on at epoch 2, not at 3"),
@@ -54,7 +54,7 @@ def test_a_good_objective_passes() -> None:
         ("nan", False, "metric", "FIX", "value is nan at epoch 3; if only this configuration diverges"),
         ("raises", False, "failure", "FIX", "after epoch 1: RuntimeError: no luck at all"),
         ("too_many_epochs", False, "metric", "FIX", "epoch 5 reported, but max_resource=4"),
-        ("fails_when_it_goes_on", False, "resume", "FIX", "came to grief before its first report: FileNotFound"),
+        ("fails_when_it_goes_on", False, "resume", "FIX", "failed before its first report: FileNotFound"),
         ("dies", False, "failure", "FIX", "after epoch 1: worker died: killed by SIGKILL"),
         ("rounds_its_state", True, "resume", "note", "almost as the unbroken run does: value="),
         ("reports_every_second", True, "resume", "ok", "goes on at epoch 4"),

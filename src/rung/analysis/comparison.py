@@ -70,7 +70,7 @@ def _values(state: StudyState, name: str) -> Iterator[tuple[float, float]]:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
-    """How fast each method got how good, over the same seeds. Print it, plot it, or take its table.
+    """The best value of each method over time, over the same seeds. Print it, plot it, or take its table.
 
     Times are seconds of the studies' clock (virtual ones if simulated), from when every study had a value to
     the end of the longest; they lie closer early on. A study that ended before keeps its value.
@@ -88,8 +88,8 @@ class Comparison:
         every = [run for method in runs.values() for run in method]
         metrics = {run.metric for run in every}
         if len(metrics) > 1:
-            told = ", ".join(sorted(f"{m.name} ({m.mode})" for m in metrics))
-            raise ArgumentError(f"compare: the studies tune different metrics: {told}; give all the same")
+            names = ", ".join(sorted(f"{m.name} ({m.mode})" for m in metrics))
+            raise ArgumentError(f"compare: the studies tune different metrics: {names}; give all the same")
         start, end = max(run.times[0] for run in every), max(run.end for run in every)
         times = np.geomspace(start, end, _POINTS) if start > 0 else np.linspace(start, end, _POINTS)
         values = {name: np.array([run.at(times) for run in method]) for name, method in runs.items()}
@@ -125,7 +125,7 @@ class Comparison:
         return float(self.times[np.argmax(medians[name] <= worst)])
 
     def rows(self) -> list[dict[str, Any]]:
-        """What the printed table says, a dict for each method."""
+        """The rows of the printed table, a dict for each method."""
         ranks = self.ranks()
         return [self._row(name, float(ranks[name][:, -1].mean())) for name in self.values]
 

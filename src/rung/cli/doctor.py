@@ -44,7 +44,7 @@ class Finding:
 def doctor(ctx: click.Context, name: str | None, storage: str, as_json: bool) -> None:
     """Check a study (without NAME: all), and say what can be saved.
 
-    Reads everything and changes nothing. The exit code is 1 if something is to be mended.
+    Reads everything and changes nothing. The exit code is 1 if something needs a fix.
     """
     opened = open_storage(storage)
     findings = [*_system(), *_place(opened)]
@@ -71,8 +71,8 @@ def _system() -> list[Finding]:
 
 def has_wal_reset_bug(version: tuple[int, ...]) -> bool:
     """Whether a release of SQLite may lose what one connection wrote when another resets the log."""
-    mended = (3, 44, 6) <= version < (3, 45) or (3, 50, 7) <= version < (3, 51)
-    return (3, 7, 0) <= version < (3, 51, 3) and not mended
+    fixed = (3, 44, 6) <= version < (3, 45) or (3, 50, 7) <= version < (3, 51)
+    return (3, 7, 0) <= version < (3, 51, 3) and not fixed
 
 
 def _place(storage: Storage) -> list[Finding]:
@@ -93,7 +93,7 @@ def _place(storage: Storage) -> list[Finding]:
 
 
 def file_system(path: Path) -> str:
-    """The type of the file system that a path is on, "" if nobody knows."""
+    """The type of the file system that a path is on, "" if unknown."""
     mounts = {Path(part.mountpoint): part.fstype for part in psutil.disk_partitions(all=True)}
     real = path.resolve()
     return next((mounts[parent] for parent in (real, *real.parents) if parent in mounts), "")
@@ -134,7 +134,7 @@ def _study(storage: Storage, name: str) -> Finding:
     if not found.fault:
         owner = next((info.owner for info in storage.studies() if info.name == name), None)
         who = f"run by {owner}" if owner else "nobody runs it"
-        return Finding(name, True, f"sound, {told(found.events)}; {who}")
+        return Finding(name, True, f"sound, {log_summary(found.events)}; {who}")
     fault = found.fault.removesuffix("; see: rung doctor")
     if not found.events:
         return Finding(
@@ -142,11 +142,11 @@ def _study(storage: Storage, name: str) -> Finding:
         )
     command = shlex.join(["rung", "export", name, "--salvage"])
     return Finding(
-        name, False, f"{fault}\ngood: {told(found.events)}\nto save that as another study: {command}"
+        name, False, f"{fault}\ngood: {log_summary(found.events)}\nto save that as another study: {command}"
     )
 
 
-def told(events: Sequence[Event]) -> str:
+def log_summary(events: Sequence[Event]) -> str:
     """What a log holds, in a few words."""
     state = StudyState.replay(events)
     finished = sum(trial.is_finished for trial in state.trials)

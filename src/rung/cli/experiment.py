@@ -36,7 +36,7 @@ class Experiment:
     options: Mapping[str, Any]
     """Arguments of `rung.tune` that the file sets."""
     source: Mapping[str, Any]
-    """What the log keeps, for `rung resume` to load it anew."""
+    """The part that the log keeps, from which `rung resume` loads the rest."""
 
 
 def load(target: str) -> Experiment:

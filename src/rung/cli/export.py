@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from rung.cli.doctor import told
+from rung.cli.doctor import log_summary
 from rung.cli.output import storage_option
 from rung.errors import StorageError, StudyError
 from rung.storage import Storage, open_storage
@@ -54,7 +54,7 @@ def _salvage(storage: Storage, name: str, into: str) -> None:
     way = shlex.join(["rung", "resume", into]) if "file" in plan else f"the same code with name={into!r}"
     fault = found.fault.removesuffix("; see: rung doctor")
     for line in (
-        f"study {into}: {told(found.events)}, in {storage.folder(into)}",
+        f"study {into}: {log_summary(found.events)}, in {storage.folder(into)}",
         f"left out: what follows the damage of study {name} ({fault})",
         f"continue with: {way}",
     ):

@@ -36,7 +36,7 @@ _INTERRUPTED = 130
 _EPILOG = """\b
 Exit codes:
   0    fine
-  1    there is no best trial, the objective failed, or `check` or `doctor` found what is to be mended
+  1    there is no best trial, the objective failed, or `check` or `doctor` found something to fix
   2    wrong arguments or file, no such study
   3    another process runs the study
   74   the study can't be written or read

@@ -34,7 +34,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="JSON, and no
 
 
 def write_json(data: Any) -> None:
-    """Write JSON that every reader takes: what is no finite number is null."""
+    """Write strict JSON: NaN and infinities become null."""
     click.echo(json.dumps(_finite(data), indent=2, allow_nan=False))
 
 

@@ -46,7 +46,7 @@ def load_program(text: str, space: str, pattern: str | None) -> Experiment:
 
 
 def reload_program(stored: Mapping[str, Any], name: str, space: Space) -> Experiment:
-    """What `Experiment.source` told of a program, with the name and the space of its study."""
+    """The experiment of a stored program, from its `Experiment.source` and the study's name and space."""
     command = Command(stored["words"], pattern=stored["pattern"], cwd=stored["cwd"])
     return _experiment(name, command, space)
 
@@ -58,7 +58,7 @@ def _experiment(name: str, command: Command, space: Space) -> Experiment:
 
 
 def read_space(path: Path) -> Space:
-    """The space of a TOML or JSON file; raises SpaceError that names the file, the key and the mend."""
+    """The space of a TOML or JSON file; raises SpaceError that names the file, the key and the fix."""
     readers: dict[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".json": json.loads}
     if path.suffix not in readers:
         raise SpaceError(f"--space {path}: give a file whose name ends in {' or '.join(readers)}")

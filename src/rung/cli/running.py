@@ -59,8 +59,8 @@ def run(
 def resume(name: str, storage: str, quiet: bool, as_json: bool, **flags: Any) -> None:
     """Go on with a study that `rung run` made.
 
-    It goes up to the budget it was given, or a new one. The file is imported anew, or the stored program
-    run in its folder; flags of the earlier command hold on.
+    It runs up to the budget it was given, or up to a new one. The file is imported again, or the stored
+    program run in its folder; flags of the earlier command stay in force.
     """
     study = StudyView.load(name, storage=storage)
     plan = study.state.plan

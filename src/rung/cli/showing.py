@@ -1,4 +1,4 @@
-"""Commands that only look."""
+"""`rung best`, `rung trials`, `rung report` and `rung delete`."""
 
 from __future__ import annotations
 

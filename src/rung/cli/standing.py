@@ -1,4 +1,4 @@
-"""How studies stand. Whoever asks wants an answer at once, so little is imported for it."""
+"""`rung status` and `rung studies`; few imports, so that they answer at once."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def status(name: str | None, storage: str, as_json: bool) -> None:
 def _summary(name: str, state: StudyState, owner: Owner | None) -> Summary:
     budget = Budget(state.plan.get("n_trials"), state.plan.get("timeout"))
     if owner is None:
-        # What was cut off runs no more; nobody can say when it is done.
+        # A session that was cut off runs no more, so there is no time left to show.
         return replace(summarise(name, state, state.t, budget), running=())
     session = state.sessions[-1] if state.sessions else None
     now = session.t + time.time() - session.wall if session else 0.0

@@ -44,7 +44,7 @@ def check(
 
     It runs for 4 epochs straight, and for 2 + 2 with its process killed in between; the two curves must
     agree. Of the file's settings `metric`, `resource` and `seed` count. Nothing is stored. The exit code is
-    1 if something is to be mended.
+    1 if something needs a fix.
     """
     experiment = load_either(target, command, space, pattern)
     options = {**_of(experiment.options, _CHECKED), **given(flags)}

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> None:
     control, channel, logs, name = int(arguments[0]), int(arguments[1]), arguments[2], arguments[3]
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    os.set_inheritable(control, False)  # whoever inherited it could speak for us, and keep it open after us
+    os.set_inheritable(control, False)  # a child with it could speak for us, and keep it open after us
     wake = _wake_on_child_exit()
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)  # orphans of the worker become ours, even those that left its group
     output = _Output(logs, name) if logs else None

@@ -63,7 +63,7 @@ def kill_leftovers(workers: Iterable[Recorded]) -> int:
 
     A descendant is known by its session (the guard's) and group (the worker's), or, if it left them, by the
     mark that it inherited in its environment. It is killed only if the boot matches and it began no earlier
-    than the worker: a process id that was given anew is not enough. A guard that somebody stopped goes too.
+    than the worker: a process id that was given again is not enough. A guard that somebody stopped goes too.
     """
     import psutil
 

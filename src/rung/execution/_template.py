@@ -24,7 +24,7 @@ class Word:
 
     @classmethod
     def parse(cls, text: str) -> Word:
-        """Read `{name}`, `{{` and `}}`; raises ObjectiveError for a brace that is none of these."""
+        """Read `{name}`, `{{` and `}}`; raises ObjectiveError for any other brace."""
         pieces, names, end = [""], list[str](), 0
         for match in _BRACES.finditer(text):
             pieces[-1] += text[end : match.start()]

@@ -30,7 +30,7 @@ _LONGEST_TRACEBACK = 20_000
 def main(fd: int, *log: int) -> None:
     """Serve the coordinator at the other end of `fd` until it closes.
 
-    `log` are the pipes by which the guard is told the name of an attempt, and answers.
+    `log` are the pipes by which the guard gets the name of an attempt, and answers.
     """
     for line in (fd, *log):
         os.set_inheritable(line, False)  # processes that the objective starts must not hold our lines

@@ -137,7 +137,7 @@ class Command:
         if program.status:
             _fail(program, arguments)
         if not result and not reported:
-            raise MetricError(self._nothing_told(trial, line))
+            raise MetricError(self._no_metric(trial, line))
         return result or None
 
     def _start(self, arguments: list[str], config: Config) -> Program:
@@ -163,14 +163,14 @@ class Command:
             values["checkpoint_dir"] = str(trial.checkpoint_dir.absolute())
         return _template.filled(self._words, values | config)
 
-    def _nothing_told(self, trial: RunningTrial, last: str) -> str:
+    def _no_metric(self, trial: RunningTrial, last: str) -> str:
         metric = trial.tuned[0]
-        told = f"its last line: {last.strip()[:200]!r}" if last else "it printed nothing"
+        tail = f"its last line: {last.strip()[:200]!r}" if last else "it printed nothing"
         if self.pattern:
-            return f"no line of the program has {metric!r} in the pattern {self.pattern.pattern!r}; {told}"
+            return f"no line of the program has {metric!r} in the pattern {self.pattern.pattern!r}; {tail}"
         example = json.dumps({trial.resource: 1, metric: 0.2})
         return (
-            f"the program printed no {metric!r}; {told}. Let it print lines such as {example}, "
+            f"the program printed no {metric!r}; {tail}. Let it print lines such as {example}, "
             "name another metric, or give a pattern"
         )
 

@@ -46,7 +46,7 @@ class Inline:
         self._verdict = verdict
 
     def stop(self, attempt: AttemptId, *, grace: float) -> None:
-        """Nothing to do: code in this thread can't be ended by force; it is told at its next report."""
+        """Do nothing: code in this thread can't be ended by force; its next report gets the verdict."""
 
     def discard(self, trial: int) -> None:
         """See `Executor`."""

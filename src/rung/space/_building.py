@@ -93,8 +93,8 @@ def _visit(name: str, path: tuple[str, ...], parents: dict[str, list[str]], orde
 def _check(condition: Condition, domains: Domains, where: str) -> None:
     for comparison in condition.comparisons():
         if comparison.name not in domains:
-            mend = did_you_mean(comparison.name, domains)
-            raise SpaceError(f"{where}{comparison!r}: there is no {comparison.name!r}; {mend}")
+            hint = did_you_mean(comparison.name, domains)
+            raise SpaceError(f"{where}{comparison!r}: there is no {comparison.name!r}; {hint}")
         try:
             domains[comparison.name].check_comparison(comparison)
         except SpaceError as error:

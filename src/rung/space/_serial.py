@@ -64,8 +64,8 @@ def domain_to_json(domain: Domain) -> dict[str, Any]:
 
 def _arguments(domain: Domain) -> dict[str, Any]:
     if isinstance(domain, Distribution):
-        law = {"args": list(domain.args), "kwds": dict(domain.kwds)}
-        return {"type": "scipy.stats", "name": domain.name, **law}
+        arguments = {"args": list(domain.args), "kwds": dict(domain.kwds)}
+        return {"type": "scipy.stats", "name": domain.name, **arguments}
     words = {f.name: getattr(domain, f.name) for f in fields(domain) if f.init and f.name != "condition"}
     return {"type": type(domain).__name__.lower()} | {k: value_to_json(v) for k, v in words.items()}
 

@@ -38,12 +38,12 @@ _ENDLESS = frozenset(
         "skellam",
     }
 )
-_MEND = "use a frozen univariate distribution of scipy.stats, such as scipy.stats.loguniform(1e-4, 1)"
+_HINT = "use a frozen univariate distribution of scipy.stats, such as scipy.stats.loguniform(1e-4, 1)"
 
 
 def is_frozen(value: object) -> bool:
     """Return whether `value` is a frozen univariate distribution of scipy.stats."""
-    stats = sys.modules.get("scipy.stats")  # not imported: nobody can have made one
+    stats = sys.modules.get("scipy.stats")  # not imported: `value` can't be one
     return stats is not None and isinstance(value, stats.distributions.rv_frozen)
 
 
@@ -51,8 +51,8 @@ def is_frozen(value: object) -> bool:
 class Distribution(Domain):
     """A prior: a frozen univariate distribution of scipy.stats, continuous or discrete.
 
-    It is sampled by its own law (the quantile function of a uniform draw) and encoded by its distribution
-    function, a discrete one at the middle of the step. As in scipy, `randint(32, 256)` never gives 256.
+    A draw is the quantile function of a uniform number; a value is encoded by the distribution function, of a
+    discrete distribution at the middle of the step. As in scipy, `randint(32, 256)` never gives 256.
     SpaceError if it is not frozen, has no name in scipy.stats, or has an argument that is no number or out
     of range.
     """
@@ -65,13 +65,13 @@ class Distribution(Domain):
 
     def __post_init__(self) -> None:
         if not is_frozen(self.rv):
-            raise SpaceError(f"Distribution({brief(self.rv)}): not frozen; {_MEND}")
+            raise SpaceError(f"Distribution({brief(self.rv)}): not frozen; {_HINT}")
         name = self.rv.dist.name
-        law = named_law(name)
-        if type(law) is not type(self.rv.dist):
-            raise SpaceError(f"Distribution: {name!r} is another one than scipy.stats.{name}; {_MEND}")
+        found = named_distribution(name)
+        if type(found) is not type(self.rv.dist):
+            raise SpaceError(f"Distribution: {name!r} is another one than scipy.stats.{name}; {_HINT}")
         object.__setattr__(self, "name", name)
-        object.__setattr__(self, "discrete", hasattr(law, "pmf"))
+        object.__setattr__(self, "discrete", hasattr(found, "pmf"))
         object.__setattr__(self, "args", self.rv.args)
         object.__setattr__(self, "kwds", tuple(self.rv.kwds.items()))
         self._check_arguments()
@@ -83,10 +83,10 @@ class Distribution(Domain):
         except SpaceError as error:
             self._fail(error)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # scipy's, of arguments out of range: the errors below tell
-            self._check_law()
+            warnings.simplefilter("ignore")  # scipy's, of arguments out of range: see the errors below
+            self._check_quantiles()
 
-    def _check_law(self) -> None:
+    def _check_quantiles(self) -> None:
         if self.name in _ENDLESS:
             self._fail("scipy's quantiles of this one may take for ever; use another distribution")
         try:
@@ -105,10 +105,10 @@ class Distribution(Domain):
     @classmethod
     def from_name(cls, name: str, args: Sequence[object], kwds: Mapping[str, object]) -> Self:
         """Return the scipy.stats distribution `name` frozen at numbers; SpaceError for anything else."""
-        law = named_law(name)
+        found = named_distribution(name)
         numbers = [number(a) for a in args]
         try:
-            return cls(law(*numbers, **{key: number(value) for key, value in kwds.items()}))
+            return cls(found(*numbers, **{key: number(value) for key, value in kwds.items()}))
         except TypeError as error:
             raise SpaceError(
                 f"scipy.stats.{name}: {brief(str(error))}; see its page in scipy's manual"
@@ -192,11 +192,11 @@ class Distribution(Domain):
         return shown if self.condition is None else f"Distribution({shown})" + self._when()
 
 
-def named_law(name: str) -> Any:
+def named_distribution(name: str) -> Any:
     """Return the distribution `name` of scipy.stats, not yet frozen; SpaceError if there is none."""
     from scipy import stats
 
-    law = vars(stats).get(name) if isinstance(name, str) else None
-    if not isinstance(law, stats.rv_continuous | stats.rv_discrete):
-        raise SpaceError(f"{brief(name)} is no distribution of scipy.stats; {_MEND}")
-    return law
+    found = vars(stats).get(name) if isinstance(name, str) else None
+    if not isinstance(found, stats.rv_continuous | stats.rv_discrete):
+        raise SpaceError(f"{brief(name)} is no distribution of scipy.stats; {_HINT}")
+    return found

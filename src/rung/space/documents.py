@@ -13,17 +13,17 @@ from rung.space.domains import Domain
 from rung.space.space import Space
 from rung.space.values import did_you_mean
 
-_LAW = "scipy.stats"
+_SCIPY = "scipy.stats"
 _EXAMPLE = 'such as type = "float", low = 1e-4, high = 1, log = true'
 _CONDITION = 'such as { param = "layers", op = ">=", value = 2 }, or { and = [.., ..] }, { or = [.., ..] }'
 
 
 def space_of(document: Mapping[str, Any]) -> Space:
-    """Return the space that a document tells: `{"lr": {"type": "float", "low": 0.1, "high": 1}, ...}`.
+    """Return the space that a document describes: `{"lr": {"type": "float", "low": 0.1, "high": 1}, ...}`.
 
     Types and their keys are those of `Space.to_json`, whose own form is read too. A plain value is a
     constant; "when" holds a condition, and a list called "forbid" the forbidden ones. SpaceError names the
-    hyperparameter, the key and the mend.
+    hyperparameter, the key and the fix.
     """
     try:
         if isinstance(document.get("domains"), list):
@@ -50,7 +50,7 @@ def _named(name: str, value: Any) -> Any:
 
 
 def _domain(table: Mapping[str, Any]) -> Domain:
-    kinds = (*_serial.KINDS, _LAW)
+    kinds = (*_serial.KINDS, _SCIPY)
     if "type" not in table:
         inner = next((key for key, value in table.items() if isinstance(value, dict) and key != "when"), None)
         dotted = "" if inner is None else f'; a name with a dot needs quotes, [".. .{inner}"]'
@@ -59,7 +59,7 @@ def _domain(table: Mapping[str, Any]) -> Domain:
     if kind not in kinds:
         raise SpaceError(f"type = {kind!r}; {did_you_mean(kind, kinds)}")
     words = {key: value for key, value in table.items() if key not in {"type", "when"}}
-    if kind == _LAW:
+    if kind == _SCIPY:
         _check_keys(words, ("name", "args", "kwds"), ("name",))
         words = {"args": [], "kwds": {}} | words
     else:

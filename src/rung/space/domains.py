@@ -40,7 +40,7 @@ class Domain:
         raise NotImplementedError
 
     def decode(self, u: float) -> Any:
-        """Return the value at `u` in [0, 1]; a uniform `u` gives a draw by the domain's own law."""
+        """Return the value at `u` in [0, 1]; a uniform `u` gives a draw from the domain's distribution."""
         raise NotImplementedError
 
     def decode_all(self, u: NDArray[np.float64]) -> list[Value]:

@@ -27,7 +27,7 @@ class Space:
 
     `domains` maps names to Float, Int, Categorical, Ordinal, a frozen scipy.stats distribution, or a
     constant. A configuration matched by a condition of `forbid` is never drawn. SpaceError names what is
-    wrong and the mend.
+    wrong and the fix.
     """
 
     def __init__(self, domains: Mapping[str, Any], forbid: Iterable[Condition] = ()) -> None:
@@ -60,7 +60,7 @@ class Space:
         return name in self._domains
 
     def sample(self, rng: np.random.Generator) -> Config:
-        """Return a random configuration that is not forbidden; each hyperparameter has its own law.
+        """Return a random configuration that is not forbidden; each hyperparameter has its own distribution.
 
         SpaceError if 10,000 draws in a row are forbidden.
         """
@@ -169,7 +169,7 @@ class Space:
     def validate(self, config: Mapping[str, Any]) -> Config:
         """Return a user's configuration in canonical form: plain values, names in order.
 
-        ConfigError names the hyperparameter, the value and the mend if it does not fit this space.
+        ConfigError names the hyperparameter, the value and the fix if it does not fit this space.
         """
         if not isinstance(config, Mapping):
             raise ConfigError(f"{brief(config)}: a {type(config).__name__}; a configuration is a dict")

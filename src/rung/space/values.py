@@ -49,7 +49,7 @@ def plain(value: object, depth: int = 0) -> Value:
 
 
 def number(value: object) -> int | float:
-    """Return `value` as a finite Python int or float; SpaceError if it is none (a bool is none)."""
+    """Return `value` as a finite Python int or float; SpaceError otherwise, and for a bool."""
     value = _unwrapped(value)
     if type(value) not in (int, float):
         raise SpaceError(f"{brief(value)} ({type(value).__name__}) is not a number; use an int or a float")
@@ -59,13 +59,13 @@ def number(value: object) -> int | float:
 
 
 def _unwrapped(value: object) -> object:
-    # A scalar of numpy's is one only where numpy is imported; to open a study does without.
+    # There are numpy scalars only where numpy is imported; opening a study does not import it.
     scalar: Any = getattr(sys.modules.get("numpy"), "generic", ())
     return value.item() if isinstance(value, scalar) else value
 
 
 def whole(value: object) -> int:
-    """Return `value` as an int; SpaceError if it is no number or has a fraction (3.0 has none)."""
+    """Return `value` as an int; SpaceError if it is not a whole number (3.0 is one)."""
     result = number(value)
     if result != int(result):
         raise SpaceError(

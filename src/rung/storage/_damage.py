@@ -38,11 +38,11 @@ def check_pages(db: sqlite3.Connection, path: Path) -> None:
 def explained(error: Exception, what: str) -> StorageError:
     """What rung says of an error of SQLite: StudyCorrupt if the file is at fault."""
     if _code(error) in _OUTER:
-        return StorageError(f"{what}: {error}{mend(error)}")
+        return StorageError(f"{what}: {error}{hint(error)}")
     return StudyCorrupt(f"{what}: {error}; see: rung doctor")
 
 
-def mend(error: Exception) -> str:
+def hint(error: Exception) -> str:
     """What to do about it, "" if it is not the disk."""
     full = _code(error) in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
     return (

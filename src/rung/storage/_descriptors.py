@@ -85,7 +85,7 @@ log is shorter than what was written to it; it has no name any more."""
 
 @dataclass(frozen=True, slots=True)
 class OpenFiles:
-    """What a connection of SQLite has open; None is what could not be told from others' descriptors."""
+    """The files that a connection of SQLite has open; None where another descriptor may be meant."""
 
     database: Descriptor | None
     log: Descriptor | None

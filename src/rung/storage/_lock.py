@@ -102,7 +102,7 @@ def _flock(file: IO[str], tries: int = 5) -> None:
 
 def _read_owner(file: IO[str]) -> Owner | None:
     try:
-        told = json.loads(file.read(_LONGEST))
-        return Owner(str(told["host"]), int(told["pid"]), float(told["since"]))
+        stored = json.loads(file.read(_LONGEST))
+        return Owner(str(stored["host"]), int(stored["pid"]), float(stored["since"]))
     except (OSError, LookupError, TypeError, ValueError, OverflowError, RecursionError):
         return None

@@ -64,7 +64,7 @@ class Storage(Protocol):
     def append(self, lease: Lease, events: Sequence[Event]) -> int:
         """Add events, all or nothing, durable on return; returns how many the log holds then.
 
-        Raises LeaseLost, and writes nothing, if the study was acquired anew since.
+        Raises LeaseLost, and writes nothing, if the study was acquired again since.
         """
         ...
 

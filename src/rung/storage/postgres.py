@@ -1,7 +1,7 @@
 """Studies in a PostgreSQL database: in schema `rung`, a row of `study` each, and their logs in `event`.
 
 Safety is the study's row. An append is one statement, which counts the row's events up, if the epoch and
-the count are those that the writer knows, and inserts the events only then; so whoever was taken over
+the count are those that the writer knows, and inserts the events only then; so an owner that was taken over
 writes nothing, and what was sent twice is written once. Liveness is an advisory lock of the writer's
 session: the server drops it with the connection, at once when the owner dies, and within half a minute
 when its machine does.
@@ -229,16 +229,16 @@ class PostgresStorage:
         try:
             return psycopg.connect(self._conninfo, autocommit=True)
         except psycopg.OperationalError as error:
-            raise _Unreachable(f"{self} can't be reached: {self._told(error)}") from None
+            raise _Unreachable(f"{self} can't be reached: {self._text(error)}") from None
 
     @contextlib.contextmanager
     def _failing(self, what: str) -> Iterator[None]:
         try:
             yield
         except psycopg.Error as error:
-            raise StorageError(f"{what}, in {self}: {self._told(error)}") from error
+            raise StorageError(f"{what}, in {self}: {self._text(error)}") from error
 
-    def _told(self, error: psycopg.Error) -> str:
+    def _text(self, error: psycopg.Error) -> str:
         text = " ".join(str(error).split())
         password = self._parameters.get("password")
         return text.replace(str(password), "...") if password else text
@@ -246,7 +246,7 @@ class PostgresStorage:
     def _reconnect(self, lease: _PostgresLease, error: psycopg.Error) -> None:
         """Hold the lock in a new session and learn how many events there are; raises LeaseLost."""
         logger.warning("study %r: the connection to %s was lost (%s); trying for %g s",
-                       lease.study, self, self._told(error), _PATIENCE)  # fmt: skip
+                       lease.study, self, self._text(error), _PATIENCE)  # fmt: skip
         deadline = time.monotonic() + _PATIENCE
         while True:
             try:
@@ -256,7 +256,7 @@ class PostgresStorage:
                 error = again if isinstance(again, psycopg.Error) else error
             if time.monotonic() > deadline:
                 raise StorageError(
-                    f"study {lease.study!r}: no connection to {self} for {_PATIENCE:g} s: {self._told(error)}"
+                    f"study {lease.study!r}: no connection to {self} for {_PATIENCE:g} s: {self._text(error)}"
                 )
             time.sleep(_PAUSE)
 

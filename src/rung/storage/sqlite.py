@@ -29,7 +29,7 @@ from rung.errors import (
     StudyNotFound,
 )
 from rung.storage._aside import made_aside
-from rung.storage._damage import SQLITE_ERRORS, check_pages, check_schema, explained, mend
+from rung.storage._damage import SQLITE_ERRORS, check_pages, check_schema, explained, hint
 from rung.storage._descriptors import CLOSED_BENEATH, File, OpenFiles, State, abandon, file_at, open_now
 from rung.storage._filled import fill_log
 from rung.storage._foreign import check_files, distrust, refuse_link, refuse_links
@@ -158,7 +158,7 @@ class SqliteStorage:
         except SQLITE_ERRORS as error:
             _check_files(lease)  # which says better what is wrong
             raise StorageError(
-                f"study {lease.study!r}: the log can't be written: {error}{mend(error)}"
+                f"study {lease.study!r}: the log can't be written: {error}{hint(error)}"
             ) from error
         return last + len(events)
 
@@ -198,7 +198,7 @@ class SqliteStorage:
         try:
             with contextlib.closing(open_readonly(path)) as db:
                 check_schema(db, path)
-                # Closed by name: an error's traceback would keep it open, and whoever holds the lease wait.
+                # Closed by name: an error's traceback would keep it open, and the holder of the lease wait.
                 with contextlib.closing(db.execute(_ROWS, (after,))) as rows:
                     for expected, row in enumerate(rows, after + 1):
                         yield event_of(row, expected, path)
@@ -258,7 +258,7 @@ class SqliteStorage:
         refuse_link(folder)
         refuse_link(folder / "study.db")  # SQLite writes beside what it reads
         if folder.is_dir() and not (folder / "study.db").is_file():
-            raise StudyCorrupt(f"study {study!r}: {folder} holds no study.db; move it away to begin anew")
+            raise StudyCorrupt(f"study {study!r}: {folder} holds no study.db; move it away to begin again")
         if not folder.is_dir():
             known = ", ".join(info.name for info in self.studies()[:5])
             hint = f"; there is: {known}" if known else "; there is none"

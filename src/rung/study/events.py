@@ -318,7 +318,7 @@ def _check_types(event: Event) -> None:
 
 
 def _check_depth(name: str, value: Mapping[str, Any]) -> None:
-    # Whoever goes down into what is deeper by a function that calls itself runs out of stack.
+    # A function that calls itself would run out of stack on what is nested more deeply.
     level: list[Any] = [value]
     for _ in range(_DEEPEST):
         parts = chain.from_iterable(v.values() if isinstance(v, dict) else v for v in level)

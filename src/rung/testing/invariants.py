@@ -46,7 +46,7 @@ def check_state(state: StudyState) -> None:
 
 
 def ids_are_unique(events: Iterable[Event]) -> None:
-    """No fact is told twice."""
+    """No event is logged twice."""
     seen: set[str] = set()
     for event in events:
         assert event.id not in seen, f"event {event.id} stands in the log twice"

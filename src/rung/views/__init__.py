@@ -60,7 +60,7 @@ def _view(reading: Reading) -> View:
 
 
 def _in_notebook() -> bool:
-    # Who runs in a notebook has imported IPython already.
+    # A notebook has imported IPython already.
     ipython = sys.modules.get("IPython")
     return ipython is not None and type(ipython.get_ipython()).__name__ == "ZMQInteractiveShell"
 

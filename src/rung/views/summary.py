@@ -38,7 +38,7 @@ class Best:
     value: float
     config: Mapping[str, Any]
     varied: Mapping[str, Any]
-    """The configuration without constants: they tell nothing on a line."""
+    """The configuration without constants: they say nothing on a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Summary:
 
     @property
     def seconds_left(self) -> float | None:
-        """Until the budget is used up, by the pace of the finished trials; None if nobody can tell."""
+        """Until the budget is used up, by the pace of the finished trials; None if unknown."""
         ends = [] if self.timeout is None else [self.timeout - self.elapsed]
         if self.n_trials is not None and self.finished:
             ends.append(self.elapsed / self.finished * (self.n_trials - self.finished))
@@ -159,11 +159,11 @@ def rows(summary: Summary, most: int = ROWS) -> Iterator[Row]:
 
 
 def _trials_row(summary: Summary) -> Row:
-    told = counts_text(summary)
+    counts = counts_text(summary)
     if summary.n_trials is None:
-        return Row("trials", told)
+        return Row("trials", counts)
     return Row(
-        "trials", f"{summary.finished} of {summary.n_trials}: {told}", summary.finished / summary.n_trials
+        "trials", f"{summary.finished} of {summary.n_trials}: {counts}", summary.finished / summary.n_trials
     )
 
 

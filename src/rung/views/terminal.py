@@ -26,7 +26,7 @@ class Terminal:
 
     period = 0.25
     screen: ClassVar[Lock] = Lock()
-    """Held by the one study of this process that draws; whoever makes a view takes it first."""
+    """Held by the view that draws: one study of this process at a time."""
 
     def __init__(self) -> None:
         # Nothing that a user's text says is markup.

@@ -20,7 +20,7 @@ from rung.study.trial import Trial
 
 _COLUMNS = 4
 _COLOURS = "viridis_r"  # of trial numbers: late ones are dark
-_LOG_LAWS = ("loguniform", "reciprocal", "lognorm")
+_LOG_DISTRIBUTIONS = ("loguniform", "reciprocal", "lognorm")
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _MOST = 10  # choices that are all named on an axis
 _LONGEST = 12  # characters of a choice's name
@@ -117,7 +117,7 @@ def _set_ticks(axes: Axes, log: bool, low: float, high: float, *, whole: bool) -
 
 def _is_log(domain: Domain) -> bool:
     if isinstance(domain, Distribution):
-        return domain.name in _LOG_LAWS and domain.support[0] >= 0
+        return domain.name in _LOG_DISTRIBUTIONS and domain.support[0] >= 0
     return isinstance(domain, Float | Int) and domain.log
 
 

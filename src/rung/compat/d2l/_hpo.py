@@ -120,7 +120,7 @@ class SuccessiveHalvingScheduler(HPOScheduler):
     """Runs many configurations for `r_min` epochs, the best 1/eta of them for eta times as many, and so on.
 
     The rungs are r_min, r_min * eta, r_min * eta^2, ... and `r_max`; on the last but k of them,
-    prefact * eta^k configurations run. Each call of the objective begins anew and gets its epochs as
+    prefact * eta^k configurations run. Each call of the objective trains from epoch 1 and gets its epochs as
     `max_epochs`. When a round is over the next one begins with new configurations. `rung.schedulers` has
     relatives that go on from checkpoints and keep all workers busy.
 

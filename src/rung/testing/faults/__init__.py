@@ -1,7 +1,7 @@
 """A whole study in virtual time in which everything goes wrong, from one seed.
 
     python -m rung.testing.faults --seeds 2000 --jobs 2     2,000 studies; exit status 1 if one breaks
-    python -m rung.testing.faults --seed 1234               that one again, told step by step
+    python -m rung.testing.faults --seed 1234               that one again, shown step by step
 
 Engine, coordinator, recovery, searcher and schedulers are the real ones. The storage (the one in memory,
 or SQLite's) crashes before and after an append, is full, or does not say whether it has written; other

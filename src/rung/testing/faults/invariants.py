@@ -123,12 +123,12 @@ def a_trial_ends_once(events: Sequence[Event]) -> None:
 
 
 def a_verdict_holds(events: Sequence[Event]) -> None:
-    """However an attempt ends that was told to pause or stop, it is paused or stopped, unless it failed."""
-    told: dict[tuple[int, int], str] = {}
+    """An attempt with the verdict to pause or stop ends as paused or stopped, unless it failed."""
+    verdicts: dict[tuple[int, int], str] = {}
     for event in events:
         if isinstance(event, Judged):
-            told[event.trial, event.attempt] = event.verdict
-        elif isinstance(event, AttemptEnded) and (verdict := told.get((event.trial, event.attempt))):
+            verdicts[event.trial, event.attempt] = event.verdict
+        elif isinstance(event, AttemptEnded) and (verdict := verdicts.get((event.trial, event.attempt))):
             expected = {after_verdict(verdict), Outcome.FAILED}
             assert event.outcome in expected, f"{event.id}: {event.outcome}, though the verdict was {verdict}"
 
@@ -170,7 +170,7 @@ def checkpoints_are_there(world: World) -> None:
     saved = world.disk.saved
     for trial in world.state.trials:
         if trial.is_finished or trial.resource == world.setting.max_resource:
-            continue  # a trial that was trained to the end and whose end was lost may have to begin anew
+            continue  # a trial that was trained to the end and whose end was lost may have to start over
         if trial.reports:
             assert trial.resource in saved.get(trial.number, ()), (
                 f"trial {trial.number} ({trial.status}) needs its checkpoint of epoch {trial.resource}, "

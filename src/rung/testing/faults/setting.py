@@ -74,7 +74,7 @@ class Setting:
     max_failures: int
     keep_checkpoints: KeepCheckpoints
     checkpoints: bool
-    """Whether trials save one each epoch; else each attempt begins anew."""
+    """Whether trials save one each epoch; else each attempt starts over."""
     processes: bool
     """Whether workers announce themselves."""
     sqlite: bool

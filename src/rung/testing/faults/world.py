@@ -98,7 +98,7 @@ class World:
     # ---- what happens
 
     def say(self, *what: Any) -> None:
-        """Tell whoever follows this seed."""
+        """Show a step, if this seed is followed."""
         if self._tell is not None:
             self._tell(f"{self.time:9.3f} {'  ' * len(self._at_work)}{' '.join(map(str, what))}")
 
