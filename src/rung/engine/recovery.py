@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rung.execution._leftovers import kill_leftovers
+from rung.storage._foreign import refuse_strangers
 from rung.storage.base import Lease, Owner, Storage
 from rung.storage.snapshots import open_state
 from rung.study.events import AttemptEnded, Event, Outcome, SessionStarted, after_verdict
@@ -21,7 +22,11 @@ from rung.study.state import StudyState
 
 
 def take(storage: Storage, study: str, plan: Mapping[str, Any]) -> tuple[Lease, StudyState]:
-    """Own the study, or raise StudyInUse; on return its log tells of this session and nothing is open."""
+    """Own the study, or raise StudyInUse; on return its log tells of this session and nothing is open.
+
+    Raises StudyError if the study's folder is another user's, who is not trusted.
+    """
+    refuse_strangers(storage.folder(study))
     lease = storage.acquire(study, Owner(socket.gethostname(), os.getpid(), time.time()))
     try:
         state = open_state(storage, study, to_go_on=True)
