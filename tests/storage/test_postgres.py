@@ -361,3 +361,34 @@ def test_passwords_are_never_shown(empty_server, postgres, caplog):
     assert "was lost" in text
     for secret in ("wr0ng", PASSWORD, ENCODED):
         assert secret not in text
+
+
+def test_a_server_that_does_not_answer_is_told_and_waited_for(postgres, empty_server, monkeypatch, caplog):
+    """Its process for our session is stopped, as a machine that swaps stops it."""
+    monkeypatch.setattr("rung.storage._stall.PATIENCE", 0.5)
+    postgres.create("a", CREATED)
+    threads = set(threading.enumerate())
+    lease = postgres.acquire("a", owner())
+    postgres.append(lease, [reported(1)])
+    with psycopg.connect(empty_server.url, autocommit=True) as db:
+        (backend,) = db.execute(
+            "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'rung %'"
+        ).fetchone()
+    os.kill(backend, signal.SIGSTOP)
+    threading.Timer(2.0, os.kill, (backend, signal.SIGCONT)).start()
+    began = time.monotonic()
+    assert postgres.append(lease, [reported(2)]) == 3
+    assert time.monotonic() - began > 1.5
+    said = [record.message for record in caplog.records if "has not answered for 0.5 s" in record.message]
+    assert len(said) == 1
+    assert PASSWORD not in said[0]
+    postgres.release(lease)
+    assert list(postgres.read("a")) == [CREATED, reported(1), reported(2)]
+    time.sleep(0.2)
+    assert set(threading.enumerate()) <= threads
+
+
+def test_a_cut_line_is_noticed_by_the_system(postgres, empty_server):
+    """What was sent and is not acknowledged by the other machine for half a minute ends the connection."""
+    assert "tcp_user_timeout=30000" in postgres._conninfo
+    assert "tcp_user_timeout=5000" in PostgresStorage(f"{empty_server.url}?tcp_user_timeout=5000")._conninfo

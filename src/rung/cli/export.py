@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import secrets
 import shlex
 from pathlib import Path
 
@@ -66,10 +68,21 @@ def _line(event: Event) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    aside = path.with_name(f".{path.name}.new")
     try:
-        aside.write_text(text)
-        aside.replace(path)
+        if path.exists() and not path.is_file():  # such as /dev/stdout
+            path.write_text(text)
+            return
+        # A name that nobody can foresee, and a file that is new: no link of another user's is followed.
+        aside = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}")
+        descriptor = os.open(
+            aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666
+        )
+        try:
+            with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 -- a descriptor
+                file.write(text)
+            aside.replace(path)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
     except OSError as error:
-        aside.unlink(missing_ok=True)
         raise StorageError(f"{path} can't be written: {error.strerror}") from error

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -31,6 +35,8 @@ _CODES: tuple[tuple[type[Error], int], ...] = (
     (StorageError, 74),
     (Error, 2),
 )
+_SYSTEM = 74
+"""The system refused something: descriptors, space, a file in /proc."""
 _INTERRUPTED = 130
 
 _EPILOG = """\b
@@ -39,7 +45,7 @@ Exit codes:
   1    there is no best trial, the objective failed, or `check` or `doctor` found something to fix
   2    wrong arguments or file, no such study
   3    another process runs the study
-  74   the study can't be written or read
+  74   the study, or the output, can't be written or read
   130  interrupted by Ctrl-C; the message says how to go on
 
 --storage is a folder; without it, RUNG_STORAGE or rung_studies.
@@ -83,6 +89,21 @@ class _Group(click.Group):
         except Error as error:
             click.echo(visible_lines(f"error: {error}"), err=True)
             ctx.exit(next(code for kind, code in _CODES if isinstance(error, kind)))
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # nobody reads on, as behind `| head`: click ends quietly
+                raise
+            _drop_output()
+            click.echo(visible_lines(f"error: {error}"), err=True)
+            ctx.exit(_SYSTEM)
+
+
+def _drop_output() -> None:
+    # What stdout did not take (a full disk) it would not take at the interpreter's end either.
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+        return
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group(cls=_Group, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rung.errors import Error, MetricError, ObjectiveError, TooManyFailures, TrialError
+from rung.errors import Error, MetricError, ObjectiveError, StorageError, TooManyFailures, TrialError
 from rung.execution.base import End
 from rung.study.events import Outcome
 from rung.study.state import StudyState
@@ -28,6 +28,14 @@ def broken(end: End) -> Error:
     return ObjectiveError(
         f"the objective's code seems to be wrong, so the study stopped; trial {end.id.trial} raised "
         f"{end.reason}\n{end.traceback}".rstrip()
+    )
+
+
+def disk_full(end: End) -> Error:
+    """The disk took no checkpoint, so it would take none of another trial either."""
+    return StorageError(
+        f"trial {end.id.trial}: {end.reason}; the study stopped and no trial is lost: "
+        "once there is space on a sound disk, run it again"
     )
 
 

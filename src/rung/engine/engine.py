@@ -220,6 +220,8 @@ class Engine:
         if not self._is_open(end.id):
             return  # the end of an attempt that was given up: nothing it says counts
         outcome, reason = end.outcome, end.reason
+        if end.broken == "disk":
+            self.stop("disk full", _errors.disk_full(end))
         judged = self.state.open[end.id.trial].verdict
         if judged is not None and outcome != Outcome.FAILED:
             outcome = after_verdict(judged)  # however it ended: what was decided holds
@@ -327,15 +329,13 @@ class Engine:
         created = len(self.state.trials)
         if not self.settings.budget.trials_left(created):
             return None
-        if (config := self._next_initial()) is not None:
+        unseen = (config for config in self.settings.initial_configs if not self.state.seen(config))
+        if (config := next(unseen, None)) is not None:
             self._origin = "initial"
             return config
         config = self.searcher.suggest(self.history, stream(self.state.seed, "suggest", created))
         self._origin = config.origin if isinstance(config, Suggestion) else "searcher"
         return config
-
-    def _next_initial(self) -> Config | None:
-        return next((c for c in self.settings.initial_configs if not self.state.seen(c)), None)
 
     def create(self, config: Config, *, now: float) -> Step:
         """Create and start a trial of a configuration that the caller chose."""

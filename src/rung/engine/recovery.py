@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rung.execution._leftovers import kill_leftovers
+from rung.storage._foreign import refuse_strangers
 from rung.storage.base import Lease, Owner, Storage
 from rung.storage.snapshots import Keeper, open_to_go_on
 from rung.study.events import SCHEMA_VERSION, AttemptEnded, Event, Outcome, SessionStarted, after_verdict
@@ -23,8 +24,10 @@ from rung.study.state import StudyState
 def take(storage: Storage, study: str, plan: Mapping[str, Any]) -> tuple[Lease, StudyState, Keeper]:
     """Own the study, or raise StudyInUse; on return its log has this session and no open attempt.
 
-    The keeper is that of the study's snapshot.
+    The keeper is that of the study's snapshot. Raises StudyError if the study's folder is another user's, who
+    is not trusted.
     """
+    refuse_strangers(storage.folder(study))
     lease = storage.acquire(study, Owner(socket.gethostname(), os.getpid(), time.time()))
     try:
         state, keeper = open_to_go_on(storage, study)

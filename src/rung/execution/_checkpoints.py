@@ -8,6 +8,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import re
 import shutil
 import stat
@@ -18,6 +20,9 @@ from pathlib import Path
 
 from rung._disk import sync
 
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
+_PROBE = 1 << 16
+"""Bytes that a disk takes that is not full."""
 _TRIES = 20
 """Copies of a checkpoint that its owner may spoil by saving a newer one meanwhile."""
 
@@ -67,8 +72,13 @@ class Checkpoints:
             # A report of this epoch rests on it, and may be durable next.
             for path in filter(_has_content, (*new.rglob("*"), new)):
                 sync(path)
-        except BaseException:
-            shutil.rmtree(new, ignore_errors=True)
+        except BaseException as error:
+            unsaid = isinstance(error, Exception) and not is_full(error) and is_full(error, new)
+            shutil.rmtree(new, ignore_errors=True)  # there is room again from here on
+            if unsaid:
+                raise OSError(
+                    errno.ENOSPC, f"no room on the disk ({type(error).__name__}: {error})"
+                ) from error
             raise
         new = new.rename(new.with_name(new.name[1:]))  # whole from here on
         self._point_to(new)
@@ -133,6 +143,32 @@ class Checkpoints:
         aside.unlink(missing_ok=True)
         aside.symlink_to(target.name, target_is_directory=True)
         aside.replace(self._link)
+
+
+def is_full(error: BaseException, folder: Path | None = None) -> bool:
+    """Whether the disk, full or broken, is why something failed.
+
+    Libraries often don't say so (PyTorch raises a RuntimeError); then `folder`, if given, is asked whether it
+    takes a file.
+    """
+    seen: list[BaseException] = []
+    reason: BaseException | None = error
+    while reason is not None and reason not in seen:
+        if isinstance(reason, OSError) and reason.errno in _FULL:
+            return True
+        seen.append(reason)
+        reason = reason.__cause__ or reason.__context__
+    return folder is not None and not _takes_a_file(folder)
+
+
+def _takes_a_file(folder: Path) -> bool:
+    try:
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+            file.write(bytes(_PROBE))
+            os.fsync(file)
+    except OSError as error:
+        return error.errno not in _FULL
+    return True
 
 
 def _has_content(path: Path) -> bool:

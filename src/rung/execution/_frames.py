@@ -113,7 +113,7 @@ _KINDS: Mapping[str, tuple[Callable[..., Said], Mapping[str, Callable[[Any], Any
     "end": (
         End,
         {"id": _attempt, "outcome": _one_of({*Outcome} - {Outcome.LOST}), "metrics": _metrics,
-         "reason": _text, "traceback": _text, "broken": _one_of({"", "metric", "code"})},
+         "reason": _text, "traceback": _text, "broken": _one_of({"", "metric", "code", "disk"})},
     ),
 }  # fmt: skip
 """What makes the message of each kind, and what takes the value of each of its keys."""

@@ -73,9 +73,9 @@ class End:
     metrics: Mapping[str, float] = field(default_factory=dict)
     reason: str = ""
     traceback: str = ""
-    broken: Literal["", "metric", "code"] = ""
-    """The objective itself seems wrong, in what it returns or in its code: another configuration would do
-    no better."""
+    broken: Literal["", "metric", "code", "disk"] = ""
+    """The objective itself seems wrong, in what it returns or in its code, or the disk is full: another
+    configuration would do no better."""
 
 
 Message = WorkerUp | Report | End

@@ -184,9 +184,9 @@ class Processes:
     # ---- workers
 
     def _add_worker(self, place: int) -> None:
-        if self._logs is not None:
-            self._logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
+            if self._logs is not None:
+                self._logs.mkdir(mode=0o700, parents=True, exist_ok=True)
             worker = Worker(self._started, place, self._environments[place], self._logs)
         except OSError as error:
             raise WorkerError(f"a worker process can't be started: {error}") from error

@@ -14,7 +14,7 @@ from typing import Any
 
 from rung._text import brief
 from rung.errors import MetricError, ObjectiveError
-from rung.execution._checkpoints import Checkpoints
+from rung.execution._checkpoints import Checkpoints, is_full
 from rung.execution._usage import Usage
 from rung.execution.base import AttemptId, End, Job, Report
 from rung.execution.objective import Objective, as_metrics
@@ -30,6 +30,10 @@ class TrialEnded(BaseException):
     outcome = Outcome.INTERRUPTED
     traceback = ""
     """What is kept beside its text."""
+
+
+class DiskFull(TrialEnded):
+    """The disk takes no checkpoint: the study stops, and the trial runs again once there is room."""
 
 
 class TrialStopped(TrialEnded):
@@ -97,7 +101,8 @@ class RunningTrial:
         """The epoch at which the scheduler will look at this trial: training past it may be in vain."""
         self._job, self._tuned, self._send = job, tuned, send
         self._saved = Checkpoints(folder, self.number) if folder else None
-        self._begun_at = self._begin()
+        with _saving():
+            self._begun_at = self._begin()
         self._reports = 0
         self._resource = 0
         self._epoch: int | None = None
@@ -150,7 +155,8 @@ class RunningTrial:
 
         Prefer `checkpoint` to writing into it: a crash in the middle of a write then costs nothing.
         """
-        return self._checkpoints().path(0)
+        with _saving():
+            return self._checkpoints().path(0)
 
     @contextmanager
     def checkpoint(self, epoch: int | None = None) -> Iterator[Path]:
@@ -161,8 +167,10 @@ class RunningTrial:
 
         Save before you report: a trial may be paused at its report. `epoch` is the one whose end this is;
         inside `trial.epochs()` it is known.
+
+        On a full disk the study stops (StorageError), and the trial runs again once there is room.
         """
-        with self._checkpoints().replace(self._next(epoch)) as path:
+        with _saving(), self._checkpoints().replace(self._next(epoch)) as path:
             yield path
 
     def _checkpoints(self) -> Checkpoints:
@@ -233,8 +241,8 @@ class RunningTrial:
             saved = self._saved is not None and self._saved.exists
             verdict = self._send(Report(self._job.id, self._reports, self._resource, values, saved))
             self.verdict = verdict
-            if self._saved is not None and self._resource != self.max_resource:
-                self._saved.settle()
+            if self._resource != self.max_resource:
+                self.settle()
         bad = next((name for name in self._tuned if not math.isfinite(values.get(name, 0.0))), None)
         return verdict, f"{bad} is {values[bad]} at {self._job.resource} {self._resource}" if bad else ""
 
@@ -248,7 +256,8 @@ class RunningTrial:
     def settle(self) -> None:
         """The objective has done its work: of its checkpoints the last one counts."""
         if self._saved is not None:
-            self._saved.settle()
+            with _saving():
+                self._saved.settle()
 
     def close(self) -> None:
         """Take no more reports: a thread that lives on must not speak for the next attempt."""
@@ -289,6 +298,17 @@ class RunningTrial:
         return values
 
 
+@contextmanager
+def _saving() -> Iterator[None]:
+    """That a checkpoint can't be saved or copied since the disk is full is no fault of the trial's."""
+    try:
+        yield
+    except Exception as error:
+        if is_full(error):
+            raise DiskFull(f"its checkpoint can't be saved: {error}") from error
+        raise
+
+
 def _is_whole(epoch: Any) -> bool:
     try:
         return not isinstance(epoch, bool) and int(epoch) == epoch and epoch < 2**53
@@ -313,6 +333,8 @@ def run_attempt(objective: Objective, job: Job, send: Send, folder: Path | None 
         trial.settle()
         if trial.verdict is not Verdict.CONTINUE:  # it heard, and ended by returning
             raise _RAISES[trial.verdict](trial.verdict.value)
+    except DiskFull as error:
+        return End(job.id, Outcome.INTERRUPTED, usage.measure(), _text(error), _traceback(), broken="disk")
     except TrialEnded as ended:
         return End(job.id, _outcome(ended), usage.measure(), _text(ended), _text(ended.traceback, _LONGEST))
     except KeyboardInterrupt:
@@ -333,7 +355,10 @@ def _outcome(ended: TrialEnded) -> Outcome:
 
 def _describe(error: BaseException) -> str:
     text = _text(error)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    hint = (
+        "; the disk is full or broken: a trial that can't write its own files fails" if is_full(error) else ""
+    )
+    return f"{type(error).__name__}: {text}{hint}" if text else type(error).__name__
 
 
 def _text(said: object, longest: int = 500) -> str:

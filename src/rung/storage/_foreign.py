@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 import stat
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from rung.errors import StorageError
+from rung.errors import StorageError, StudyError
 
 _LARGEST = 2**24
 """Bytes of a text in a database: rung's own are far smaller."""
@@ -66,6 +67,33 @@ def refuse_links(folder: Path) -> None:
     for path in _entries(folder):
         if not (_OWN_LINK.fullmatch(path.name) and path.is_symlink() and len(path.readlink().parts) == 1):
             refuse_link(path)
+
+
+def refuse_strangers(folder: Path | None) -> None:
+    """Raise StudyError if a study's folder is another user's, and RUNG_TRUST names no folder that it is in.
+
+    Who goes on with a study hands its checkpoints to the objective, which may run code that is in them.
+    """
+    if folder is None or not folder.exists():
+        return
+    folder = folder.resolve()
+    owner = folder.stat().st_uid
+    trusted = filter(None, os.environ.get("RUNG_TRUST", "").split(os.pathsep))
+    if owner in {0, os.geteuid()} or any(folder.is_relative_to(Path(path).resolve()) for path in trusted):
+        return
+    raise StudyError(
+        f"{folder} belongs to {_name_of(owner)}, not to you, and its checkpoints may hold code of theirs; "
+        f"to go on with it all the same, set RUNG_TRUST={folder} (or to the folder of all such studies)"
+    )
+
+
+def _name_of(user: int) -> str:
+    import pwd
+
+    try:
+        return f"user {pwd.getpwuid(user).pw_name}"
+    except KeyError:
+        return f"user number {user}"
 
 
 def refuse_link(path: Path) -> None:

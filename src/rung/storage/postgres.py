@@ -42,6 +42,7 @@ from rung.storage import _postgres_sql as sql
 from rung.storage._descriptors import CLOSED_BENEATH, Descriptor, abandon
 from rung.storage._names import slug
 from rung.storage._rows import COLUMNS, Row, event_of, row_of
+from rung.storage._stall import Watch
 from rung.storage.base import Durability, Lease, Owner, StudyInfo, check_durability, check_name
 from rung.study.events import Event, StudyCreated
 
@@ -75,6 +76,7 @@ class _Writer:
     events: int
     line: Descriptor
     """The connection's socket."""
+    watch: Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,10 @@ class PostgresStorage:
         try:
             self._parameters = conninfo_to_dict(url, client_encoding="utf8")
             patience = self._parameters.get("connect_timeout") or 10
-            self._conninfo = make_conninfo(url, client_encoding="utf8", connect_timeout=patience)
+            silence = self._parameters.get("tcp_user_timeout") or int(1000 * _PATIENCE)
+            self._conninfo = make_conninfo(
+                url, client_encoding="utf8", connect_timeout=patience, tcp_user_timeout=silence
+            )
         except psycopg.Error:  # its text may quote the password
             raise ArgumentError(
                 "storage=postgresql://...: this is no URL of a database; write "
@@ -141,7 +146,9 @@ class PostgresStorage:
             self._warn_of_no_sync(db)
             undo.pop_all()
         _SESSIONS.add(db)
-        return _PostgresLease(study, row[0], owner, _Writer(db, number, row[1], Descriptor.of(db.fileno())))
+        return _PostgresLease(
+            study, row[0], owner, _Writer(db, number, row[1], Descriptor.of(db.fileno()), Watch(str(self)))
+        )
 
     def append(self, lease: Lease, events: Sequence[Event]) -> int:
         """See `Storage`.
@@ -158,7 +165,9 @@ class PostgresStorage:
                 raise StorageError(f"study {lease.study!r}: {CLOSED_BENEATH}; nothing more is written")
             with self._failing(f"study {lease.study!r}: the log can't be written"):
                 try:
-                    if not _insert(writer.db, writer.number, lease.epoch, writer.events, rows):
+                    with writer.watch.waiting():
+                        stored = _insert(writer.db, writer.number, lease.epoch, writer.events, rows)
+                    if not stored:
                         raise self._lost(lease)
                     writer.events = after
                 except psycopg.Error as error:
@@ -171,6 +180,7 @@ class PostgresStorage:
         """See `Storage`."""
         assert isinstance(lease, _PostgresLease)
         writer = lease.writer
+        writer.watch.close()
         if not writer.line.is_ours:
             abandon(writer.db)
             return

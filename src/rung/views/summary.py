@@ -22,6 +22,7 @@ _ENDINGS = {
     "failures": "stopped, too many failures",
     "broken objective": "stopped, the objective is broken",
     "error": "stopped, a trial raised",
+    "disk full": "stopped, the disk is full",
     "interrupted": "interrupted",
     "closed": "closed",
     "killed": "killed",
