@@ -1,5 +1,6 @@
-"""Six hyperparameters of a two-layer perceptron with dropout on Fashion-MNIST: chapter 19 of Dive into
-Deep Learning tunes networks like this one from section 19.3 on.
+"""Six hyperparameters of a two-layer perceptron with dropout on Fashion-MNIST.
+
+Chapter 19 of Dive into Deep Learning tunes networks like this one from section 19.3 on.
 
     python examples/mlp_fashion_mnist.py                      ASHA, some minutes on two cores
     python examples/mlp_fashion_mnist.py --scheduler random   every trial in full: three times as long

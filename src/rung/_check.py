@@ -121,26 +121,49 @@ def check_objective(
     timeout: str | float | timedelta = "10min",
     rtol: float = 1e-4,
 ) -> Report:
-    """Try an objective out: can it travel, does it report, is it seeded, does it go on after a kill?
+    """Try out whether an objective can travel, reports, is seeded, and goes on after a kill.
 
     It runs three times in worker processes: `max_resource` epochs straight; half of them, when its
     process is killed by SIGKILL while it waits in `trial.report`; and then on from its checkpoint in
     another process. The two curves must agree. Nothing is stored.
 
-    Args:
-        objective: As in `tune`; `space` and `metric` likewise.
-        max_resource: Epochs of a run, handed to the objective as `trial.max_resource`; at least 2.
-        resource: As in `tune`: the keyword of `trial.report`, if it is not `epoch`.
-        config: The configuration to run; without one it is drawn by `seed`.
-        timeout: Of each of the three runs: an objective that hangs is killed then.
-        rtol: How far two values may differ, relative to their size, and still be the same. Where the two
-            runs agree to the last digit, the resumed one must agree with them to 1e-6.
+    Parameters
+    ----------
+    objective, space, metric, resource
+        As in `tune`.
+    max_resource : int
+        Epochs of a run, handed to the objective as `trial.max_resource`; at least 2.
+    config : mapping, optional
+        The configuration to run; by default it is drawn by `seed`.
+    seed : int
+        Of the configuration and of the trial, at least 0.
+    timeout : str, float or timedelta
+        Of each of the three runs: seconds, or "10min". An objective that hangs is killed then.
+    rtol : float
+        The largest difference of two values, relative to their size, at which they count as the same. Where
+        the two unbroken runs agree to the last digit, the resumed one must agree with them to 1e-6.
 
-    Returns:
-        A report with `ok`, `findings` and a text; everything wrong with the objective is in `findings`.
+    Returns
+    -------
+    Report
+        `ok`, `findings` and a text; everything wrong with the objective is in `findings`.
 
-    Raises:
-        Error: Some subclass, if another argument is wrong.
+    Raises
+    ------
+    ArgumentError
+        If another argument is wrong.
+
+    Examples
+    --------
+    >>> import rung
+    >>> def objective(config, trial):
+    ...     for epoch in trial.epochs():
+    ...         trial.report(epoch=epoch, error=config["x"] / epoch)
+    >>> report = rung.check_objective(objective, {"x": rung.Float(0, 1)}, metric="error")
+    >>> report.ok
+    True
+    >>> [finding.topic for finding in report.findings if finding.mark == "note"]
+    ['resume', 'checkpoints']
     """
     space, goals = Space.of(space), Goals.of(metric)
     max_resource, limit = whole("max_resource", max_resource, 2), seconds(timeout)

@@ -19,23 +19,43 @@ Task = Callable[..., StudyView]
 def compare(
     methods: Mapping[str, Mapping[str, Any]], task: Task, *, seeds: int | Sequence[int] = 20
 ) -> Comparison:
-    """Run `task` with each method's options once for each seed, and compare how fast they get how good.
+    """Run `task` by each method, once for each seed, and compare the best values over time.
 
-        task = functools.partial(rung.simulate, space, curve, max_resource=27, timeout="8h", n_workers=4)
-        comparison = rung.compare({"random": {"scheduler": "fifo"}, "asha": {"scheduler": "asha"}}, task)
-        print(comparison)
-        comparison.plot()
+    Parameters
+    ----------
+    methods : mapping of str to mapping
+        A name for each method, and the options by which it differs from the others.
+    task : callable
+        What all have in common: `task(**options, seed=seed)` runs a study and returns it. Most often
+        `functools.partial` of `rung.simulate` or `rung.tune`. Give each study the same budget of time; with
+        the same number of trials, methods that stop trials early do less work.
+    seeds : int or sequence of int
+        Their number (0, 1, 2, ...), at least 2, or the seeds themselves.
 
-    Args:
-        methods: A name for each method, and the options by which it differs from the others.
-        task: What all have in common: `task(**options, seed=seed)` runs a study and returns it. Most often
-            `functools.partial` of `rung.simulate` or `rung.tune` with all other arguments. Give each study
-            the same budget of time; with the same number of trials, methods that stop trials early do less.
-        seeds: How many (0, 1, 2, ...), or which ones.
+    Returns
+    -------
+    Comparison
+        Print it, plot it, or take its table.
 
-    Raises:
-        ArgumentError: If there are no methods, or fewer than two seeds.
-        NoTrialError: If no trial of a study gave a value.
+    Raises
+    ------
+    ArgumentError
+        If there are no methods, or fewer than two seeds.
+    NoTrialError
+        If no trial of a study gave a value. An error inside a study has a note with its method and seed.
+
+    Examples
+    --------
+    >>> import functools, rung
+    >>> def curve(config, epoch):
+    ...     return {"error": config["x"] + 1 / epoch}, 60.0  # an epoch takes a minute
+    >>> task = functools.partial(
+    ...     rung.simulate, {"x": rung.Float(0, 1)}, curve, metric="error", max_resource=9, timeout="2h"
+    ... )
+    >>> methods = {"random": {"scheduler": "fifo"}, "asha": {"scheduler": "asha"}}
+    >>> comparison = rung.compare(methods, task, seeds=5)
+    >>> [row["method"] for row in comparison.rows()]
+    ['random', 'asha']
     """
     _check(methods)
     numbers = _distinct(seeds)

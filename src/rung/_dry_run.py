@@ -152,15 +152,44 @@ def dry_run(
     smoothed bootstrap). So the curves know nothing of the configuration: the forecast is good for counts
     and times, not for values, and a searcher that learns has nothing to learn from.
 
-    Args:
-        pilots: How many; up to `n_workers` of them run at once, but one less than there are, so that one
-            comes second in its process: what only a process's first trial pays is left out.
-        stragglers: As in `simulate`, like `failures`.
-        The others: as in `tune`.
+    Parameters
+    ----------
+    objective, space, metric, mode, n_trials, timeout, n_workers, scheduler, max_resource, resource
+        As in `tune`.
+    initial_configs, constraints, seed, keep_checkpoints
+        As in `tune`.
+    searcher : str or Searcher
+        As in `tune`; by default "random".
+    pilots : int
+        Their number, at least 1. Up to `n_workers` of them run at once, but one less than there are, so that
+        one comes second in its process: the costs of a process's first trial are left out.
+    stragglers, failures : float
+        As in `simulate`.
 
-    Raises:
-        ArgumentError: Before the first pilot, if an argument is wrong.
-        Error: NoTrialError, MetricError or TooManyFailures, if no pilot completes.
+    Returns
+    -------
+    DryRun
+        Counts, virtual seconds and bytes; print it.
+
+    Raises
+    ------
+    ArgumentError
+        Before the first pilot, if an argument is wrong.
+    NoTrialError, MetricError, TooManyFailures
+        If no pilot completes.
+
+    Examples
+    --------
+    >>> import rung
+    >>> def objective(config, trial):
+    ...     for epoch in trial.epochs():
+    ...         trial.report(epoch=epoch, error=config["x"] / epoch)
+    >>> found = rung.dry_run(
+    ...     objective, {"x": rung.Float(0, 1)}, metric="error", max_resource=9, n_trials=27, n_workers=4,
+    ...     scheduler="asha", pilots=1,
+    ... )
+    >>> found.started, found.full_epochs
+    (27, 243)
     """
     space, pilots = Space.of(space), whole("pilots", pilots, 1)
     settings = Settings.of(

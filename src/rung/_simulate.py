@@ -53,21 +53,51 @@ def simulate(
 
     The coordinator, schedulers and searchers are the real ones.
 
-    Args:
-        space: As in `tune`.
-        curve: What training would give: a function of (config, epoch) that returns metrics and seconds; a
-            table of configurations with their curves; or a study, whose own log is that table. Of a table
-            the configurations are tried in its order, and no others.
-        n_workers: How many trials run at once.
-        max_resource: Epochs of a whole trial.
-        n_trials: As in `tune`; `timeout` is in virtual time. With a table the default is all of it.
-        stragglers: Standard deviation of the logarithm of a random factor on each attempt's seconds; 0.5
-            makes one attempt in 40 take more than 2.7 times as long.
-        failures: Probability that a worker dies in an epoch; its trial runs again from its last checkpoint.
-        The others: as in `tune`.
+    Parameters
+    ----------
+    space, metric, mode, searcher, initial_configs, constraints, seed, max_failures
+        As in `tune`.
+    curve : callable, sequence of rows or study
+        The results of training: a function of (config, epoch) that returns ({metric: value}, seconds); a
+        table of rows (config, [({metric: value}, seconds), ...]), a pair for each epoch; or a study, whose
+        log is such a table. Of a table, its configurations are tried, in its order.
+    n_workers : int
+        Trials at once, at least 1.
+    max_resource : int
+        Epochs of a whole trial, at least 1.
+    scheduler : str or Scheduler
+        As in `tune`; by default "asha".
+    n_trials : int, optional
+        As in `tune`; by default all rows of a table.
+    timeout : str, float or timedelta, optional
+        As in `tune`, in virtual time.
+    stragglers : float
+        Standard deviation of the logarithm of a random factor on each attempt's seconds, in [0, 10]; 0.5
+        makes one attempt in 40 take more than 2.7 times as long.
+    failures : float
+        Probability that a worker dies in an epoch, in [0, 1]; its trial runs again from its last checkpoint.
 
-    Returns:
-        The study, in memory; its clock is the virtual one.
+    Returns
+    -------
+    Study
+        In memory; its clock is the virtual one.
+
+    Raises
+    ------
+    ArgumentError
+        If an argument is wrong, or neither `n_trials`, `timeout`, a table nor a finite space bounds the
+        study.
+
+    Examples
+    --------
+    >>> import rung
+    >>> def curve(config, epoch):
+    ...     return {"error": config["x"] + 1 / epoch}, 60.0  # an epoch takes a minute
+    >>> study = rung.simulate(
+    ...     {"x": rung.Float(0, 1)}, curve, metric="error", max_resource=9, n_workers=99, n_trials=999, seed=0
+    ... )
+    >>> study.best_trial.resource
+    9
     """
     space = Space.of(space)
     settings = Settings.of(

@@ -34,14 +34,60 @@ from rung.study.events import Outcome, Verdict, after_verdict
 class Study(StudyView):
     """A space, its metrics, and every trial so far.
 
-    `Study(space, metric=...)` makes the study, or goes on with the one of that `name`. Use it step by
-    step with `ask`, `report` and `tell`; `rung.tune` does all three for an objective. `n_trials` and
-    `timeout` bound what `ask` gives.
+    `Study(space, metric=...)` makes the study, or goes on with the one of that `name`. Use it step by step
+    with `ask`, `report` and `tell`; `rung.tune` does all three for an objective. Results and plots are those
+    of `StudyView`.
 
-        study = rung.Study({"x": rung.Float(-1, 1)}, metric="y", storage=":memory:", n_trials=20)
-        while trial := study.ask():
-            study.tell(trial, trial.config["x"] ** 2)
-        print(study.best_config)
+    Parameters
+    ----------
+    space : Space or mapping
+        A `Space`, or a dict of names and domains, as in `tune`.
+    metric : str or mapping of str to str
+        The name of the tuned metric, or for several objectives a dict of names and "min" or "max".
+    mode : {"min", "max"}
+        Whether small or large values of a single metric are good.
+    constraints : mapping of str to str, optional
+        Bounds that the winner must keep, such as `{"model_mb": "<= 20"}`.
+    report_only : sequence of str
+        Metrics that are stored but shown by `final_report` only, such as the test error.
+    searcher : str or Searcher
+        A name of `rung.searchers.SEARCHERS`, or a searcher.
+    scheduler : str or Scheduler
+        A name of `rung.schedulers.SCHEDULERS`, or a scheduler.
+    initial_configs : sequence of mappings
+        Configurations that `ask` gives first.
+    n_trials : int, optional
+        Trials that `ask` gives in all, at least 1; unbounded by default.
+    timeout : str, float or timedelta, optional
+        Running time after which `ask` gives none: seconds, "2h", or a timedelta. Unbounded by default.
+    max_resource : int, optional
+        Epochs of a whole trial, at least 1; schedulers that stop trials early need it.
+    resource : str
+        The name of an epoch, which is the keyword of `RunningTrial.report`.
+    seed : int, optional
+        Of all random choices, at least 0; by default it is drawn and stored.
+    name : str, optional
+        Of the study; by default it is generated.
+    storage : str or Storage, optional
+        A folder (by default `RUNG_STORAGE`, else "rung_studies"), "postgresql://...", or ":memory:".
+    durability : {"machine", "process"}
+        What a stored report survives: a crash of the machine, or of any process.
+
+    Raises
+    ------
+    ArgumentError
+        If an argument is wrong. It is a ValueError.
+    StudyMismatch
+        If the stored study was made with other arguments.
+
+    Examples
+    --------
+    >>> import rung
+    >>> study = rung.Study({"x": rung.Float(-1, 1)}, metric="y", n_trials=20, seed=0, storage=":memory:")
+    >>> while trial := study.ask():
+    ...     study.tell(trial, trial.config["x"] ** 2)
+    >>> study.best_value < 0.01
+    True
     """
 
     def __init__(
@@ -118,11 +164,27 @@ class Study(StudyView):
     # ---- step by step
 
     def ask(self, config: Mapping[str, Any] | None = None) -> RunningTrial | None:
-        """The next trial to run (or one of `config`); None when budget or space are used up.
+        """Return the next trial to run.
 
-        (Or when a scheduler that promotes waits for the reports of trials that run.)
+        A trial that was asked for in a process that died comes again first.
 
-        A trial that was asked for in a process that died is asked for again first.
+        Parameters
+        ----------
+        config : mapping, optional
+            A configuration to run next; by default the searcher chooses.
+
+        Returns
+        -------
+        RunningTrial or None
+            None when budget or space are used up, or while a scheduler that promotes waits for the reports of
+            running trials.
+
+        Raises
+        ------
+        ConfigError
+            If `config` does not fit the space.
+        StudyInUse
+            If another process runs the study.
         """
         with self._lock:
             session = self._manual()
@@ -137,9 +199,26 @@ class Study(StudyView):
     def report(self, trial: RunningTrial, *, epoch: int | None = None, **metrics: Any) -> Verdict:
         """Record metrics of a running trial and return whether it should go on.
 
-        After STOP or PAUSE the trial is over for now: don't tell it. A paused one may be asked for again, to
-        go on after `trial.start_resource`; keep its model. On a NaN or infinite tuned metric the trial has
-        failed, and the answer is STOP.
+        Parameters
+        ----------
+        trial : RunningTrial
+            From `ask`.
+        epoch : int, optional
+            The epoch at whose end this is, from 1 and growing; by default the next one.
+        **metrics : float
+            The tuned metric, and any others by their names.
+
+        Returns
+        -------
+        Verdict
+            After STOP or PAUSE the trial is over for now: don't call `tell`. `ask` may give a paused one
+            again, to go on after `trial.start_resource`; keep its model. On a NaN or infinite tuned metric
+            the trial has failed, and the answer is STOP.
+
+        Raises
+        ------
+        MetricError
+            If no tuned metric is among them, one is no number, or the epoch does not grow.
         """
         self._check_trial(trial)
         verdict, diverged = trial.record(epoch, metrics)
@@ -149,9 +228,21 @@ class Study(StudyView):
         return verdict
 
     def tell(self, trial: RunningTrial, result: Any = None) -> None:
-        """End a trial with its result: a number, a dict of metrics, or None if it reported.
+        """End a trial with its result.
 
-        Raises MetricError, and the trial runs on, if the tuned metric is missing.
+        Parameters
+        ----------
+        trial : RunningTrial
+            From `ask`.
+        result : float, mapping of str to float or None
+            The tuned metric, several metrics, or None if the trial reported.
+
+        Raises
+        ------
+        MetricError
+            If the tuned metric is missing; the trial runs on.
+        StudyError
+            If the trial does not run in this study.
         """
         self._check_mine(trial)
         metrics = Objective(lambda: None, False, False, self._tuned).read(result)
@@ -162,7 +253,15 @@ class Study(StudyView):
         self._end(trial, End(trial.id, Outcome.COMPLETED, metrics))
 
     def fail(self, trial: RunningTrial, reason: str | Exception) -> None:
-        """End a trial that did not work."""
+        """End a trial that did not work.
+
+        Parameters
+        ----------
+        trial : RunningTrial
+            From `ask`.
+        reason : str or Exception
+            Kept in the log.
+        """
         self._check_trial(trial)
         self._end(trial, End(trial.id, Outcome.FAILED, reason=str(reason)))
 

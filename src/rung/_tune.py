@@ -66,54 +66,105 @@ def tune(
 ) -> Study:
     """Find the configuration in `space` for which `objective` gives the best `metric`.
 
-    The same call again goes on with the study `name`: after a crash it finishes it, after its end it does
-    nothing. Give `n_trials` or `timeout`; both are totals of the study.
+    The same call again goes on with the study `name`: after a crash it finishes the study, after its end it
+    does nothing. Give `n_trials` or `timeout`; both are totals of the study.
 
-    Args:
-        objective: `f(config)`, `f(config, trial)` or `f(**config)`; returns a number, a dict of metrics, or
-            None if it reported by `trial.report(epoch=..., metric=...)`.
-        space: A `Space`, or a dict of names and domains: `Float`, `Int`, `Categorical`, `Ordinal`, a frozen
-            `scipy.stats` distribution, or a constant.
-        metric: The name of the tuned metric, or a dict of names and "min" or "max" for several objectives.
-            Of several, only the first is searched for, unless the searcher is "random", "sobol" or "grid" and
-            the scheduler "fifo"; `Study.pareto_front` compares trials by all of them.
-        mode: "min" or "max", for a single metric.
-        n_trials: Trials in all, failed ones included.
-        timeout: Seconds of running in all, "2h", "1h 30m", or a timedelta. Trials that run then are
-            interrupted; they run again if the study goes on with a longer one.
-        n_workers: Trials at once.
-        executor: "inline" runs the objective in this process, "processes" in worker processes; or an object
-            with `check` and `start` (see docs/extending.md). None is "inline" for one worker, unless one of
-            `trial_timeout`, `trial_memory` and `gpus_per_trial` is given, and "processes" for more.
-        searcher: "auto" (a Gaussian process, or local search where fitting one would cost more than 5 % of
-            the trials' time), another name of `rung.searchers.SEARCHERS` such as "random", or a searcher.
-        scheduler: A name of `rung.schedulers.SCHEDULERS` ("fifo", "asha", "hyperband", ...) or a scheduler.
-        max_resource: Epochs to train for, handed to the objective as `trial.max_resource`.
-        resource: What an epoch is called, if not so: the keyword of `trial.report`, such as "step".
-        initial_configs: Configurations to run first.
-        constraints: Bounds that the winner must keep, such as `{"model_mb": "<= 20"}`.
-        report_only: Metrics that are kept but shown by `Study.final_report` only, such as the test error.
-        seed: Of all random choices; without one it is drawn and stored.
-        keep_checkpoints: Whose checkpoints stay on disk when their trials are over: the "best" one's,
-            "all" or "none".
-        trial_timeout: How long a trial may run, such as "2h"; it is then ended by force, and has failed.
-        trial_memory: What a trial's process and those it starts may hold together, such as "8GB".
-        gpus_per_trial: GPUs that each worker sees (CUDA_VISIBLE_DEVICES): 1, 2, or a share such as 0.5.
-        retries: How often a trial whose worker died is run again.
-        max_failures: Failed trials in a row that stop the study.
-        on_error: "continue" counts a trial that raises as failed; "raise" stops the study with TrialError,
-            and the same call again runs that trial again. A trial whose worker died, or whose metric is no
-            number, has failed either way.
-        name: Of the study; without one it is generated, shown and logged.
-        storage: A folder (default: `RUNG_STORAGE`, else "rung_studies"), "postgresql://...", or ":memory:".
-        durability: What a stored report survives: a crash of the "machine", or of any "process".
-        progress: Show it; None shows it in a terminal, a notebook, or as plain lines.
+    Parameters
+    ----------
+    objective : callable
+        `f(config)`, `f(config, trial)` or `f(**config)`; it returns a number, a dict of metrics, or None if
+        it reported by `trial.report(epoch=..., metric=...)`. `trial` is a `RunningTrial`. Or a `Command`.
+    space : Space or mapping
+        A `Space`, or a dict of names and domains: `Float`, `Int`, `Categorical`, `Ordinal`, a frozen
+        `scipy.stats` distribution, or a constant.
+    metric : str or mapping of str to str
+        The name of the tuned metric, or for several objectives a dict of names and "min" or "max". Of
+        several, only the first is searched for, unless the searcher is "random", "sobol" or "grid" and the
+        scheduler "fifo"; `Study.pareto_front` compares trials by all of them.
+    mode : {"min", "max"}
+        Whether small or large values of a single metric are good.
+    n_trials : int, optional
+        Trials in all, failed ones included; at least 1.
+    timeout : str, float or timedelta, optional
+        Running time in all: seconds, "2h", "1h 30m", or a timedelta. Trials that run then are interrupted;
+        they run again if the study goes on with a longer one.
+    n_workers : int
+        Trials at once, at least 1.
+    executor : str or Backend, optional
+        "inline" runs the objective in this process, "processes" in worker processes; or an object with
+        `check` and `start` (see docs/extending.md). The default is "inline" for one worker, unless one of
+        `trial_timeout`, `trial_memory` and `gpus_per_trial` is given, and "processes" for more.
+    searcher : str or Searcher
+        "auto" (a Gaussian process, or local search where fitting one would cost more than 5 % of the trials'
+        time), another name of `rung.searchers.SEARCHERS` such as "random", or a searcher.
+    scheduler : str or Scheduler
+        A name of `rung.schedulers.SCHEDULERS` ("fifo", "asha", "hyperband", ...) or a scheduler.
+    max_resource : int, optional
+        Epochs of a whole trial, at least 1, handed to the objective as `trial.max_resource`.
+    resource : str
+        The name of an epoch, which is the keyword of `trial.report`: "step", for example.
+    initial_configs : sequence of mappings
+        Configurations to run first.
+    constraints : mapping of str to str, optional
+        Bounds that the winner must keep, such as `{"model_mb": "<= 20"}`.
+    report_only : sequence of str
+        Metrics that are stored but shown by `Study.final_report` only, such as the test error.
+    seed : int, optional
+        Of all random choices, at least 0; by default it is drawn and stored.
+    keep_checkpoints : {"best", "all", "none"}
+        Whose checkpoints stay on disk when their trials are over.
+    trial_timeout : str, float or timedelta, optional
+        How long a trial may run, such as "2h"; it is then ended by force, and has failed.
+    trial_memory : str or int, optional
+        What a trial's process and those it starts may hold together: bytes, or such as "8GB".
+    gpus_per_trial : float, optional
+        GPUs that each worker sees (CUDA_VISIBLE_DEVICES): 1, 2, or a share such as 0.5.
+    retries : int
+        How often a trial whose worker died is run again, at least 0.
+    max_failures : int
+        Failed trials in a row that stop the study, at least 1.
+    on_error : {"continue", "raise"}
+        "continue" counts a trial that raises as failed; "raise" stops the study with TrialError, and the same
+        call again runs that trial again. A trial whose worker died, or whose metric is no number, has failed
+        either way.
+    name : str, optional
+        Of the study; by default it is generated, shown and logged.
+    storage : str or Storage, optional
+        A folder (by default `RUNG_STORAGE`, else "rung_studies"), "postgresql://...", or ":memory:".
+    durability : {"machine", "process"}
+        What a stored report survives: a crash of the machine, or of any process.
+    progress : bool, optional
+        Whether it is shown; by default in a terminal, a notebook, or as plain lines.
 
-    Raises:
-        ArgumentError: Before the first trial, if an argument is wrong. It is a ValueError.
-        Error: ObjectiveError if the objective can't be called; MetricError if the first trial gives no
-            `metric`; TooManyFailures; TrialError; StudyInUse; StudyMismatch.
-        Interrupted: After Ctrl-C, when the study has stopped cleanly.
+    Returns
+    -------
+    Study
+        With `best_config`, `best_value`, `trials` and more.
+
+    Raises
+    ------
+    ArgumentError
+        Before the first trial, if an argument is wrong. It is a ValueError.
+    ObjectiveError
+        If the objective can't be called; MetricError if the first trial gives no `metric`, TrialError under
+        `on_error="raise"`.
+    TooManyFailures
+        After `max_failures` failed trials in a row.
+    StudyInUse, StudyMismatch
+        If another process runs the study `name`, or it was made with other arguments.
+    Interrupted
+        After Ctrl-C, when the study has stopped cleanly.
+
+    Examples
+    --------
+    >>> import rung
+    >>> def objective(config):
+    ...     return (config["x"] - 0.3) ** 2
+    >>> study = rung.tune(
+    ...     objective, {"x": rung.Float(0, 1)}, n_trials=20, seed=0, storage=":memory:", progress=False
+    ... )
+    >>> abs(study.best_config["x"] - 0.3) < 0.05
+    True
     """
     if importing.get():
         raise ObjectiveError("the file calls rung.tune itself: run it with python, not with rung")

@@ -37,10 +37,17 @@ class StudyView:
     `StudyView.load` reads a stored study, also one that another process is running; `refresh` takes in what
     was added to its log since. `rung.Study`, which `rung.tune` returns, is a view that can also run trials.
 
-        view = rung.StudyView.load("softmax")
-        while view.refresh():
-            print(len(view.trials), view.best_value)
-            time.sleep(10)
+    Examples
+    --------
+    >>> import tempfile, rung
+    >>> folder = tempfile.mkdtemp()
+    >>> study = rung.tune(
+    ...     lambda x: x**2, {"x": rung.Float(-1, 1)}, n_trials=5, searcher="random", name="parabola",
+    ...     storage=folder, progress=False,
+    ... )
+    >>> view = rung.StudyView.load("parabola", storage=folder)
+    >>> view.best_config == study.best_config, len(view.trials), view.refresh()
+    (True, 5, 0)
     """
 
     def __init__(self, storage: Storage, name: str, state: StudyState) -> None:
@@ -48,9 +55,24 @@ class StudyView:
 
     @staticmethod
     def load(name: str | None = None, *, storage: str | Storage | None = None) -> StudyView:
-        """The stored study `name` (the one changed last, if None), to look at.
+        """Read a stored study, to look at.
 
-        Raises StudyNotFound.
+        Parameters
+        ----------
+        name : str, optional
+            By default the study that was changed last.
+        storage : str or Storage, optional
+            As in `tune`.
+
+        Returns
+        -------
+        StudyView
+            As the log was; `refresh` brings it up to date.
+
+        Raises
+        ------
+        StudyNotFound
+            If there is no such study.
         """
         return StudyView(*look(name, storage))
 
@@ -85,9 +107,17 @@ class StudyView:
         return any(getattr(second, "wall", None) != session.wall for session in self._state.sessions[:1])
 
     def events(self, after: int = 0) -> Iterator[Event]:
-        """The stored events, report-only metrics and all, beyond the first `after`.
+        """Read the stored events, report-only metrics and all.
 
-        They may be more than `state.events`, which `refresh` brings up to date.
+        Parameters
+        ----------
+        after : int
+            How many to leave out, from the first.
+
+        Yields
+        ------
+        Event
+            In the order of the log. They may be more than `state.events`, which `refresh` brings up to date.
         """
         return iter(self._storage.read(self._name, after))
 
@@ -200,7 +230,7 @@ class StudyView:
     def explain(self) -> str:
         """Which searcher and scheduler are at work, what "auto" chose and why, and what its model is worth.
 
-        How well it has foretold is computed again from the log: a second or two in a long study.
+        How well it has predicted is computed again from the log: a second or two in a long study.
         """
         from rung import schedulers, searchers  # these are slow to import
         from rung.study.history import History

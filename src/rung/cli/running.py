@@ -46,7 +46,7 @@ def run(
         low = 1e-4
         high = 1
         log = true
-    """
+    """  # noqa: D301 -- click's \b keeps the lines of the table
     experiment = load_either(target, command, space, pattern)
     typed = given(flags)
     options = {"name": experiment.name, **experiment.options, **typed}

@@ -40,7 +40,7 @@ def check(
     *, target: str | None, command: str | None, space: str | None, pattern: str | None,
     quiet: bool, as_json: bool, **flags: Any,
 ) -> None:  # fmt: skip
-    """Try an objective out: does it report, is it seeded, does it go on after a kill?
+    """Try out whether an objective reports, is seeded, and goes on after a kill.
 
     It runs for 4 epochs straight, and for 2 + 2 with its process killed in between; the two curves must
     agree. Of the file's settings `metric`, `resource` and `seed` count. Nothing is stored. The exit code is

@@ -33,7 +33,7 @@ _SHOWN = 20
 
 
 class Command:
-    """A program to tune, in any language: `rung.tune(rung.Command("python train.py --lr {lr}"), space)`.
+    """A program as an objective, in any language.
 
     The text is split into arguments once, by the quoting rules of shells, and then each `{name}` is filled
     in within its argument; no shell sees it. Names are the hyperparameters, and `PLACEHOLDERS`:
@@ -46,14 +46,39 @@ class Command:
     `sys.stdout`, stderr to `sys.stderr`. A scheduler's verdict ends it by SIGTERM, and SIGKILL after two
     seconds; its children end with it. An exit code other than 0 fails the trial.
 
-    Args:
-        command: The program and its arguments, as one text or as a sequence of arguments.
-        pattern: A regular expression to find in a line, instead of JSON; its named groups are the metrics
-            and the epoch, as in `r"epoch (?P<epoch>\\d+) .*error=(?P<validation_error>\\S+)"`.
-        cwd: The folder in which it runs; None is the current one.
+    Parameters
+    ----------
+    command : str or sequence of str
+        The program and its arguments, as one text or one by one.
+    pattern : str, optional
+        A regular expression to find in a line, instead of JSON; its named groups are the metrics and the
+        epoch, as in `r"epoch (?P<epoch>[0-9]+) .*error=(?P<validation_error>[^ ]+)"`.
+    cwd : str or Path, optional
+        The folder in which it runs; the current one by default.
 
-    Raises:
-        ObjectiveError: If the text, a placeholder or the pattern is none.
+    Attributes
+    ----------
+    words : tuple of str
+        The program and its arguments, with their placeholders.
+    pattern : re.Pattern or None
+        The compiled regular expression.
+    cwd : Path or None
+        The folder in which it runs.
+
+    Raises
+    ------
+    ObjectiveError
+        If the command is empty or can't be split, a brace is not part of a placeholder, or the pattern is not
+        a regular expression.
+
+    Examples
+    --------
+    >>> import rung
+    >>> command = rung.Command("python train.py --lr {lr} --epochs {max_resource}")
+    >>> sorted(command.names)
+    ['lr', 'max_resource']
+
+    `rung.tune(command, {"lr": rung.Float(1e-4, 1, log=True)}, metric="error", ...)` tunes it.
     """
 
     def __init__(

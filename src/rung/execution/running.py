@@ -85,20 +85,34 @@ _RAISES: dict[Verdict, type[TrialEnded]] = {
 
 
 class RunningTrial:
-    """What an objective gets as its second argument."""
+    """A trial while it runs: the second argument of an objective, and the result of `Study.ask`.
+
+    Attributes
+    ----------
+    number : int
+        The trial's number in the study, from 0.
+    attempt : int
+        1 on the first run of this trial, 2 after a pause, a loss or an interruption, and so on.
+    config : dict
+        The configuration; inactive hyperparameters are absent.
+    seed : int
+        A number in [0, 2**31) of this trial's own, the same in every attempt.
+    max_resource : int or None
+        The `max_resource` given to `tune`: the number of epochs to train for.
+    target_resource : int or None
+        The epoch at whose report the scheduler decides about this trial; `max_resource` without a scheduler
+        that stops early.
+    verdict : Verdict
+        The answer to the last report.
+    """
 
     def __init__(self, job: Job, tuned: tuple[str, ...], send: Send, folder: Path | None = None) -> None:
         self.number = job.id.trial
-        """The trial's number in the study, from 0."""
         self.attempt = job.id.attempt
-        """1 on the first run of this trial, 2 after a pause, a loss or an interruption, ..."""
         self.config: dict[str, Any] = dict(job.config)
         self.seed = job.seed
-        """A number in [0, 2**31) of this trial's own, the same in every attempt."""
         self.max_resource = job.max_resource
-        """The `max_resource` given to `tune`: the number of epochs to train for."""
         self.target_resource = job.target_resource or job.max_resource
-        """The epoch at which the scheduler will look at this trial: training past it may be in vain."""
         self._job, self._tuned, self._send = job, tuned, send
         self._saved = Checkpoints(folder, self.number) if folder else None
         with _saving():
@@ -108,7 +122,6 @@ class RunningTrial:
         self._epoch: int | None = None
         """The epoch that `epochs` is in."""
         self.verdict = Verdict.CONTINUE
-        """The scheduler's last word."""
         self._lock = threading.Lock()
         self._pid = os.getpid()
         self._over = False
@@ -214,13 +227,23 @@ class RunningTrial:
         return self._tuned
 
     def report(self, /, *, epoch: int | None = None, **metrics: Any) -> None:
-        """Record metrics at an epoch (1, 2, ...; without `epoch` the next one).
+        """Record metrics, and return when they are durable.
 
-        With `tune(resource="step")` the keyword is `step`.
+        Parameters
+        ----------
+        epoch : int, optional
+            The epoch at whose end this is, from 1 and growing; by default the next one. With
+            `tune(resource="step")` the keyword is `step`.
+        **metrics : float
+            The tuned metric, and any others by their names; at most 1 MB in all.
 
-        Returns when they are durable. Raises TrialStopped, TrialPaused or TrialInterrupted, which
-        ``except Exception`` does not catch, when the trial is to end here; MetricError when no tuned
-        metric is among them, one is no number, they are more than 1 MB, or the epoch does not grow.
+        Raises
+        ------
+        TrialEnded
+            When the trial is to end here: TrialStopped, TrialPaused or TrialInterrupted, which
+            ``except Exception`` does not catch.
+        MetricError
+            If no tuned metric is among them, one is no number, or the epoch does not grow.
         """
         verdict, diverged = self.record(epoch, metrics)
         if diverged:

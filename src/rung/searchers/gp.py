@@ -85,6 +85,11 @@ class GP(Searcher):
     Hvarfner et al. (2024) and log expected improvement as in Ament et al. (2023, arXiv:2310.20708); from
     trial 20 on it takes turns with EST of Wang, Zhou and Jegelka (2016, arXiv:1510.06423), which explores
     more.
+
+    Parameters
+    ----------
+    n_initial : int
+        Trials before the first model, at least 2.
     """
 
     name: ClassVar[str] = "gp"

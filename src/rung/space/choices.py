@@ -14,6 +14,7 @@ from rung.space.values import Value, did_you_mean, number, plain
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.random import Generator
     from numpy.typing import NDArray
 
 _MOST = 100_000  # choices
@@ -94,14 +95,29 @@ class _Choices(Domain):
 class Categorical(_Choices):
     """One of several choices without an order, all equally likely.
 
-    Choices are bool, int, float, str, None or tuples of these. SpaceError if there are none, if two
-    are equal (in Python True == 1), or if one is something else (use a string then, and map it in the
-    objective).
+    Parameters
+    ----------
+    choices : sequence
+        At least one bool, int, float, str, None or tuple of these. For a class or a function use its
+        name, and map the name in the objective.
+    condition : Condition, optional
+        When the hyperparameter is active; set by `when`.
+
+    Raises
+    ------
+    SpaceError
+        If there is no choice, if two are equal (in Python True == 1), or if one is something else.
+
+    Examples
+    --------
+    >>> import rung
+    >>> rung.Categorical(["tanh", "relu"]).size
+    2
     """
 
     __slots__ = ()
 
-    def move(self, value: Any, rng: np.random.Generator) -> Value:
+    def move(self, value: Any, rng: Generator) -> Value:
         """Return one of the other choices, each equally likely; `value` itself if there is no other."""
         others = [choice for choice in self.choices if choice != value]
         return others[rng.integers(len(others))] if others else value
@@ -115,11 +131,32 @@ class Categorical(_Choices):
 
 
 class Ordinal(_Choices):
-    """One of several choices in order, all equally likely; conditions compare by their order here."""
+    """One of several choices in order, all equally likely; conditions compare by their order here.
+
+    Parameters
+    ----------
+    choices : sequence
+        From the lowest to the highest: at least one bool, int, float, str, None or tuple of these.
+    condition : Condition, optional
+        When the hyperparameter is active; set by `when`.
+
+    Raises
+    ------
+    SpaceError
+        If there is no choice, if two are equal (in Python True == 1), or if one is something else.
+
+    Examples
+    --------
+    >>> import rung
+    >>> sizes = rung.Ordinal(["small", "medium", "large"])
+    >>> space = rung.Space({"size": sizes, "dropout": rung.Float(0, 1).when(rung.param("size") > "small")})
+    >>> space.validate({"size": "small"})
+    {'size': 'small'}
+    """
 
     __slots__ = ()
 
-    def move(self, value: Any, rng: np.random.Generator) -> Value:
+    def move(self, value: Any, rng: Generator) -> Value:
         """Return the choice before or after `value`; `value` itself if there is no other."""
         return self.choices[nudge(self._rank(value), 1, 0, self.size - 1, rng)]
 
@@ -141,7 +178,20 @@ class Ordinal(_Choices):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Constant(Domain):
-    """One value that is no choice at all; a plain value in the space means the same."""
+    """One value, always the same; a plain value in the space means this.
+
+    Parameters
+    ----------
+    value : bool, int, float, str, None or tuple
+        The value.
+    condition : Condition, optional
+        When the hyperparameter is active; set by `when`.
+
+    Raises
+    ------
+    SpaceError
+        If the value is something else.
+    """
 
     value: Value
 
@@ -186,7 +236,7 @@ class Constant(Domain):
         """Return the value alone; `points` changes nothing."""
         return (self.value,)
 
-    def move(self, value: Any, rng: np.random.Generator) -> Value:
+    def move(self, value: Any, rng: Generator) -> Value:
         """Return the value: there is no other."""
         return self.value
 

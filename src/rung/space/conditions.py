@@ -200,7 +200,24 @@ class Param:
 
 
 def param(name: str) -> Param:
-    """Return the hyperparameter `name` for use in a condition, as in `param("num_layers") >= 2`."""
+    """Return the hyperparameter `name` for use in a condition: in `when`, or in `forbid` of a `Space`.
+
+    Parameters
+    ----------
+    name : str
+        The name of a hyperparameter of the same space.
+
+    Returns
+    -------
+    Param
+        Compare it by ==, !=, <, <=, >, >= or `isin([...])`, and join comparisons by & and |.
+
+    Examples
+    --------
+    >>> import rung
+    >>> (rung.param("num_layers") >= 2) & (rung.param("activation") == "relu")
+    (param('num_layers') >= 2) & (param('activation') == 'relu')
+    """
     return Param(name)
 
 

@@ -21,6 +21,7 @@ from rung.space.values import Value, number, whole
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.random import Generator
     from numpy.typing import NDArray
 
 _EDGE = 2.0**-53  # ppf(0) can be -inf, and for a discrete distribution it lies one below the support
@@ -52,9 +53,27 @@ class Distribution(Domain):
     """A prior: a frozen univariate distribution of scipy.stats, continuous or discrete.
 
     A draw is the quantile function of a uniform number; a value is encoded by the distribution function, of a
-    discrete distribution at the middle of the step. As in scipy, `randint(32, 256)` never gives 256.
-    SpaceError if it is not frozen, has no name in scipy.stats, or has an argument that is no number or out
-    of range.
+    discrete distribution at the middle of the step. As in scipy, `randint(32, 256)` never gives 256. In a
+    space, the frozen distribution itself means the same; this class is for one with a condition.
+
+    Parameters
+    ----------
+    rv : frozen distribution
+        Such as `scipy.stats.loguniform(1e-4, 1)`.
+    condition : Condition, optional
+        When the hyperparameter is active; set by `when`.
+
+    Raises
+    ------
+    SpaceError
+        If it is not frozen, has no name in scipy.stats, or has an argument that is no number or out of range.
+
+    Examples
+    --------
+    >>> import rung
+    >>> from scipy import stats
+    >>> rung.Distribution(stats.norm(0, 1)).when(rung.param("layers") >= 2)
+    Distribution(norm(0, 1)).when(param('layers') >= 2)
     """
 
     rv: Any = field(compare=False, repr=False)
@@ -174,7 +193,7 @@ class Distribution(Domain):
             self._fail("a grid needs the number of points; use Grid(points=5)")
         return range(int(low), int(high) + 1)
 
-    def move(self, value: Any, rng: np.random.Generator) -> Value:
+    def move(self, value: Any, rng: Generator) -> Value:
         """Return the value after a normal step of sd 0.2 in the unit interval; an integer always moves."""
         moved = self._step(value, rng)
         if moved != value or not self.discrete:

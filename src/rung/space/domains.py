@@ -13,6 +13,7 @@ from rung.space.values import Value, number
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.random import Generator
     from numpy.typing import NDArray
 
 STEP = 0.2  # standard deviation of a move to a neighbour, in the unit interval
@@ -63,7 +64,7 @@ class Domain:
         """Return the values of a grid in order, at most `points` of them; SpaceError if it needs `points`."""
         raise NotImplementedError
 
-    def move(self, value: Any, rng: np.random.Generator) -> Value:
+    def move(self, value: Any, rng: Generator) -> Value:
         """Return a value near `value`, another one if there is another."""
         raise NotImplementedError
 
@@ -71,7 +72,7 @@ class Domain:
         """Raise SpaceError (without a name) if `comparison` makes no sense for this domain."""
         raise NotImplementedError
 
-    def _step(self, value: Any, rng: np.random.Generator) -> Any:
+    def _step(self, value: Any, rng: Generator) -> Any:
         u = abs(float(self.encode([value])[0]) + STEP * rng.standard_normal())
         return self.decode(max(0.0, 1 - abs(1 - u)))  # a step over an end is reflected
 
@@ -123,7 +124,7 @@ def check_numeric(domain: Domain, comparison: Comparison, low: float, high: floa
         raise SpaceError(f"can never hold; the values go from {low!r} to {high!r}")
 
 
-def nudge(value: int, step: int, low: float, high: float, rng: np.random.Generator) -> int:
+def nudge(value: int, step: int, low: float, high: float, rng: Generator) -> int:
     """Return `value` plus or minus `step`, within [low, high]; `value` itself if both lie outside."""
     near = [other for other in (value - step, value + step) if low <= other <= high]
     return near[rng.integers(len(near))] if near else value

@@ -14,6 +14,7 @@ from rung.space.values import Value, number, whole
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.random import Generator
     from numpy.typing import NDArray
 
 _LARGEST = 2**40  # beyond this, float64 can't tell the cells of neighbouring integers apart
@@ -55,8 +56,27 @@ class _Bounded(Domain):
 class Float(_Bounded):
     """Real numbers from `low` to `high`, uniform on a linear or (`log=True`) logarithmic scale.
 
-    `points` is the number of values in a grid search, both ends among them; other searchers ignore it.
-    SpaceError if the range is empty or not finite, or if low <= 0 on a log scale.
+    Parameters
+    ----------
+    low, high : float
+        The ends, both included; low < high, and low > 0 on a log scale.
+    log : bool
+        Whether a draw is uniform in the logarithm: where a factor matters, as of a learning rate.
+    points : int, optional
+        Values in a grid search, at least 2, both ends among them; other searchers ignore it.
+    condition : Condition, optional
+        When the hyperparameter is active; set by `when`.
+
+    Raises
+    ------
+    SpaceError
+        If the range is empty or not finite, or if low <= 0 on a log scale.
+
+    Examples
+    --------
+    >>> import rung
+    >>> rung.Float(1e-4, 1, log=True).decode(0.5)  # the middle of four decades
+    0.01
     """
 
     low: float
@@ -117,7 +137,7 @@ class Float(_Bounded):
             self._fail("a grid needs the number of points; use Float(..., points=5) or Grid(points=5)")
         return spread(self, evenly(chosen))
 
-    def move(self, value: Any, rng: np.random.Generator) -> Value:
+    def move(self, value: Any, rng: Generator) -> Value:
         """Return `value` after a normal step of standard deviation 0.2 in the unit interval."""
         return self._step(value, rng)  # type: ignore[no-any-return]
 
@@ -127,8 +147,30 @@ class Int(_Bounded):
     """Integers from `low` to `high`, both included, uniform on a linear or logarithmic scale.
 
     On a log scale k has the weight log(k + 1/2) - log(k - 1/2), so that the ends are as well served as
-    the middle. `step` > 1 keeps low, low + step, ..., high. SpaceError if the range is empty, if low < 1
-    on a log scale, if `step` does not lead to `high`, or with both log and step.
+    the middle.
+
+    Parameters
+    ----------
+    low, high : int
+        The ends, both included, within 2**40 of zero; low <= high, and low >= 1 on a log scale.
+    log : bool
+        Whether a draw is uniform in the logarithm: where a factor matters, as of a width.
+    step : int
+        Keeps low, low + step, ..., high only; at least 1, and 1 on a log scale.
+    condition : Condition, optional
+        When the hyperparameter is active; set by `when`.
+
+    Raises
+    ------
+    SpaceError
+        If the range is empty, if low < 1 on a log scale, if `step` does not lead to `high`, or with both log
+        and step.
+
+    Examples
+    --------
+    >>> import rung
+    >>> list(rung.Int(16, 64, step=16).lattice())
+    [16, 32, 48, 64]
     """
 
     low: int
@@ -212,7 +254,7 @@ class Int(_Bounded):
             return range(self.low, self.high + 1, self.step)
         return spread(self, evenly(points))
 
-    def move(self, value: Any, rng: np.random.Generator) -> Value:
+    def move(self, value: Any, rng: Generator) -> Value:
         """Return another integer: a normal step of sd 0.2 in the unit interval, at least one integer far."""
         moved = self._step(value, rng)
         return moved if moved != value else nudge(value, self.step, self.low, self.high, rng)

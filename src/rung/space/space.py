@@ -16,6 +16,7 @@ from rung.space.values import Config, Value, did_you_mean
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.random import Generator
     from numpy.typing import NDArray
 
 _DRAWS = 10_000  # forbidden draws in a row before giving up
@@ -25,9 +26,37 @@ _TRIES = 20  # attempts for each neighbour asked for
 class Space:
     """Named domains, with conditions and forbidden combinations; immutable, equal by content.
 
-    `domains` maps names to Float, Int, Categorical, Ordinal, a frozen scipy.stats distribution, or a
-    constant. A configuration matched by a condition of `forbid` is never drawn. SpaceError names what is
-    wrong and the fix.
+    Parameters
+    ----------
+    domains : mapping of str to domain
+        For each hyperparameter a `Float`, `Int`, `Categorical`, `Ordinal`, a frozen univariate distribution
+        of scipy.stats, or a plain value, which is a constant.
+    forbid : iterable of conditions, optional
+        Combinations that are never drawn, such as `(param("a") > 1) & (param("b") == "x")`.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The d hyperparameters, in the order of `domains`: the columns of encoded points.
+    forbid : tuple of conditions
+        The forbidden combinations.
+
+    Raises
+    ------
+    SpaceError
+        If the space is wrong; it names the hyperparameter, the value and the fix.
+
+    Examples
+    --------
+    >>> import rung
+    >>> space = rung.Space({
+    ...     "layers": rung.Int(1, 2),
+    ...     "dropout": rung.Ordinal([0.1, 0.5]).when(rung.param("layers") == 2),
+    ... })
+    >>> space.size
+    3
+    >>> space.validate({"layers": 2, "dropout": 0.5})
+    {'layers': 2, 'dropout': 0.5}
     """
 
     def __init__(self, domains: Mapping[str, Any], forbid: Iterable[Condition] = ()) -> None:
@@ -59,7 +88,7 @@ class Space:
     def __contains__(self, name: object) -> bool:
         return name in self._domains
 
-    def sample(self, rng: np.random.Generator) -> Config:
+    def sample(self, rng: Generator) -> Config:
         """Return a random configuration that is not forbidden; each hyperparameter has its own distribution.
 
         SpaceError if 10,000 draws in a row are forbidden.
@@ -123,7 +152,7 @@ class Space:
             snapped[~self._active(snapped)] = np.nan
         return snapped
 
-    def neighbours(self, config: Config, rng: np.random.Generator, n: int) -> list[Config]:
+    def neighbours(self, config: Config, rng: Generator, n: int) -> list[Config]:
         """Return up to `n` distinct configurations that differ from the valid `config` in one hyperparameter.
 
         A number makes a normal step of sd 0.2 in the unit interval (an Int at least to the next integer),
@@ -278,7 +307,7 @@ class Space:
     def _in_order(self, config: Config) -> Config:
         return {name: config[name] for name in self.names if name in config}
 
-    def _moved(self, config: Config, name: str, rng: np.random.Generator) -> Config:
+    def _moved(self, config: Config, name: str, rng: Generator) -> Config:
         kept = config | {name: self[name].move(config[name], rng)}
         draws = zip(self._domains.items(), rng.random(len(self)).tolist(), strict=True)
         return self._assemble([kept[n] if n in kept else domain.decode(u) for (n, domain), u in draws])

@@ -30,15 +30,27 @@ _DEEPEST = 250
 
 
 class Verdict(StrEnum):
-    """The answer to a report."""
+    """The answer to a report: whether the trial goes on.
+
+    Attributes
+    ----------
+    CONTINUE
+        Train on.
+    PAUSE
+        End this attempt; the scheduler may let the trial go on later, from its checkpoint.
+    STOP
+        End the trial for good.
+    INTERRUPT
+        End this attempt, since the study is being stopped; the trial runs again when the study goes on.
+    SUPERSEDED
+        End this attempt: it is no longer the trial's own, and its reports do not count.
+    """
 
     CONTINUE = "continue"
     PAUSE = "pause"
     STOP = "stop"
     INTERRUPT = "interrupt"
-    """The study is being stopped; the trial runs again when the study goes on."""
     SUPERSEDED = "superseded"
-    """The attempt is no longer the trial's own; nothing it says counts."""
 
 
 class Outcome(StrEnum):

@@ -29,8 +29,36 @@ class Attempt:
 class Trial:
     """One configuration and all that is known of it.
 
-    `status` is "running", or how the last attempt ended: "completed", "stopped", "failed",
-    "paused", "lost" or "interrupted" (the last two run again by themselves).
+    Attributes
+    ----------
+    number : int
+        Counted from 0 in the order of creation.
+    config : dict
+        The configuration; inactive hyperparameters are absent.
+    origin : str
+        What chose it: "searcher" or the part of it that did, "scheduler", or "initial" (a configuration of
+        the user's).
+    created : float
+        Seconds on the study's clock, which stands still between two sessions.
+    reports : sequence of Report
+        The learning curve: one report per resource, the latest attempt's where attempts overlap. A report has
+        `resource`, `metrics`, `attempt` and `t` (seconds on the study's clock).
+    parent : int or None
+        The trial from whose checkpoint this one began.
+    status : str
+        "created", "running", or how the last attempt ended: "completed", "stopped" or "failed" for good,
+        "paused", or "lost" and "interrupted", which run again by themselves.
+    value : float or None
+        The tuned metric of a completed trial, or of the last report of a stopped or paused one; with several
+        objectives, the first one.
+    metrics : dict of str to float
+        All metrics of the result, `train_seconds`, `cpu_seconds` and `peak_memory_mb` among them.
+    feasible : bool
+        Whether the metrics keep all constraints.
+    attempts : list of Attempt
+        The runs of the trial.
+    held_back : dict of str to float
+        The metrics of `report_only`.
     """
 
     number: int
@@ -38,13 +66,9 @@ class Trial:
     origin: str
     created: float
     reports: Reports = field(repr=False)
-    """The learning curve: one report per resource, the latest attempt's where attempts overlap."""
     parent: int | None = None
-    """The trial from whose checkpoint this one began."""
     status: str = "created"
     value: float | None = None
-    """The tuned metric of a completed trial, or where a stopped or paused one stands; with several
-    objectives, the first one."""
     metrics: dict[str, float] = field(default_factory=dict)
     feasible: bool = True
     attempts: list[Attempt] = field(default_factory=list, repr=False)

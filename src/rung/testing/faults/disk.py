@@ -1,5 +1,7 @@
-"""The checkpoints of all trials, as `rung.execution` keeps them: the last one, and until its report is
-answered the one before."""
+"""The checkpoints of all trials, as `rung.execution` keeps them.
+
+Of each trial the last one, and until its report is answered the one before.
+"""
 
 from __future__ import annotations
 
