@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import rung
-from rung.cli import doctor
+from rung.cli.commands import doctor
 from rung.cli.main import commands
 from rung.storage.sqlite import SqliteStorage
 

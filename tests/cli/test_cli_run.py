@@ -15,7 +15,7 @@ import pytest
 from cli.commands import environment, rung, rung_here, write_file
 
 import rung as library
-from rung.cli.running import run
+from rung.cli.commands.run import run
 
 
 def test_runs_a_file_and_goes_on_with_it(tmp_path: Path) -> None:

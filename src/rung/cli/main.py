@@ -6,13 +6,14 @@ import contextlib
 import errno
 import os
 import sys
-from collections.abc import Mapping
 from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 import click
 
 from rung import __version__
+from rung.cli import commands as package
 from rung.errors import (
     Error,
     MetricError,
@@ -52,32 +53,19 @@ Exit codes:
 """
 
 
-_HOMES: Mapping[str, tuple[str, ...]] = {
-    "running": ("run", "resume"),
-    "trying": ("check", "simulate"),
-    "standing": ("status", "studies"),
-    "showing": ("best", "trials", "report", "delete"),
-    "trial": ("trial", "logs"),
-    "export": ("export",),
-    "doctor": ("doctor",),
-}
-"""The modules of the commands, which are imported when they are needed."""
-
-
 class _Group(click.Group):
     """The commands, with every error of rung turned into its exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Their names."""
-        return sorted(name for names in _HOMES.values() for name in names)
+        """Their names: a file of `cli/commands/` is a command."""
+        return sorted(module.name for module in iter_modules(package.__path__))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The one of that name."""
-        for home, names in _HOMES.items():
-            if cmd_name in names:
-                command: click.Command = getattr(import_module(f"rung.cli.{home}"), cmd_name)
-                return command
-        return None
+        """The one of that name, imported when it is needed."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command: click.Command = getattr(import_module(f"{package.__name__}.{cmd_name}"), cmd_name)
+        return command
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""

@@ -27,6 +27,7 @@ def _default_storage(_context: click.Context, _parameter: click.Parameter, value
 
 
 name_argument = click.argument("name", required=False)
+number_argument = click.argument("number", type=int)
 storage_option = click.option(
     "--storage", metavar="FOLDER", callback=_default_storage, help="Where the studies are."
 )
@@ -115,3 +116,11 @@ def _write_winner(study: StudyView, trial: Trial, title: str) -> None:
     click.echo(f"{title}: {values}  (trial {trial.number} of {len(study.trials)})")
     for name, value in trial.config.items():
         click.echo(f"  {visible(name)} = {visible(str(value))}")
+
+
+def find_trial(study: StudyView, wanted: int) -> Trial:
+    """Return that trial of the study; raises NoTrialError with the numbers that there are."""
+    if not 0 <= wanted < len(study.trials):
+        there = f"0 to {len(study.trials) - 1}" if study.trials else "none yet"
+        raise NoTrialError(f"study {study.name!r} has no trial {wanted}; its trials are {there}")
+    return study.trials[wanted]

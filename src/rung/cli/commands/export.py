@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from rung.cli.doctor import log_summary
+from rung.cli.commands.doctor import log_summary
 from rung.cli.output import storage_option
 from rung.errors import StorageError, StudyError
 from rung.storage import Storage, open_storage

@@ -1,0 +1,55 @@
+"""`rung status`: how a study stands."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from rung._opening import look
+from rung.analysis.usage import folder_bytes
+from rung.cli.output import json_option, name_argument, storage_option, write_json
+from rung.cli.state import state_of, summary_of
+from rung.storage import Owner
+from rung.study.sizes import size_text
+from rung.study.state import StudyState
+from rung.views.summary import ending, rows
+from rung.views.text import visible
+
+
+@click.command()
+@name_argument
+@storage_option
+@json_option
+def status(name: str | None, storage: str, as_json: bool) -> None:
+    """How a study stands (without NAME: the one changed last)."""
+    opened, name, state = look(name, storage)
+    owner = next((info.owner for info in opened.studies() if info.name == name), None)
+    summary = summary_of(name, state, owner)
+    folder = opened.folder(name)
+    saved = folder_bytes(folder / "trials") if folder else 0
+    if as_json:
+        extra = {
+            "state": state_of(state, owner),
+            "owner": asdict(owner) if owner else None,
+            "folder": str(folder),
+            "checkpoint_bytes": saved,
+        }
+        write_json({**extra, **asdict(summary), "finished": summary.finished})
+        return
+    lines = [("study", name), ("state", _state_text(state, owner))]
+    lines += [(row.label, row.text) for row in rows(summary)]
+    if saved:
+        lines.append(("on disk", f"{size_text(saved)} of checkpoints"))
+    for label, text in [*lines, ("stored", str(folder))]:
+        click.echo(f"{label:<9}{visible(text)}")
+
+
+def _state_text(state: StudyState, owner: Owner | None) -> str:
+    standing = state_of(state, owner)
+    if owner is not None:
+        return f"running: {owner}"
+    if standing in {"new", "done", "exhausted"}:
+        return ending(standing)
+    command = state.plan.get("command")
+    return f"{ending(standing)}; continue with: {command}" if command else ending(standing)

@@ -1,0 +1,31 @@
+"""How a study stands, for `rung status` and `rung studies`; few imports, so that they answer at once."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from rung.storage import Owner
+from rung.study.budget import Budget
+from rung.study.state import StudyState
+from rung.views.summary import Summary, summarise
+
+
+def summary_of(name: str, state: StudyState, owner: Owner | None) -> Summary:
+    """Return how a study stands now, by the clock of its session if it runs."""
+    budget = Budget(state.plan.get("n_trials"), state.plan.get("timeout"))
+    if owner is None:
+        # A session that was cut off runs no more, so there is no time left to show.
+        return replace(summarise(name, state, state.t, budget), running=())
+    session = state.sessions[-1] if state.sessions else None
+    now = session.t + time.time() - session.wall if session else 0.0
+    return summarise(name, state, max(now, state.t), budget)
+
+
+def state_of(state: StudyState, owner: Owner | None) -> str:
+    """Return whether a study runs, or how its last session ended."""
+    if owner is not None:
+        return "running"
+    if not state.sessions:
+        return "new"
+    return state.ended or "killed"
