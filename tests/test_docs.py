@@ -19,7 +19,15 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "docs/tutorial.md", "docs/schedulers.md", "docs/searchers.md", "docs/running.md"]
+    "page",
+    [
+        "README.md",
+        "docs/tutorial.md",
+        "docs/schedulers.md",
+        "docs/searchers.md",
+        "docs/running.md",
+        "docs/extending.md",
+    ],
 )
 def test_every_block_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -2,76 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-
-import numpy as np
 import pytest
 from simulation import SPACE, Simulation
 
-from rung.execution.base import End, Job
 from rung.settings import Settings
 from rung.study.algorithm import Problem
-from rung.study.events import AttemptEnded, AttemptStarted, Outcome
-from rung.study.history import History
+from rung.study.events import AttemptEnded, AttemptStarted
 from rung.study.metrics import Goals
 from rung.study.state import StudyState
+from rung.testing.schedulers import AskedAgain, chaos
 
 R = 9
-
-
-class Doubled:
-    """A scheduler asked twice, and once more without the caches that its history keeps."""
-
-    def __init__(self, make):
-        self.make, self.running = make, make()
-
-    def next(self, history, propose):
-        action = self.running.next(history, propose)
-        assert self.make().next(History(history._state), propose) == action
-        assert self.running.next(history, propose) == action, "asking twice changes nothing"
-        return action
-
-    def judge(self, history, trial):
-        verdict = self.running.judge(history, trial)
-        assert self.make().judge(History(history._state), trial) == verdict
-        assert self.running.judge(history, trial) == verdict, "asking twice changes nothing"
-        self.running.next(history, lambda: None)
-        assert self.running.judge(history, trial) == verdict, "nor does asking something else in between"
-        return verdict
-
-    def check(self, problem):
-        self.running.check(problem)
-
-    def to_json(self):
-        return self.running.to_json()
 
 
 class Lab:
     """What tests of schedulers share."""
 
-    Doubled = Doubled
+    Doubled = AskedAgain
+    chaos = staticmethod(chaos)
     R = R
-
-    @staticmethod
-    def chaos(seed, faults=0.05, sign=1.0, r=R):
-        """Noisy falling curves with ties, random durations, losses and failures."""
-
-        def curve(job: Job) -> Iterator[tuple[float, Mapping[str, float] | End]]:
-            rng = np.random.default_rng([seed, job.id.trial, job.id.attempt])
-            for epoch in range(job.start_resource + 1, r + 1):
-                seconds = float(rng.exponential())
-                if rng.random() < faults:
-                    yield (
-                        seconds,
-                        End(job.id, str(rng.choice([Outcome.LOST, Outcome.FAILED])), reason="chaos"),
-                    )
-                    return
-                noise = np.random.default_rng([seed, job.id.trial, epoch]).normal(0, 0.1)
-                yield seconds, {"y": sign * float(np.round(job.config["x"] + 1 / epoch + noise, 1))}
-            if rng.random() < 2 * faults:
-                yield 0.5, End(job.id, Outcome.FAILED, reason="chaos at the end")
-
-        return curve
 
     @staticmethod
     def problem(max_resource):

@@ -56,7 +56,9 @@ def test_levels_of_hyperband_are_whole_and_grow(r_max, eta, data):
 @pytest.mark.parametrize(("make", "n"), [(SuccessiveHalving, 81), (Hyperband, 143)])
 def test_a_quiet_study_trains_exactly_the_table(lab, make, n, capacity):
     """Without faults as many trials as the table says reach each level, and none more; twice over."""
-    state = lab.simulation(make(), lab.chaos(0, 0.0, r=81), n_trials=2 * n, capacity=capacity, r=81).run()
+    state = lab.simulation(
+        make(), lab.chaos(0, 0.0, max_resource=81), n_trials=2 * n, capacity=capacity, r=81
+    ).run()
     shapes = list(make().shapes(81))
     firsts = accumulate((shape.size for shape in shapes * 2), initial=0)
     for shape, first in zip(shapes * 2, firsts, strict=False):

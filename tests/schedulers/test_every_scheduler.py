@@ -1,6 +1,5 @@
 """What every scheduler must do, whichever it is, whatever happens."""
 
-import copy
 import functools
 import json
 import math
@@ -14,7 +13,7 @@ from rung.errors import Error
 from rung.schedulers import ASHA, PBT, SCHEDULERS, Hyperband, MedianRule, SuccessiveHalving, get
 from rung.settings import Settings
 from rung.study.events import AttemptStarted
-from rung.testing import check_log
+from rung.testing import check_log, check_scheduler
 
 FORMS = {
     **SCHEDULERS,
@@ -27,6 +26,11 @@ FORMS = {
 }
 EVERY = pytest.mark.parametrize("make", FORMS.values(), ids=FORMS)
 SEEDS = st.integers(0, 2**31)
+
+
+@EVERY
+def test_it_does_what_rung_relies_on(make):
+    check_scheduler(make)
 
 
 @EVERY
@@ -73,62 +77,6 @@ def test_max_mirrors_min(lab, make, seed, capacity):
     ]
     a, b = ([(t.status, t.parent, t.config, len(t.reports)) for t in state.trials] for state in states)
     assert a == b
-
-
-@EVERY
-def test_one_instance_can_serve_two_studies_in_turn(lab, make):
-    shared = make()
-    for seed in (1, 2, 1):
-        state = lab.simulation(shared, lab.chaos(seed), seed=seed).run()
-        assert state.digest() == lab.simulation(make(), lab.chaos(seed), seed=seed).run().digest()
-
-
-@EVERY
-def test_a_copy_goes_on_like_the_original(lab, make):
-    class Copied(lab.Doubled):
-        def next(self, history, propose):
-            self.running = copy.copy(self.running)
-            return super().next(history, propose)
-
-    lab.simulation(Copied(make), lab.chaos(3), seed=3).run()
-
-
-@EVERY
-def test_a_finite_space_is_used_up_and_the_study_ends(lab, make):
-    space = rung.Space({"x": rung.Int(1, 7)})
-    state = lab.simulation(make(), lab.chaos(0), n_trials=None, space=space).run()
-    assert {t.config["x"] for t in state.trials} == set(range(1, 8))
-    assert all(t.is_finished for t in state.trials)
-    assert state.ended == "exhausted"
-
-
-@EVERY
-def test_trials_of_the_users_own_are_counted_and_end(make):
-    space = {"x": rung.Float(0, 1)}
-    with rung.Study(
-        space, metric="y", scheduler=make(), max_resource=9, n_trials=12, storage=":memory:", seed=0
-    ) as study:
-        mine = study.ask({"x": 0.5})
-        while trial := study.ask() if mine is None else mine:
-            mine = None
-            known = study.trials[trial.number].resource
-            for epoch in range(known + 1, 10):
-                if study.report(trial, epoch=epoch, y=trial.config["x"]) != "continue":
-                    break
-            else:
-                study.tell(trial)
-        assert len(study.trials) == 12
-        assert all(t.is_finished for t in study.trials)
-
-
-@EVERY
-def test_more_trials_can_be_asked_for_later(lab, make):
-    simulation = lab.simulation(lab.Doubled(make), lab.chaos(5), n_trials=7)
-    simulation.run()
-    simulation.settings = Settings.of(n_trials=31, max_resource=lab.R, max_failures=10**6)
-    state = simulation.run()
-    assert len(check_log(simulation.log, n_trials=31).trials) == 31
-    assert all(t.is_finished for t in state.trials)
 
 
 @EVERY

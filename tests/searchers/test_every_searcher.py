@@ -1,6 +1,5 @@
 """What every searcher must do, whichever it is."""
 
-import copy
 import json
 import math
 
@@ -9,61 +8,15 @@ import pytest
 from scipy import stats
 
 import rung.searchers
-from rung.errors import Error, SpaceError
+from rung.errors import Error
 from rung.searchers import SEARCHERS, Grid, Random, Sobol
-from rung.space import Categorical, Distribution, Float, Int, Ordinal, Space, param
+from rung.space import Categorical, Float, Int, Ordinal, Space
 from rung.study.algorithm import Problem
 from rung.study.metrics import Goals
+from rung.testing import check_searcher
+from rung.testing.searchers import accepts, finite_space, mixed_space
 
 EVERY = pytest.mark.parametrize("make", SEARCHERS.values(), ids=lambda make: make.name)
-
-MIXED = Space(
-    {
-        "lr": Float(1e-4, 1, log=True, points=4),
-        "momentum": Distribution(stats.randint(0, 10)).when(param("optimizer") == "sgd"),
-        "optimizer": Categorical(["sgd", "adam"]),
-        "layers": Int(1, 3),
-        "units": Int(8, 64, log=True, step=1).when(param("layers") >= 2),
-    },
-    forbid=[(param("optimizer") == "adam") & (param("layers") == 3)],
-)
-FINITE = Space(
-    {"a": Int(1, 3), "b": Categorical(["x", "y"]).when(param("a") >= 2), "c": Ordinal([1, 2, 4])},
-    forbid=[(param("b") == "y") & (param("c") == 4)],
-)
-NUMBERS = Space(
-    {
-        "lr": Float(1e-4, 1, log=True, points=4),
-        "momentum": Distribution(stats.randint(0, 10)),
-        "layers": Int(1, 3),
-        "units": Int(8, 64, log=True, step=1),
-        "kind": "numbers only",
-    },
-    forbid=[(param("momentum") > 5) & (param("layers") == 3)],
-)
-FEW_NUMBERS = Space(
-    {"a": Int(1, 3), "b": Ordinal(["x", "y"]), "c": Ordinal([1, 2, 4])},
-    forbid=[
-        (param("b") == "y") & (param("c") == 4) & (param("a") >= 2),
-        (param("a") == 1) & (param("b") == "y"),
-    ],
-)
-
-
-def mixed(make):
-    return MIXED if takes(make, MIXED) else NUMBERS
-
-
-def finite(make):
-    return FINITE if takes(make, FINITE) else FEW_NUMBERS
-
-
-def takes(make, space):
-    try:
-        make().check(Problem(space, Goals.of("loss")))
-    except SpaceError:
-        return False
-    return True
 
 
 def loss(config):
@@ -90,82 +43,33 @@ def finish(study, i):
 
 
 @EVERY
-def test_suggestions_are_valid(lab, make):
-    space = mixed(make)
-    for config in lab(space).run(make(), 40, loss):
-        assert space.validate(config) == config
+def test_it_does_what_rung_relies_on(make):
+    check_searcher(make)
 
 
 @EVERY
 def test_the_same_seed_gives_the_same_configs(lab, make):
-    space = mixed(make)
+    space = mixed_space(make)
     assert lab(space, 1).run(make(), 30, loss) == lab(space, 1).run(make(), 30, loss)
 
 
 @pytest.mark.parametrize("make", [make for make in SEARCHERS.values() if make is not Grid])
 def test_another_seed_gives_other_configs(lab, make):
-    space = mixed(make)
+    space = mixed_space(make)
     assert lab(space, 1).run(make(), 5, loss) != lab(space, 2).run(make(), 5, loss)
 
 
 @EVERY
-def test_a_fresh_instance_answers_as_a_running_one(lab, make):
-    study, running = lab(mixed(make)), make()
-    for _ in range(30):
-        config = study.ask(running)
-        assert study.ask_afresh(make()) == config
-        assert study.ask(running) == config, "asking twice changes nothing"
-        study.add(config, loss(config))
-
-
-@EVERY
-def test_one_instance_can_serve_two_studies_in_turn(lab, make):
-    shared, first, second = make(), lab(mixed(make), 1), lab(mixed(make), 2)
-    for _ in range(15):
-        for study in (first, second):
-            config = study.ask(shared)
-            assert config == study.ask_afresh(make())
-            study.add(config, loss(config))
-
-
-@EVERY
-def test_a_copy_goes_on_like_the_original(lab, make):
-    study, running = lab(finite(make)), make()
-    study.run(running, 4)
-    assert study.ask(copy.copy(running)) == study.ask_afresh(running) == study.ask(running)
-
-
-@EVERY
-def test_a_finite_space_is_tried_once_and_then_it_is_over(lab, make):
-    space = finite(make)
-    study = lab(space)
-    configs = study.run(make(), 100, lambda config: config["a"] + config["c"])
-    keys = {space.key(config) for config in configs}
-    assert len(configs) == len(keys) == space.size == 13
-    assert study.ask(make()) is None
-
-
-@EVERY
 def test_what_the_user_tried_first_is_not_tried_again(lab, make):
-    study = lab(finite(make))
+    study = lab(finite_space(make))
     mine = {"a": 2, "b": "y", "c": 1}
     study.add(mine, 0.0)
     assert mine not in study.run(make(), 100)
 
 
 @EVERY
-def test_running_trials_count_as_tried(lab, make):
-    space = finite(make)
-    study, searcher = lab(space), make()
-    for _ in range(13):
-        study.add(study.ask(searcher))
-    assert len({space.key(trial.config) for trial in study.history.trials}) == 13
-    assert study.ask(searcher) is None
-
-
-@EVERY
 def test_a_study_folded_anew_gets_the_same_answers(lab, make):
-    study, running = lab(mixed(make)), make()
+    study, running = lab(mixed_space(make)), make()
     for _ in range(4):
         busy(study, running, 10)
         anew = study.rebuilt()
@@ -187,7 +91,7 @@ def test_a_study_folded_anew_gets_the_same_answers(lab, make):
     ],
 )
 def test_strange_losses(lab, make, losses):
-    space = mixed(make)
+    space = mixed_space(make)
     study, searcher = lab(space), make()
     for i in range(35):
         config = study.ask(searcher)
@@ -217,7 +121,7 @@ def test_strange_losses(lab, make, losses):
 )
 def test_small_and_uniform_spaces(lab, make, space):
     space = Space(space)
-    if not takes(make, space):
+    if not accepts(make, space):
         pytest.skip("refused by check")
     study, searcher = lab(space), make()
     configs = study.run(searcher, 35, lambda config: float(len(str(config))))
@@ -227,17 +131,17 @@ def test_small_and_uniform_spaces(lab, make, space):
 
 @pytest.mark.parametrize("make", [Random, Grid, Sobol])
 def test_results_do_not_matter_to_those_that_do_not_learn(lab, make):
-    parallel, searcher = lab(MIXED), make()
+    parallel, searcher = lab(mixed_space(make)), make()
     for _ in range(10):
         parallel.add(parallel.ask(searcher))
-    one_by_one = lab(MIXED).run(make(), 10, loss)
+    one_by_one = lab(mixed_space(make)).run(make(), 10, loss)
     assert [trial.config for trial in parallel.history.trials] == one_by_one
 
 
 @EVERY
 def test_it_accepts_the_space_and_says_what_it_is(make):
     searcher = make()
-    searcher.check(Problem(mixed(make), Goals.of("loss")))
+    searcher.check(Problem(mixed_space(make), Goals.of("loss")))
     assert json.loads(json.dumps(searcher.to_json())) == searcher.to_json()
     assert searcher.to_json()["name"] == make.name
 

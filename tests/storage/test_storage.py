@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import sqlite3
@@ -9,10 +10,7 @@ import stat
 import subprocess
 import sys
 import time
-from dataclasses import replace
-from types import MappingProxyType
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,109 +24,53 @@ from rung.errors import (
     StudyInUse,
     StudyNotFound,
 )
-from rung.space import Float, Space
 from rung.storage import MemoryStorage, Owner, open_storage
 from rung.storage.sqlite import SqliteStorage
 from rung.study.events import (
     KINDS,
     AttemptEnded,
     Event,
-    Outcome,
-    Reported,
-    StudyCreated,
     TrialCreated,
     decode,
 )
-from rung.study.metrics import Goals
-
-CREATED = StudyCreated(
-    id="study", t=0.0, space=Space({"x": Float(0, 1)}).to_json(), goals=Goals.of("y").to_json(), seed=1
-)
+from rung.testing import check_storage
+from rung.testing.storages import CREATED, reported, unreadable
 
 
 def owner() -> Owner:
     return Owner("here", os.getpid(), time.time())
 
 
-def reported(number: int) -> Reported:
-    return Reported(id=f"t0/a1/r{number}", t=float(number), trial=0, attempt=1, number=number, resource=number,
-                    metrics={"y": 0.1 * number})  # fmt: skip
-
-
 @pytest.fixture(
     params=["memory", "sqlite-machine", "sqlite-process", pytest.param("postgres", marks=pytest.mark.slow)]
 )
-def storage(request, tmp_path):
+def make(request, tmp_path):
+    """Makes an empty storage."""
     if request.param == "memory":
-        return MemoryStorage()
+        return MemoryStorage
     if request.param == "postgres":
-        return request.getfixturevalue("postgres")
-    return SqliteStorage(tmp_path / "studies", request.param.split("-")[1])
+        return request.getfixturevalue("make_postgres")
+    folders = (tmp_path / f"studies-{n}" for n in itertools.count())
+    return lambda: SqliteStorage(next(folders), request.param.split("-")[1])
 
 
-def test_what_is_appended_is_read_in_order(storage):
+@pytest.fixture
+def storage(make):
+    return make()
+
+
+def test_every_storage_does_what_rung_relies_on(make):
+    check_storage(make)
+
+
+def test_what_could_not_be_read_back_is_said_to_be(storage):
     storage.create("a", CREATED)
     lease = storage.acquire("a", owner())
-    assert storage.append(lease, [reported(1), reported(2)]) == 3
-    assert storage.append(lease, [reported(3)]) == 4
-    assert list(storage.read("a")) == [CREATED, reported(1), reported(2), reported(3)]
-    assert list(storage.read("a", after=2)) == [reported(2), reported(3)]
+    for event in unreadable().values():
+        with pytest.raises(StorageError, match="could not be read back"):
+            storage.append(lease, [reported(5), event])
     storage.release(lease)
-    assert list(storage.read("a", after=3)) == [reported(3)]
-
-
-def test_a_checksum_is_of_the_events_between(storage):
-    storage.create("a", CREATED)
-    lease = storage.acquire("a", owner())
-    storage.append(lease, [reported(1), reported(2)])
-    first, both = storage.checksum("a", 0, 2), storage.checksum("a", 0, 3)
-    assert len({first, both, storage.checksum("a", 1, 3)}) == 3
-    storage.append(lease, [reported(3)])
-    assert (storage.checksum("a", 0, 2), storage.checksum("a", 0, 3)) == (first, both)
-    storage.release(lease)
-    with pytest.raises(StudyNotFound):
-        storage.checksum("b", 0, 2)
-
-
-ENDED = AttemptEnded(id="t0/a1/end", t=1.0, trial=0, attempt=1, outcome="failed", metrics={"y": 1.0})
-UNREADABLE = {
-    "a clock that ran away": replace(reported(1), t=1e15),
-    "a clock without end": replace(reported(1), t=math.inf),
-    "a clock that is no number": replace(reported(1), t=math.nan),
-    "a complex clock": replace(reported(1), t=1j),
-    "an id of a number": replace(reported(1), id=1),
-    "metrics in a list": replace(reported(1), metrics=[1.0]),
-    "a metric of text": replace(reported(1), metrics={"y": "1.0"}),
-    "a metric of too large a number": replace(reported(1), metrics={"y": 10**400}),
-    "a metric without a name": replace(reported(1), metrics={3: 1.0}),
-    "a resource of text": replace(reported(1), resource="1"),
-    "a resource of numpy": replace(reported(1), resource=np.int64(1)),
-    "a resource of a bool": replace(reported(1), resource=True),
-    "a resource beyond 64 bits": replace(reported(1), resource=2**64),
-    "a reason in a list": replace(ENDED, reason=[1]),
-    "no traceback": replace(ENDED, traceback=None),
-}
-
-
-@pytest.mark.parametrize("what", UNREADABLE)
-def test_what_could_not_be_read_back_is_not_stored(storage, what):
-    storage.create("a", CREATED)
-    lease = storage.acquire("a", owner())
-    with pytest.raises(StorageError, match="could not be read back"):
-        storage.append(lease, [reported(5), UNREADABLE[what]])
-    assert storage.append(lease, [reported(1)]) == 2
-    storage.release(lease)
-    assert list(storage.read("a")) == [CREATED, reported(1)]
-
-
-def test_what_is_stored_as_a_plain_type_is_stored(storage):
-    storage.create("a", CREATED)
-    lease = storage.acquire("a", owner())
-    kept = replace(ENDED, outcome=Outcome.FAILED, metrics=MappingProxyType({"y": np.float64(1.0)}))
-    assert storage.append(lease, [kept]) == 2
-    storage.release(lease)
-    (event,) = storage.read("a", after=1)
-    assert (event.outcome, dict(event.metrics)) == ("failed", {"y": 1.0})
+    assert list(storage.read("a")) == [CREATED]
 
 
 def test_a_study_is_created_once(storage):
@@ -157,16 +99,6 @@ def test_a_second_owner_is_refused_with_who_where_and_since_when(storage):
     again = storage.acquire("a", owner())
     assert again.epoch > lease.epoch
     storage.release(again)
-
-
-def test_studies_are_listed_the_one_changed_last_first(storage):
-    for name in ("first", "second"):
-        storage.create(name, CREATED)
-        time.sleep(0.02)
-    lease = storage.acquire("first", owner())
-    storage.append(lease, [reported(1)])
-    storage.release(lease)
-    assert [info.name for info in storage.studies()] == ["first", "second"]
 
 
 @pytest.mark.parametrize("name", ["", " a", "a\n", "a\x00b", "x" * 201, "\ud800", 7, None])
