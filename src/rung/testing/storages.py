@@ -199,7 +199,9 @@ def _owner(storage: Storage) -> None:
     with _taken(storage, "a", owner):
         said = _refused(StudyInUse, "a second owner is refused", storage.acquire, "a", _me())
         for fact in ("4321", "node7"):
-            assert fact in said, f"a second owner is told who runs the study: no {fact} in {said!r}"
+            assert fact in said, (
+                f"the refusal of a second owner says who runs the study: no {fact} in {said!r}"
+            )
         _refused(StudyInUse, "a study that runs is not deleted", storage.delete, "a", _me())
         (info,) = storage.studies()
         assert info.owner == owner, f"studies says who runs one: {info.owner}, not {owner}"
