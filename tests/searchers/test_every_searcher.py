@@ -42,7 +42,14 @@ def finish(study, i):
         study.end(i, loss(study.history.trials[i].config))
 
 
-@EVERY
+@pytest.mark.parametrize(
+    "make",
+    [
+        # Here auto is the Gaussian process, which takes longer than all others together.
+        pytest.param(make, id=name, marks=[pytest.mark.slow] if name == "auto" else [])
+        for name, make in SEARCHERS.items()
+    ],
+)
 def test_it_does_what_rung_relies_on(make):
     check_searcher(make)
 
