@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
+from unittest import mock
 
 import pytest
 
 import rung
+import rung.searchers
 from rung._tune import _how_to_go_on
 from rung.errors import ArgumentError, MetricError, ObjectiveError, SpaceError, StudyMismatch, StudyNotFound
 from rung.storage import MemoryStorage
@@ -48,7 +50,7 @@ def test_another_objective_is_noticed(caplog):
     assert "the objective's code has changed since trials of study 's' were run" in caplog.text
     caplog.clear()
     tune(lambda c: c["x"] + 1, storage=storage, name="s", n_trials=7, searcher="sobol")
-    assert "its searcher was {'name': 'auto'} and is now {'name': 'sobol'}" in caplog.text
+    assert "its searcher was {'name': 'auto'} and is now {'name': 'sobol', 'share': 1.0}" in caplog.text
 
 
 def test_other_epochs_are_refused():
@@ -149,3 +151,16 @@ def test_small_mistakes_have_good_messages(tmp_path):
 def test_a_trial_shows_what_it_is():
     trial = rung.Study(SPACE, storage=":memory:").ask({"x": 0.5})
     assert repr(trial) == "<rung.RunningTrial 0, attempt 1: {'x': 0.5}>"
+
+
+def test_an_argument_that_is_new_in_this_version_is_no_change(caplog):
+    """Sobol had no `share` when this session was logged."""
+    storage = MemoryStorage()
+    with mock.patch.object(rung.searchers.Sobol, "to_json", lambda self: {"name": "sobol"}):
+        tune(abs_x, storage=storage, name="s", searcher="sobol")
+    tune(abs_x, storage=storage, name="s", searcher="sobol", n_trials=5)
+    assert not caplog.text
+
+
+def abs_x(config):
+    return abs(config["x"])

@@ -211,7 +211,8 @@ def _warn_of_changes(study: Study, objective: Objective) -> None:
         logger.warning("the objective's code has changed since trials of study %r were run; "
                        "use another name= to compare like with like", study.name)  # fmt: skip
     for part in ("searcher", "scheduler"):
-        if before.get(part, now[part]) != now[part]:
+        # An argument that is new in this version of rung is no change.
+        if any(now[part].get(name) != value for name, value in before.get(part, {}).items()):
             logger.warning("study %r: its %s was %s and is now %s", study.name, part, before[part], now[part])
 
 
