@@ -156,7 +156,7 @@ def test_a_trial_shows_what_it_is():
 def test_an_argument_that_is_new_in_this_version_is_no_change(caplog):
     """Sobol had no `share` when this session was logged."""
     storage = MemoryStorage()
-    with mock.patch.object(rung.searchers.Sobol, "to_json", lambda self: {"name": "sobol"}):
+    with mock.patch.object(rung.searchers.Sobol, "to_json", return_value={"name": "sobol"}):
         tune(abs_x, storage=storage, name="s", searcher="sobol")
     tune(abs_x, storage=storage, name="s", searcher="sobol", n_trials=5)
     assert not caplog.text
