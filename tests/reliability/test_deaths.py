@@ -122,7 +122,7 @@ def test_a_session_that_goes_on_ends_stopped_guards_too(tmp_path):
     coordinator.kill()
     coordinator.wait()
     storage = SqliteStorage(tmp_path / "studies")
-    lease, _ = take(storage, "s", {})
+    lease, _, _ = take(storage, "s", {})
     storage.release(lease)
 
 
@@ -159,5 +159,5 @@ def test_nothing_runs_that_the_log_would_not_find_again(tmp_path):
     coordinator.wait()
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(("loaded", "run"))]
     storage = SqliteStorage(tmp_path / "studies")
-    lease, _ = take(storage, "s", {})
+    lease, _, _ = take(storage, "s", {})
     storage.release(lease)
