@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rung._text import brief
 from rung.errors import ConfigError, SpaceError
 from rung.space.conditions import Comparison
 from rung.space.domains import Domain, cells, check_numeric, check_points, evenly, nudge, spread
@@ -34,7 +35,7 @@ class _Bounded(Domain):
         if self.low == self.high:
             self._fail(f"low and high are both {self.low!r}; use a constant, {self.low!r}")
         if type(self.log) is not bool:
-            self._fail(f"log={self.log!r}; use True or False")
+            self._fail(f"log={brief(self.log)}; use True or False")
         if self.log and self.low <= 0:
             self._fail(f"low={self.low!r} with log=True; a log scale needs low > 0")
 
