@@ -13,9 +13,9 @@ All values are losses: lower is better. Finalist i has n_i fresh runs, on seeds 
 
 The moderated variance (Smyth 2004, "Linear models and empirical Bayes methods") borrows from the other
 finalists: a variance of their own from five runs is often far too small, and a common one is wrong where
-noise differs between configurations. The winner was chosen by some of the runs that its interval rests on, so the
-interval is widened to hold for all k finalists at once (Bonferroni). Its value is the posterior mean of f_w,
-which takes out of m_w what the choice put in.
+noise differs between configurations. The winner was chosen by some of the runs that its interval rests on,
+so the interval is widened to hold for all k finalists at once (Bonferroni). Its value is the posterior mean
+of f_w, which takes out of m_w what the choice put in.
 """
 
 from __future__ import annotations
