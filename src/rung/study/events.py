@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from itertools import chain
@@ -149,6 +149,33 @@ class TrialCreated(Event):
     origin: str
     parent: int | None = None
     """The trial from whose checkpoint this one begins."""
+    repeats: int | None = None
+    """The trial whose configuration it runs again, on a fresh seed."""
+    repeat: int | None = None
+    """The number of that seed: repeats of equal numbers have equal seeds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinalistsChosen(Event):
+    """The search is over for now: `trials`, the best first, are run again on fresh seeds."""
+
+    kind: ClassVar[str] = "FinalistsChosen"
+    trials: Sequence[int]
+    runs: int
+    """Fresh runs in all."""
+    claim: int
+    """How many of them the winner gets after it was chosen, at least."""
+    compared: Sequence[int] = ()
+    """Trials that are run beside the finalists and can't win."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WinnerChosen(Event):
+    """A finalist was chosen by the fresh runs so far; what is run from now on chooses nothing."""
+
+    kind: ClassVar[str] = "WinnerChosen"
+    trial: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +246,8 @@ class FinalReportShown(Event):
 KINDS: dict[str, type[Event]] = {
     cls.kind: cls
     for cls in (StudyCreated, SessionStarted, SessionEnded, WorkerStarted, TrialCreated,
-                AttemptStarted, Reported, Judged, AttemptEnded, TrialDropped, FinalReportShown)
+                AttemptStarted, Reported, Judged, AttemptEnded, TrialDropped, FinalReportShown, FinalistsChosen,
+                WinnerChosen)
 }  # fmt: skip
 _FIELDS = {cls: tuple(f.name for f in fields(cls) if f.name not in {"id", "t"}) for cls in KINDS.values()}
 
@@ -306,9 +334,11 @@ def check(event: Event) -> None:
 
 
 _NESTED = (dict,)
+_NUMBERS = (list, tuple)
 _TYPES: dict[str, tuple[type, ...]] = {
     "int": (int,), "int | None": (int, type(None)), "float": (float, int), "str": (str,), "bool": (bool,),
     "Mapping[str, Any]": _NESTED, "Mapping[str, float]": (dict,), "Mapping[str, str]": _NESTED,
+    "Sequence[int]": _NUMBERS,
 }  # fmt: skip
 _ACCEPTED = {
     cls: [(f.name, _TYPES[str(f.type)]) for f in fields(cls) if f.name in _FIELDS[cls]]
@@ -326,6 +356,8 @@ def _check_types(event: Event) -> None:
             raise TypeError(f"{name}={brief(value)}")
         if accepted is _NESTED:
             _check_depth(name, value)
+        if accepted is _NUMBERS and not all(type(number) is int for number in value):
+            raise TypeError(f"{name}={brief(value)}")
         if type(value) in (int, float) and not -_FOR_EVER <= value < _LARGEST:
             raise ValueError(f"{name}={brief(value)}")
 

@@ -13,7 +13,7 @@ import json
 import sys
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from hashlib import blake2b
 from itertools import chain
@@ -21,12 +21,13 @@ from sys import intern
 from typing import Any
 
 from rung import __version__
+from rung.study.confirmations import Confirmation
 from rung.study.events import Event, Outcome, StudyCreated, Verdict, decode
 from rung.study.reports import ROW, Reports
 from rung.study.state import StudyState
 from rung.study.trial import Attempt, Trial
 
-FORMAT = 1
+FORMAT = 2
 """To be raised whenever the fold of a log, or what a piece holds, changes."""
 BY = f"{FORMAT}, rung {__version__}, {sys.byteorder}"
 """The writer of a piece, and its only reader: a version of rung on a kind of machine."""
@@ -79,6 +80,7 @@ def piece(state: StudyState, kept: Mark, changed: Iterable[int], last: Event, ro
         "rows": rows,
         **{name: getattr(state, name) for name in _PLAIN},
         "best": None if state.incumbent is None else state.incumbent.number,
+        "confirmations": [asdict(confirmation) for confirmation in state.confirmations],
         "waiting": sorted(state.waiting),
         "open": list(state.open),
         "sessions": _stored(state.sessions[kept.sessions :]),
@@ -122,6 +124,7 @@ def _line(state: StudyState, trial: Trial) -> bytes:
     facts = [
         state.space.config_to_json(trial.config), trial.origin, trial.created, trial.reports.last,
         trial.parent, trial.status, trial.value, trial.metrics, trial.feasible, attempts, trial.held_back,
+        trial.repeats, trial.repeat,
     ]  # fmt: skip
     return _json(facts).encode()
 
@@ -200,6 +203,12 @@ def _read(column: array[Any], view: memoryview, n: int) -> memoryview:
 
 def _finish(state: StudyState, head: dict[str, Any], lines: dict[int, bytes]) -> None:
     state.trials.restore([lines[number] for number in range(len(state.known))], partial(_trial, state))
+    state.confirmations = [
+        Confirmation(
+            **{**stored, "finalists": tuple(stored["finalists"]), "compared": tuple(stored["compared"])}
+        )
+        for stored in head["confirmations"]
+    ]
     state.waiting = set(head["waiting"])
     state.open = {number: state.trials[number].attempts[-1] for number in head["open"]}
     if head["best"] is not None:
@@ -207,13 +216,13 @@ def _finish(state: StudyState, head: dict[str, Any], lines: dict[int, bytes]) ->
 
 
 def _trial(state: StudyState, number: int, line: bytes) -> Trial:
-    config, origin, created, last, parent, status, value, metrics, feasible, attempts, held_back = json.loads(
-        line
-    )
+    (config, origin, created, last, parent, status, value, metrics, feasible, attempts, held_back, repeats,
+     repeat) = json.loads(line)  # fmt: skip
     return Trial(
         number, state.space.config_from_json(config), intern(origin), created,
         Reports(state.curve, last), parent, _STATUSES[status], value, _named(metrics), feasible,
         [_attempt(i, attempt) for i, attempt in enumerate(attempts, 1)], _named(held_back),
+        repeats, repeat,
     )  # fmt: skip
 
 

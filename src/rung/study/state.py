@@ -12,10 +12,12 @@ from typing import Any
 from rung._text import brief
 from rung.errors import StorageError, StudyCorrupt
 from rung.space import Config, Space
+from rung.study.confirmations import Confirmation
 from rung.study.events import (
     AttemptEnded,
     AttemptStarted,
     Event,
+    FinalistsChosen,
     FinalReportShown,
     Judged,
     Outcome,
@@ -26,6 +28,7 @@ from rung.study.events import (
     TrialCreated,
     TrialDropped,
     Verdict,
+    WinnerChosen,
     WorkerStarted,
     check_schema,
     not_understood,
@@ -84,6 +87,8 @@ class StudyState:
         """The failed trial of the highest number."""
         self.incumbent: Trial | None = None
         """The best feasible completed trial; see `best`."""
+        self.confirmations: list[Confirmation] = []
+        """Each choice of finalists with its fresh runs; the last one counts."""
         self._held_back = frozenset(self.goals.report_only)
         self._keys: set[str] = set()
         self._keyed = 0
@@ -192,7 +197,38 @@ class StudyState:
         config = self.space.validate(self.space.config_from_json(event.config))
         self.known.append((len(self.curve), len(self.ends)))
         reports = Reports(self.curve)
-        self.trials.append(Trial(event.trial, config, event.origin, event.t, reports, event.parent))
+        trial = Trial(event.trial, config, event.origin, event.t, reports, event.parent)
+        if event.repeats is not None:
+            self._repeated(trial, event.repeats, event.repeat)
+        self.trials.append(trial)
+
+    def _repeated(self, trial: Trial, repeats: int, repeat: int | None) -> None:
+        current = self.confirmations[-1]
+        if repeat is None or repeat < current.first or not current.may_repeat(repeats):
+            raise ValueError(f"trial {repeats} is not to be run again, on seed {repeat}")
+        if trial.config != self.trials[repeats].config:
+            raise ValueError(f"not the configuration of trial {repeats}, which it repeats")
+        trial.repeats, trial.repeat = repeats, repeat
+        (current.choosing if current.winner is None else current.claiming).append(trial.number)
+
+    def _finalists_chosen(self, event: FinalistsChosen) -> None:
+        chosen = (*event.trials, *event.compared)
+        if not event.trials or len(set(chosen)) < len(chosen) or not 0 <= event.claim <= event.runs:
+            raise ValueError(f"finalists {event.trials}, {event.runs} runs, {event.claim} of them to claim")
+        if any(self._trial(number).status != Outcome.COMPLETED for number in chosen):
+            raise ValueError(f"not all of trials {chosen} have completed")
+        used = [self.trials[n].repeat or 0 for c in self.confirmations for n in c.repeats]
+        self.confirmations.append(
+            Confirmation(
+                tuple(event.trials), event.runs, event.claim, tuple(event.compared), max(used, default=-1) + 1
+            )
+        )
+
+    def _winner_chosen(self, event: WinnerChosen) -> None:
+        current = self.confirmations[-1]
+        if current.winner is not None or event.trial not in current.finalists:
+            raise ValueError(f"trial {event.trial} as winner of {current.finalists}")
+        current.winner, current.reason = event.trial, event.reason
 
     def _trial(self, number: int) -> Trial:
         if number < 0:
@@ -237,13 +273,15 @@ class StudyState:
         trial.metrics = {**last.metrics, **shown} if last else shown
         trial.held_back = {**last.held_back, **held_back} if last else held_back
         if trial.status == Outcome.FAILED:
-            self.failed_in_a_row += 1
+            self.failed_in_a_row += trial.repeats is None
             self.last_failed = max(trial.number, self.last_failed or 0)
             trial.value = None
         elif trial.status in {Outcome.COMPLETED, Outcome.STOPPED, Outcome.PAUSED}:
-            self.failed_in_a_row = 0
+            self.failed_in_a_row *= trial.repeats is not None
             trial.value = trial.metrics.get(self.goals.first.name)
             trial.feasible = self.goals.feasible(trial.metrics)
+        if trial.repeats is not None:
+            return  # what chose is one thing, what confirms another
         if trial.status == Outcome.COMPLETED and trial.feasible and self._beats(trial, self.incumbent):
             self.incumbent = trial
 
@@ -298,6 +336,8 @@ _APPLY: dict[type[Event], Callable[[StudyState, Any], None]] = {
     SessionEnded: StudyState._session_ended,
     WorkerStarted: StudyState._worker_started,
     FinalReportShown: StudyState._final_report_shown,
+    FinalistsChosen: StudyState._finalists_chosen,
+    WinnerChosen: StudyState._winner_chosen,
     Judged: StudyState._judged,
     TrialCreated: StudyState._trial_created,
     AttemptStarted: StudyState._attempt_started,

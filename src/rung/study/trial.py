@@ -36,8 +36,8 @@ class Trial:
     config : dict
         The configuration; inactive hyperparameters are absent.
     origin : str
-        What chose it: "searcher" or the part of it that did, "scheduler", or "initial" (a configuration of
-        the user's).
+        What chose it: "searcher" or the part of it that did, "scheduler", "initial" (a configuration of the
+        user's), or "confirm" (a repeat).
     created : float
         Seconds on the study's clock, which stands still between two sessions.
     reports : sequence of Report
@@ -59,6 +59,10 @@ class Trial:
         The runs of the trial.
     held_back : dict of str to float
         The metrics of `report_only`.
+    repeats : int or None
+        The trial whose configuration this one runs again, on a fresh seed, to confirm it.
+    repeat : int or None
+        The number of that seed.
     """
 
     number: int
@@ -73,6 +77,8 @@ class Trial:
     feasible: bool = True
     attempts: list[Attempt] = field(default_factory=list, repr=False)
     held_back: dict[str, float] = field(default_factory=dict, repr=False)
+    repeats: int | None = None
+    repeat: int | None = None
 
     @property
     def is_finished(self) -> bool:

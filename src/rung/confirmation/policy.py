@@ -1,0 +1,227 @@
+"""Which trials are run again, and when the winner is chosen: a pure function of the history.
+
+The finalists are the best feasible trials at full resource by what was observed. They run on equal fresh
+seeds in two rounds: all of them, then the better half. The winner, chosen by the mean of its fresh runs
+alone, gets the rest: runs that chose nothing. Each round waits for the one before, so the result is the
+same however many workers there are and however often the study is interrupted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rung.confirmation.statistics import Noise, Posterior, Runs
+from rung.study.confirmations import NO_NOISE, Confirmation
+from rung.study.events import Outcome
+from rung.study.history import History
+from rung.study.trial import Trial
+
+FEWEST = 3
+"""Runs of a confirmation, at least."""
+_CLAIM = 0.3
+"""The share of the runs that the winner gets after it was chosen."""
+_SETTLED = 0.01
+"""Of the interval's width: a choice whose expected loss is less is not worth another run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choose:
+    """Log the finalists."""
+
+    finalists: tuple[int, ...]
+    runs: int
+    claim: int
+    compared: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """Run a trial again on the seed of that number."""
+
+    trial: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Elect:
+    """Log the winner."""
+
+    trial: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Repeats have to end first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Nothing is left to run again."""
+
+
+Action = Choose | Repeat | Elect | Wait | Done
+
+
+def choose(history: History, runs: int, most: int, compared: Sequence[int] = ()) -> Choose | Done:
+    """The finalists, at most `most`, if there is a trial to confirm and there are runs enough."""
+    if runs < FEWEST:
+        return Done()
+    others = tuple(dict.fromkeys(compared))
+    finalists = tuple(t.number for t in _candidates(history) if t.number not in others)
+    finalists = finalists[: max(1, min(most, (runs - len(others)) // 3))]
+    if not finalists:
+        return Done()
+    return Choose(finalists, runs, max(FEWEST, round(_CLAIM * runs)), others)
+
+
+def _candidates(history: History) -> list[Trial]:
+    """Whole trials from scratch, the best first, a configuration once."""
+    completed = [
+        trial
+        for trial in history.trials
+        if trial.status == Outcome.COMPLETED and trial.feasible
+        if trial.repeats is None and trial.parent is None and math.isfinite(history.loss(trial.metrics))
+    ]
+    completed.sort(key=lambda trial: (history.loss(trial.metrics), trial.number))
+    distinct: dict[str, Trial] = {}
+    for trial in completed:
+        distinct.setdefault(history.space.key(trial.config), trial)
+    return list(distinct.values())
+
+
+def go_on(history: History, current: Confirmation) -> Action:
+    """What is to be done next in a confirmation that has begun."""
+    fresh = Fresh(history, current)
+    if current.winner is None:
+        return _choosing(fresh)
+    if current.reason == NO_NOISE:
+        return Wait() if fresh.running else Done()
+    if len(current.choosing) + len(current.claiming) < current.runs:
+        return Repeat(current.winner, fresh.next_number)
+    return Wait() if fresh.running else Done()
+
+
+def is_over(history: History, current: Confirmation) -> bool:
+    """Whether nothing of it is left to be done."""
+    return isinstance(go_on(history, current), Done)
+
+
+def _choosing(fresh: Fresh) -> Action:
+    current = fresh.current
+    if fresh.without_noise:
+        return Elect(current.finalists[0], NO_NOISE)
+    if len(current.finalists) == 1 and not current.compared:
+        return Elect(current.finalists[0], "only one")
+    first, second = allocation(current)
+    everyone = (*current.finalists, *current.compared)
+    if (action := fresh.round(everyone, 0, first)) is not None:
+        return action
+    ranked = fresh.ranked()
+    if not ranked:
+        return Done()
+    if fresh.settled(ranked[0]):
+        return Elect(ranked[0], "settled")
+    if (action := fresh.round((*fresh.better_half(first), *current.compared), first, second)) is not None:
+        return action
+    return Elect(fresh.ranked()[0], "rounds")
+
+
+def allocation(current: Confirmation) -> tuple[int, int]:
+    """How many runs each gets in the first round, and each of those that are left in the second."""
+    k, m = len(current.finalists), len(current.compared)
+    choosing = current.runs - current.claim
+    first = max(1, round(choosing / 2 / (k + m)))
+    half = math.ceil(k / 2)
+    return first, max(0, (choosing - first * (k + m)) // (half + m))
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """The fresh runs of a confirmation so far."""
+
+    history: History
+    current: Confirmation
+
+    def trials(self, of: int) -> list[Trial]:
+        """The repeats of a trial."""
+        return [t for t in map(self.history.trials.__getitem__, self.current.repeats) if t.repeats == of]
+
+    @property
+    def running(self) -> bool:
+        """Whether a repeat is not over."""
+        return any(not self.history.trials[number].is_finished for number in self.current.repeats)
+
+    @property
+    def next_number(self) -> int:
+        """The number of the first seed that no repeat has had."""
+        numbers = [self.history.trials[number].repeat or 0 for number in self.current.repeats]
+        return max(numbers, default=self.current.first - 1) + 1
+
+    def completed(self, of: int) -> list[Trial]:
+        """The repeats of a trial that gave a result."""
+        return [trial for trial in self.trials(of) if trial.status == Outcome.COMPLETED]
+
+    def losses(self, of: int) -> Runs:
+        """The loss of each completed repeat by the number of its seed."""
+        return {trial.repeat or 0: self.history.loss(trial.metrics) for trial in self.completed(of)}
+
+    def round(self, who: Sequence[int], after: int, each: int) -> Repeat | Wait | None:
+        """The next of `each` runs of all these, after so many before; None when they are over."""
+        numbers = range(self.current.first + after, self.current.first + after + each)
+        wanted = [(trial, number) for number in numbers for trial in who]
+        if not after:  # two runs of the leader come first: they tell whether there is noise at all
+            wanted.sort(key=lambda pair: pair[0] != who[0] or pair[1] > self.current.first + 1)
+        begun = {(t.repeats, t.repeat) for t in map(self.history.trials.__getitem__, self.current.repeats)}
+        missing = next((pair for pair in wanted if pair not in begun), None)
+        if missing is not None:
+            return Repeat(*missing)
+        return Wait() if self.running else None
+
+    @property
+    def without_noise(self) -> bool:
+        """Whether two fresh runs of the leader, and no other one of it, gave exactly what the search saw."""
+        leader = self.current.finalists[0]
+        seen = self.history.loss(self.history.trials[leader].metrics)
+        losses = list(self.losses(leader).values())
+        return len(losses) >= 2 and all(loss == seen for loss in losses)
+
+    def ranked(self, until: float = math.inf) -> list[int]:
+        """The finalists that gave a result, the best first, by seeds whose number is below `until`."""
+        keys = {number: self._key(number, until) for number in self.current.finalists}
+        return sorted((n for n, key in keys.items() if key is not None), key=lambda n: keys[n] or ())
+
+    def _key(self, of: int, until: float) -> tuple[int, bool, float] | None:
+        trials = [t for t in self.trials(of) if (t.repeat or 0) < until and t.is_finished]
+        completed = [t for t in trials if t.status == Outcome.COMPLETED]
+        if not completed:
+            return None
+        mean = sum(self.history.loss(t.metrics) for t in completed) / len(completed)
+        return len(trials) - len(completed), not self._feasible(completed), mean
+
+    def _feasible(self, completed: Sequence[Trial]) -> bool:
+        # Of the means: one run in ten that is a little too slow does not make a configuration infeasible.
+        goals = self.history.goals
+        names = {c.name for c in goals.constraints}
+        return goals.feasible({n: sum(t.metrics[n] for t in completed) / len(completed) for n in names})
+
+    def better_half(self, first: int) -> Iterator[int]:
+        """Those that go on after a first round of so many runs each."""
+        ranked = self.ranked(self.current.first + first)
+        yield from ranked[: math.ceil(len(self.current.finalists) / 2)]
+
+    def settled(self, leader: int) -> bool:
+        """Whether another finalist could hardly be so much better that it would matter."""
+        who = [number for number in self.current.finalists if self.losses(number)]
+        noise = Noise.of([self.losses(number) for number in who])
+        width = noise.interval(who.index(leader), 0.9, len(self.current.finalists)).width
+        if not 0 < width < math.inf or len(who) == 1:
+            return len(who) == 1 or width == 0
+        expected = self.posterior(noise).expected_loss[who.index(leader)]
+        return bool(expected < _SETTLED * width)
+
+    def posterior(self, noise: Noise) -> Posterior:
+        """What is believed of the finalists; the same at every call."""
+        return Posterior.of(noise, self.history.stream("confirm", self.current.first))
