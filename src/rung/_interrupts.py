@@ -102,7 +102,7 @@ os.register_at_fork(after_in_child=_restore_in_child)
 
 
 def end_in_a_line() -> None:
-    """Have the program end, where nobody catches an `Interrupted`, with its one line and Ctrl-C's exit code."""
+    """Let an `Interrupted` that nobody catches end the program with its one line and Ctrl-C's exit code."""
     usual = sys.excepthook
     if getattr(usual, "__module__", "") == __name__:
         return

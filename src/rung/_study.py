@@ -21,14 +21,15 @@ from rung.engine.session import Session
 from rung.errors import ArgumentError, MetricError, StudyError
 from rung.execution.base import End, Executor, Message, Report
 from rung.execution.manual import Manual
-from rung.execution.objective import Objective
-from rung.execution.running import RunningTrial
+from rung.objectives.function import Objective
+from rung.objectives.trial import RunningTrial
 from rung.schedulers.base import Scheduler
 from rung.searchers.base import Searcher
 from rung.settings import SETTINGS, Settings
 from rung.space import Domain, Space
 from rung.storage import Durability, Storage, open_storage
 from rung.study.events import Outcome, Verdict, after_verdict
+from rung.study.stopping import Rule, ask
 
 
 class Study(StudyView):
@@ -379,4 +380,7 @@ def begin(
         raise
     engine = Engine(study._state, settings)
     coordinator = Coordinator(engine, study._storage, lease, executor, keeper)
+    if not all(isinstance(rule, Rule) for rule in settings.stop_when):
+        view = StudyView(study._storage, study.name, study._state)
+        coordinator.stop_when = lambda: ask(settings.stop_when, view)
     return Session(study._storage, lease, executor, coordinator)
