@@ -29,6 +29,7 @@ from rung.settings import SETTINGS, Settings
 from rung.space import Domain, Space
 from rung.storage import Durability, Storage, open_storage
 from rung.study.events import Outcome, Verdict, after_verdict
+from rung.study.stopping import Rule, ask
 
 
 class Study(StudyView):
@@ -386,4 +387,7 @@ def begin(
         raise
     engine = Engine(study._state, settings)
     coordinator = Coordinator(engine, study._storage, lease, executor, keeper, discard=discard)
+    if not all(isinstance(rule, Rule) for rule in settings.stop_when):
+        view = StudyView(study._storage, study.name, study._state)
+        coordinator.stop_when = lambda: ask(settings.stop_when, view)
     return Session(study._storage, lease, executor, coordinator)

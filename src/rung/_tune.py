@@ -28,6 +28,7 @@ from rung.searchers.base import Searcher
 from rung.settings import KeepCheckpoints, OnError, Settings
 from rung.space import Space
 from rung.storage import Durability, Storage
+from rung.study.stopping import Rule, StopWhen, ask
 
 logger = logging.getLogger("rung")
 
@@ -43,6 +44,7 @@ def tune(
     mode: str = "min",
     n_trials: int | None = None,
     timeout: str | float | timedelta | None = None,
+    stop_when: StopWhen = None,
     n_workers: int = 1,
     executor: str | Backend | None = None,
     searcher: str | Searcher = "auto",
@@ -68,7 +70,7 @@ def tune(
     """Find the configuration in `space` for which `objective` gives the best `metric`.
 
     The same call again goes on with the study `name`: after a crash it finishes the study, after its end it
-    does nothing. Give `n_trials` or `timeout`; both are totals of the study.
+    does nothing. Give `n_trials`, `timeout` or `stop_when`; the first two are totals of the study.
 
     Parameters
     ----------
@@ -89,6 +91,10 @@ def tune(
     timeout : str, float or timedelta, optional
         Running time in all: seconds, "2h", "1h 30m", or a timedelta. Trials that run then are interrupted;
         they run again if the study goes on with a longer one.
+    stop_when : str, Target, NoImprovement, callable, or list of these, optional
+        When to stop before: "<= 0.05" or `rung.Target(0.05)`; "no improvement in 20 trials", "no improvement
+        in 2h" or `rung.NoImprovement(trials=20, hours=2)`; or a function of the study (a `StudyView`), called
+        after a trial has ended. The first that holds stops the study as a timeout does.
     n_workers : int
         Trials at once, at least 1.
     executor : str or Backend, optional
@@ -170,9 +176,9 @@ def tune(
     if importing.get():
         raise ObjectiveError("the file calls rung.tune itself: run it with python, not with rung")
     settings = Settings.of(
-        metric=metric, mode=mode, n_trials=n_trials, timeout=timeout, n_workers=n_workers,
-        executor=executor, searcher=searcher, scheduler=scheduler, max_resource=max_resource,
-        resource=resource, initial_configs=initial_configs,
+        metric=metric, mode=mode, n_trials=n_trials, timeout=timeout, stop_when=stop_when,
+        n_workers=n_workers, executor=executor, searcher=searcher, scheduler=scheduler,
+        max_resource=max_resource, resource=resource, initial_configs=initial_configs,
         constraints=constraints, report_only=report_only, seed=seed, keep_checkpoints=keep_checkpoints,
         trial_timeout=trial_timeout, trial_memory=trial_memory, gpus_per_trial=gpus_per_trial,
         retries=retries, max_failures=max_failures, on_error=on_error, name=name, storage=storage,
@@ -199,6 +205,9 @@ def run_study(
     _warn_of_changes(study, bound)
     if _nothing_left(study):
         _say_complete(study, logging.INFO if settings.progress is False else logging.WARNING)
+    elif reason := _rule_that_holds(study):
+        logger.warning("study %r stopped by stop_when: %s; nothing was run; to go on, give another one, or "
+                       "none (--stop-when never)", study.name, reason)  # fmt: skip
     else:
         _run(study, work, backend, made_by or {})
     return study
@@ -317,6 +326,16 @@ def _nothing_left(study: Study) -> bool:
     if budget.time_left(state.t) <= 0:
         return True
     return all(t.is_finished for t in state.trials) and not budget.trials_left(len(state.trials))
+
+
+def _rule_that_holds(study: Study) -> str:
+    """Why a stored study is not gone on with, or ""; one that was cut off is always taken, to end it."""
+    state, rules = study.state, study.settings.stop_when
+    if state.open or not state.trials:
+        return ""
+    return next(
+        filter(None, (rule.reason(state, state.t) for rule in rules if isinstance(rule, Rule))), ""
+    ) or ask(rules, study)
 
 
 def _how_to_go_on(study: Study) -> str:

@@ -24,6 +24,7 @@ from rung.study.algorithm import Problem
 from rung.study.budget import Budget, seconds, whole
 from rung.study.metrics import Goals
 from rung.study.sizes import gpu_share, size_of
+from rung.study.stopping import check_rules, rules_of, said_by
 
 if TYPE_CHECKING:  # a storage knows the clock, and the engine, which takes settings, must not
     from rung.execution.backends import Backend
@@ -133,6 +134,10 @@ def _name(executor: str | Backend | None) -> str | None:
     return executor if executor is None or isinstance(executor, str) else str(getattr(executor, "name", ""))
 
 
+def _texts(rules: Sequence[object]) -> list[str]:
+    return [said_by(rule) for rule in rules]
+
+
 def _described(part: Searcher | Scheduler) -> Mapping[str, Any]:
     return part.to_json()
 
@@ -155,6 +160,10 @@ class Settings:
     timeout: float | None = field(metadata=_setting(
         None, "session", _optional(_seconds), "Running time in all: 90, 2h, 1h 30m.", "--timeout",
         kind="time", metavar="TIME", to_json=_as_it_is))
+    stop_when: Any = field(metadata=_setting(
+        None, "session", rules_of,
+        "'<= 0.05', 'no improvement in 20 trials' (or 'in 2h'), or never; may be repeated.", "--stop-when",
+        kind="texts", metavar="RULE", to_json=_texts))
     n_workers: int = field(metadata=_setting(
         1, "session", _at_least(1), "Trials at once.", "--n-workers --workers", kind="whole",
         to_json=_as_it_is))
@@ -224,6 +233,7 @@ class Settings:
         goals = Goals.of(self.metric, self.mode, self.constraints, self.report_only)
         object.__setattr__(self, "goals", goals)
         object.__setattr__(self, "budget", Budget(self.n_trials, self.timeout))
+        check_rules(self.stop_when, goals)
 
     @classmethod
     def of(cls, **arguments: Any) -> Settings:
@@ -253,7 +263,7 @@ class Settings:
     def check_budget(self, space: Space) -> None:
         """Raise ArgumentError if nothing would ever end a study of `space`."""
         finite = space.size is not None or isinstance(self.searcher, searchers.Grid)
-        if self.n_trials is None and self.timeout is None and not finite:
+        if self.n_trials is None and self.timeout is None and not self.stop_when and not finite:
             raise ArgumentError(
                 'no budget: give n_trials=50 or timeout="2h" (the space is infinite, so the study would be)'
             )

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from rung.engine._threads import loaded, one_thread
 from rung.engine.engine import Answer, Discard, Engine, Step, Stop, Submit
-from rung.errors import StorageError
+from rung.errors import Error, StorageError
 from rung.execution.base import AttemptId, End, Executor, Message
 from rung.space import Config
 from rung.storage.base import Lease, Storage
@@ -46,6 +46,9 @@ class Coordinator:
         self._stop = ""
         self._libraries = loaded()  # the searcher's check has loaded what it needs
         self._between_steps = threading.Lock()
+        self.stop_when: Callable[[], str] | None = None
+        """Asked once a trial's end is durable, before another trial starts: why the study is to stop, or "".
+        What it raises as a rung Error stops the study too."""
         self.torn = False
         """Whether a step was cut short, so that `engine.state` may be ahead of the log."""
 
@@ -77,17 +80,33 @@ class Coordinator:
 
     def step(self, messages: Sequence[Message], capacity: int | None = None) -> Step:
         """Handle, append, act: once."""
+        capacity = self._executor.capacity if capacity is None else capacity
+        if self.stop_when is not None and any(isinstance(message, End) for message in messages):
+            step = self._handle(messages, 0)  # its commands are done, so that only its facts are looked at
+            if step.finished:
+                return step
+            self._ask()
+            messages = ()
+        return self._handle(messages, capacity)
+
+    def _handle(self, messages: Sequence[Message], capacity: int) -> Step:
         with self._whole():
             if self._stop:
                 self.engine.stop(self._stop)
             with one_thread(self._libraries):
-                step = self.engine.handle(
-                    messages,
-                    now=self.now(),
-                    capacity=self._executor.capacity if capacity is None else capacity,
-                )
+                step = self.engine.handle(messages, now=self.now(), capacity=capacity)
             self._commit(step)
         return step
+
+    def _ask(self) -> None:
+        assert self.stop_when is not None
+        if self.engine.stopping:
+            return
+        try:
+            if reason := self.stop_when():
+                self.engine.stop(f"stop_when: {reason}")
+        except Error as error:
+            self.engine.stop("error", error)
 
     def create(self, config: Config) -> None:
         """Start a trial of a configuration that the caller chose."""
