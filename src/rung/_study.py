@@ -10,13 +10,12 @@ from types import TracebackType
 from typing import Any
 
 from rung._names import generated_name
-from rung._opening import command, create_or_open, warn_of_objectives, where
+from rung._opening import create_or_open, where
+from rung._session import begin
 from rung._text import brief
 from rung._view import StudyView
 from rung.analysis import FinalReport
-from rung.engine.coordinator import Coordinator
-from rung.engine.engine import Engine
-from rung.engine.recovery import take
+from rung.analysis.winner import Winner
 from rung.engine.session import Session
 from rung.errors import ArgumentError, MetricError, StudyError
 from rung.execution.base import End, Executor, Message, Report
@@ -29,7 +28,6 @@ from rung.settings import SETTINGS, Settings
 from rung.space import Domain, Space
 from rung.storage import Durability, Storage, open_storage
 from rung.study.events import Outcome, Verdict, after_verdict
-from rung.study.stopping import Rule, ask
 
 
 class Study(StudyView):
@@ -61,6 +59,8 @@ class Study(StudyView):
         Trials that `ask` gives in all, at least 1; unbounded by default.
     timeout : str, float or timedelta, optional
         Running time after which `ask` gives none: seconds, "2h", or a timedelta. Unbounded by default.
+    confirm : float or int, optional
+        Trials that run the best configurations again, as in `tune`.
     max_resource : int, optional
         Epochs of a whole trial, at least 1; schedulers that stop trials early need it.
     resource : str
@@ -104,6 +104,7 @@ class Study(StudyView):
         initial_configs: Sequence[Mapping[str, Any]] = (),
         n_trials: int | None = None,
         timeout: Any = None,
+        confirm: float | None = None,
         max_resource: int | None = None,
         resource: str = "epoch",
         seed: int | None = None,
@@ -114,6 +115,7 @@ class Study(StudyView):
         settings = Settings.of(
             metric=metric, mode=mode, constraints=constraints, report_only=report_only, searcher=searcher,
             scheduler=scheduler, initial_configs=initial_configs, n_trials=n_trials, timeout=timeout,
+            confirm=confirm,
             max_resource=max_resource, resource=resource, seed=seed, name=name, storage=storage,
             durability=durability,
         )  # fmt: skip
@@ -160,7 +162,41 @@ class Study(StudyView):
                 return super().final_report()
             trial = self.best_trial
             self._session.coordinator.note(self._shown(trial, self._state.epoch))
-            return FinalReport.of(self._state, trial)
+            return FinalReport.of(self._state, trial, self.name)
+
+    def confirm(
+        self,
+        objective: Callable[..., Any],
+        *,
+        runs: int = 20,
+        finalists: int = 4,
+        compare: Sequence[Mapping[str, Any]] = (),
+    ) -> Winner:
+        """Run the best configurations of a study that is over again, on fresh seeds: see `winner`.
+
+        Parameters
+        ----------
+        objective : callable
+            The one that the study tuned.
+        runs : int
+            Fresh runs in all, at least 3; they come on top of the study's trials.
+        finalists : int
+            How many configurations are run again, at most.
+        compare : sequence of mappings
+            Configurations of the study, such as the default, that are run as often and can't win.
+
+        Returns
+        -------
+        Winner
+
+        Raises
+        ------
+        NoTrialError
+            If no trial has completed, or no fresh run gave a result.
+        """
+        from rung._confirm import confirm
+
+        return confirm(self, objective, runs=runs, finalists=finalists, compare=compare)
 
     # ---- step by step
 
@@ -362,32 +398,3 @@ def study_of(space: Space, settings: Settings) -> Study:
     study = Study.__new__(Study)
     study._create_or_open(space, settings)
     return study
-
-
-def begin(
-    study: Study,
-    start: Callable[[], Executor],
-    settings: Settings,
-    extra: Mapping[str, Any],
-    discard: Callable[[int], object] | None = None,
-) -> Session:
-    """Take `study` for a session on the executor that `start` makes; the log keeps settings and `extra`.
-
-    `discard` deletes the checkpoints of a trial, if they are the session's to delete.
-    """
-    warn_of_objectives(study.name, settings)
-    again = command() if settings.name is not None else ""
-    # The study is ours, and a dead coordinator's leftovers are gone, before the first worker starts.
-    plan = {**settings.to_json(), "command": again, **extra}
-    lease, study._state, keeper = take(study._storage, study.name, plan)
-    try:
-        executor = start()
-    except BaseException:
-        study._storage.release(lease)
-        raise
-    engine = Engine(study._state, settings)
-    coordinator = Coordinator(engine, study._storage, lease, executor, keeper, discard=discard)
-    if not all(isinstance(rule, Rule) for rule in settings.stop_when):
-        view = StudyView(study._storage, study.name, study._state)
-        coordinator.stop_when = lambda: ask(settings.stop_when, view)
-    return Session(study._storage, lease, executor, coordinator)

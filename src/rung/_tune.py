@@ -14,8 +14,10 @@ from typing import Any
 
 from rung import views
 from rung._interrupts import end_in_a_line, stoppable
-from rung._study import Study, begin, study_of
+from rung._session import begin
+from rung._study import Study, study_of
 from rung._text import visible, visible_lines
+from rung.engine.confirming import Confirming
 from rung.errors import Interrupted, ObjectiveError
 from rung.execution.backends import EXECUTORS, Backend, Work, backend_for
 from rung.execution.base import Executor
@@ -43,6 +45,7 @@ def tune(
     n_trials: int | None = None,
     timeout: str | float | timedelta | None = None,
     stop_when: StopWhen = None,
+    confirm: float | None = None,
     n_workers: int = 1,
     executor: str | Backend | None = None,
     searcher: str | Searcher = "auto",
@@ -93,6 +96,9 @@ def tune(
         When to stop before: "<= 0.05" or `rung.Target(0.05)`; "no improvement in 20 trials", "no improvement
         in 2h" or `rung.NoImprovement(trials=20, hours=2)`; or a function of the study (a `StudyView`), called
         after a trial has ended. The first that holds stops the study as a timeout does.
+    confirm : float or int, optional
+        The share of the trials (0.2), or their number, that run the best configurations again on fresh seeds
+        after the search, out of the same total: see `Study.winner`. With a timeout alone, the share of it.
     n_workers : int
         Trials at once, at least 1.
     executor : str or Backend, optional
@@ -175,6 +181,7 @@ def tune(
         raise ObjectiveError("the file calls rung.tune itself: run it with python, not with rung")
     settings = Settings.of(
         metric=metric, mode=mode, n_trials=n_trials, timeout=timeout, stop_when=stop_when,
+        confirm=confirm,
         n_workers=n_workers, executor=executor, searcher=searcher, scheduler=scheduler,
         max_resource=max_resource, resource=resource, initial_configs=initial_configs,
         constraints=constraints, report_only=report_only, seed=seed, keep_checkpoints=keep_checkpoints,
@@ -209,7 +216,7 @@ def run_study(
                        "none (--stop-when never)", study.name, reason)  # fmt: skip
         return study
     try:
-        _run(study, work, backend, made_by or {})
+        run_session(study, study.settings, work, backend, made_by=made_by or {})
     except KeyboardInterrupt:  # after a clean stop, or from a second Ctrl-C, wherever it struck
         end_in_a_line()
         raise Interrupted(_how_to_go_on(study)) from None
@@ -236,8 +243,16 @@ def _say_complete(study: Study, level: int) -> None:
                study.name, len(study.trials), where)  # fmt: skip
 
 
-def _run(study: Study, work: Work, backend: Backend, made_by: Mapping[str, Any]) -> None:
-    settings = study.settings
+def run_session(
+    study: Study,
+    settings: Settings,
+    work: Work,
+    backend: Backend,
+    *,
+    made_by: Mapping[str, Any],
+    confirming: Confirming | None = None,
+) -> None:
+    """Run a session of `study` to its end; raises Interrupted after Ctrl-C."""
     with _home(study.folder) as home:
         logs = home / "logs" if study.folder is not None else None
         store = FolderStore(home / "trials")
@@ -247,7 +262,8 @@ def _run(study: Study, work: Work, backend: Backend, made_by: Mapping[str, Any])
             lambda: _started(backend, placed, settings),
             settings,
             {"objective_code": fingerprint(work.objective.function), **made_by},
-            store.discard,
+            discard=store.discard,
+            confirming=confirming,
         )
         coordinator = session.coordinator
         logger.info("study %r: %s", study.name, study.folder or "in memory")

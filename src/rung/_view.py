@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from rung import analysis
 from rung._opening import look
-from rung._text import visible, visible_lines
+from rung._text import brief, visible, visible_lines
 from rung.analysis.plots import Plots
+from rung.errors import ArgumentError
 from rung.space import Config, Space
 from rung.storage import Owner, Storage
 from rung.storage.snapshots import open_state
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from rung.analysis.recommendation import Recommendation
+    from rung.analysis.winner import Winner
 
-_WRITING = ("ask", "report", "tell", "fail", "drive", "close")
+_WRITING = ("ask", "report", "tell", "fail", "drive", "confirm", "close")
 """What `Study` has and a view has not."""
 
 
@@ -166,7 +168,7 @@ class StudyView:
 
     @property
     def best_trial(self) -> Trial:
-        """The completed trial with the best value that keeps all constraints.
+        """The completed trial with the best value that keeps all constraints; after confirming, the winner.
 
         Raises NoTrialError if there is none (telling the first failure's reason), or if the study has
         several objectives: see `pareto_front`.
@@ -180,7 +182,12 @@ class StudyView:
 
     @property
     def best_value(self) -> float:
-        """The tuned metric of `best_trial`: what chose it, and too good to be claimed for it."""
+        """The tuned metric of `best_trial`.
+
+        After confirming, what may be claimed for it; before, what chose it, and too good to be claimed.
+        """
+        if self._state.confirmed is not None:
+            return self.winner().value
         value = self.best_trial.value
         assert value is not None
         return value
@@ -200,6 +207,32 @@ class StudyView:
     def pareto_front(self) -> Sequence[Trial]:
         """The feasible completed trials that no other one beats in every objective."""
         return analysis.pareto_front(self._state)
+
+    def winner(self, level: float = 0.9) -> Winner:
+        """The configuration that fresh runs chose, and what may be claimed for it. Print it.
+
+        For a study with `confirm=`, or after `Study.confirm`. Metrics of `report_only` are left to
+        `final_report`, which counts the looks at them.
+
+        Parameters
+        ----------
+        level : float
+            Of the intervals, in (0, 1).
+
+        Returns
+        -------
+        Winner
+
+        Raises
+        ------
+        NoTrialError
+            If no winner is confirmed, with what is missing.
+        """
+        from rung.analysis.winner import winner_of  # loads scipy
+
+        if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level < 1:
+            raise ArgumentError(f"level={brief(level)}; give a number in (0, 1), such as 0.9")
+        return winner_of(self._state, level)
 
     def to_dataframe(self) -> DataFrame:
         """A row per trial: number, status, hyperparameters, metrics. Needs pandas (``rung[pandas]``)."""
@@ -221,7 +254,7 @@ class StudyView:
         finally:
             self._storage.release(lease)
         self._state.apply(shown)
-        return analysis.FinalReport.of(self._state, trial)
+        return analysis.FinalReport.of(self._state, trial, self._name)
 
     def _shown(self, trial: Trial, epoch: int) -> FinalReportShown:
         event_id = f"s{epoch}/look{self._state.looks + 1}"

@@ -123,6 +123,21 @@ def identifier(name: str, value: Any) -> str:
     return value
 
 
+def _confirm(name: str, value: Any) -> float | int | None:
+    """A share in (0, 1), or a whole number of runs; True is 0.2."""
+    if value is None or value is True:
+        return None if value is None else 0.2
+    number = value if isinstance(value, int | float) and value is not False else 0
+    if 0 < number < 1:
+        return float(number)
+    if number == number // 1 and 3 <= number < 2**53:
+        return int(number)
+    raise ArgumentError(
+        f"{name}={brief(value)}; give the share of the trials that run the finalists again, such as 0.2, or "
+        "their number, at least 3"
+    )
+
+
 # ---- forms in the log
 
 
@@ -164,6 +179,9 @@ class Settings:
         None, "session", rules_of,
         "'<= 0.05', 'no improvement in 20 trials' (or 'in 2h'), or never; may be repeated.", "--stop-when",
         kind="texts", metavar="RULE", to_json=_texts))
+    confirm: float | None = field(metadata=_setting(
+        None, "session", _confirm, "Share or number of the trials that run the finalists again.",
+        "--confirm", kind="number", metavar="N", to_json=_as_it_is))
     n_workers: int = field(metadata=_setting(
         1, "session", _at_least(1), "Trials at once.", "--n-workers --workers", kind="whole",
         to_json=_as_it_is))
@@ -255,6 +273,7 @@ class Settings:
         """
         problem = Problem(space, self.goals, self.max_resource)
         self.searcher.check(problem)
+        self.check_confirmation(space, self.confirm)
         self.scheduler.check(problem)
         configs = [space.validate(config) for config in self.initial_configs]
         distinct = {space.key(config): config for config in configs}
@@ -267,6 +286,21 @@ class Settings:
             raise ArgumentError(
                 'no budget: give n_trials=50 or timeout="2h" (the space is infinite, so the study would be)'
             )
+
+    def check_confirmation(self, space: Space, runs: float | None) -> None:
+        """Raise ArgumentError if `runs`, a share or a number, can't confirm the winner of such a study."""
+        if runs is None:
+            return
+        if len(self.goals.metrics) > 1:
+            raise ArgumentError("confirm: of several objectives no trial is the winner; give one metric")
+        if isinstance(self.scheduler, schedulers.PBT):
+            raise ArgumentError(
+                "confirm: a configuration of pbt is the end of a schedule, and can't be run again"
+            )
+        if self.n_trials is not None and runs >= self.n_trials:
+            raise ArgumentError(f"confirm={runs}, n_trials={self.n_trials}; leave some trials to the search")
+        if runs >= 1 and self.n_trials is None and space.size is None:
+            raise ArgumentError(f"confirm={runs} needs n_trials; with a timeout alone give a share of it")
 
     def to_json(self) -> dict[str, Any]:
         """Return what the log keeps with each session; goals and seed stand at its beginning."""

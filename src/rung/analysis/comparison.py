@@ -58,7 +58,7 @@ class Incumbents:
 
 def _values(state: StudyState, name: str) -> Iterator[tuple[float, float]]:
     """When (seconds of the study's clock) which feasible values came in."""
-    for trial in state.trials:
+    for trial in state.searched:
         for report in trial.reports:
             if name in report.metrics and state.goals.feasible(report.metrics):
                 yield report.t, report.metrics[name]

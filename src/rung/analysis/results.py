@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from rung._text import visible
+from rung.analysis.winner import Winner, winner_of
 from rung.errors import NoTrialError
+from rung.study.confirmations import NO_NOISE
 from rung.study.events import Outcome
 from rung.study.history import History
 from rung.study.state import StudyState
@@ -23,6 +26,9 @@ def best_trial(state: StudyState) -> Trial:
         raise NoTrialError(
             f"with several objectives ({names}) there is no single best trial; see study.pareto_front"
         )
+    confirmed = state.confirmed
+    if confirmed is not None and confirmed.winner is not None and confirmed.reason != NO_NOISE:
+        return state.trials[confirmed.winner]
     if state.best is None:
         raise NoTrialError(_why_none(state))
     return state.best
@@ -31,7 +37,7 @@ def best_trial(state: StudyState) -> Trial:
 def pareto_front(state: StudyState) -> Sequence[Trial]:
     """Feasible completed trials that no other dominates, sorted by the first objective."""
     losses = History(state).losses
-    completed = [t.number for t in state.trials if t.status == Outcome.COMPLETED and t.feasible]
+    completed = [t.number for t in state.searched if t.status == Outcome.COMPLETED and t.feasible]
     candidates = [n for n in completed if not state.goals.missing(state.trials[n].metrics)]
     front: list[int] = []
     # In this order, a trial can only be dominated by an earlier one.
@@ -66,21 +72,41 @@ class FinalReport:
     looks: int
     """How often these were looked at, this time included."""
     trials: int
+    winner: Winner | None = None
+    """What fresh runs of it say, with the intervals of what is reported; None if it is not confirmed."""
+    study: str = ""
 
     @classmethod
-    def of(cls, state: StudyState, trial: Trial) -> FinalReport:
-        """Of the winner `trial`."""
+    def of(cls, state: StudyState, trial: Trial, study: str) -> FinalReport:
+        """Of the winner `trial` of a study of that name."""
         chosen_by = {m.name: trial.metrics[m.name] for m in state.goals.metrics}
+        winner, reported = None, dict(trial.held_back)
+        if state.confirmed is not None:
+            winner = winner_of(state, reported=True)
+            reported |= {name: estimate.value for name, estimate in winner.reported.items()}
         return cls(
-            trial.number, dict(trial.config), chosen_by, dict(trial.held_back), state.looks, len(state.trials)
+            trial.number,
+            dict(trial.config),
+            chosen_by,
+            reported,
+            state.looks,
+            len(state.trials),
+            winner,
+            study,
         )
 
     def __str__(self) -> str:
+        if self.winner is not None:
+            first, *more = str(self.winner).splitlines()
+            looks = [f"reported metrics were looked at {_times(self.looks)}"] if self.reported else []
+            return "\n".join([first, *_rows(self.config), *more, *looks])
         lines = [f"winner: trial {self.trial} of {self.trials}", *_rows(self.config)]
         lines += [
             f"chosen by (the best of {self.trials}, so too good to be claimed):",
             *_rows(self.chosen_by),
         ]
+        if len(self.chosen_by) == 1:
+            lines += [f"not confirmed: rung confirm {shlex.quote(visible(self.study))} --runs 20"]
         if self.reported:
             lines += [f"reported (looked at {_times(self.looks)}):", *_rows(self.reported)]
         return "\n".join(lines)

@@ -23,19 +23,26 @@ def tune_file(
     experiment: Experiment, options: Mapping[str, Any], typed: Mapping[str, Any], quiet: bool, as_json: bool
 ) -> None:
     """Tune an experiment and write its best trial; the log keeps the `typed` flags for `rung resume`."""
-    command = _resume_command(options["name"], options.get("storage"))
+    command = command_for("resume", options["name"], options.get("storage"))
     settings = Settings.of(progress=False if quiet else None, **options)
+    with at_work(command, quiet=quiet, as_json=as_json):
+        made_by = {**experiment.source, "flags": kept_flags(typed), "command": command}
+        study = run_study(experiment.objective, experiment.space, settings, made_by)
+    write_best(study, as_json)
+
+
+@contextmanager
+def at_work(command: str, *, quiet: bool, as_json: bool) -> Iterator[None]:
+    """Show messages while a study runs, and after Ctrl-C the `command` that goes on with it."""
     # The objective of a single worker prints on this very stdout, which is to hold JSON alone.
     stdout = redirect_stdout(sys.stderr) if as_json else nullcontext()
     try:
         with stdout, nullcontext() if quiet else messages():
-            made_by = {**experiment.source, "flags": kept_flags(typed), "command": command}
-            study = run_study(experiment.objective, experiment.space, settings, made_by)
+            yield
     except KeyboardInterrupt as stop:
         raise (
             stop if isinstance(stop, Interrupted) else Interrupted(f"killed; continue with: {command}")
         ) from None
-    write_best(study, as_json)
 
 
 def kept_flags(flags: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,12 +50,11 @@ def kept_flags(flags: Mapping[str, Any]) -> dict[str, Any]:
     return {n: value for n, value in flags.items() if n in SETTINGS and SETTINGS[n].scope != "place"}
 
 
-def _resume_command(name: str, storage: Any) -> str:
+def command_for(verb: str, name: str, storage: Any) -> str:
+    """The command that does `verb` with a study."""
     known = isinstance(storage, str | Path) and str(storage) != DEFAULT_STORAGE
     where = [without_passwords(str(storage))] if known else []
-    return shlex.join(
-        ["rung", "resume", str(name), *(word for path in where for word in ("--storage", path))]
-    )
+    return shlex.join(["rung", verb, str(name), *(word for path in where for word in ("--storage", path))])
 
 
 @contextmanager

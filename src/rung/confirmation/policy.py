@@ -9,72 +9,32 @@ same however many workers there are and however often the study is interrupted.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rung.confirmation.actions import Action, Choose, Done, Elect, Repeat, Wait
 from rung.confirmation.statistics import Noise, Posterior, Runs
 from rung.study.confirmations import NO_NOISE, Confirmation
 from rung.study.events import Outcome
 from rung.study.history import History
 from rung.study.trial import Trial
 
-FEWEST = 3
-"""Runs of a confirmation, at least."""
 _CLAIM = 0.3
 """The share of the runs that the winner gets after it was chosen."""
+_FEWEST = 3
+"""Of these, at least."""
 _SETTLED = 0.01
 """Of the interval's width: a choice whose expected loss is less is not worth another run."""
 
 
-@dataclass(frozen=True, slots=True)
-class Choose:
-    """Log the finalists."""
-
-    finalists: tuple[int, ...]
-    runs: int
-    claim: int
-    compared: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Repeat:
-    """Run a trial again on the seed of that number."""
-
-    trial: int
-    number: int
-
-
-@dataclass(frozen=True, slots=True)
-class Elect:
-    """Log the winner."""
-
-    trial: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Repeats have to end first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """Nothing is left to run again."""
-
-
-Action = Choose | Repeat | Elect | Wait | Done
-
-
 def choose(history: History, runs: int, most: int, compared: Sequence[int] = ()) -> Choose | Done:
     """The finalists, at most `most`, if there is a trial to confirm and there are runs enough."""
-    if runs < FEWEST:
-        return Done()
     others = tuple(dict.fromkeys(compared))
     finalists = tuple(t.number for t in _candidates(history) if t.number not in others)
     finalists = finalists[: max(1, min(most, (runs - len(others)) // 3))]
     if not finalists:
         return Done()
-    return Choose(finalists, runs, max(FEWEST, round(_CLAIM * runs)), others)
+    return Choose(finalists, runs, min(runs, max(_FEWEST, round(_CLAIM * runs))), others)
 
 
 def _candidates(history: History) -> list[Trial]:
@@ -119,14 +79,14 @@ def _choosing(fresh: Fresh) -> Action:
     everyone = (*current.finalists, *current.compared)
     if (action := fresh.round(everyone, 0, first)) is not None:
         return action
-    ranked = fresh.ranked()
-    if not ranked:
+    half = fresh.ranked(current.first + first)[: math.ceil(len(current.finalists) / 2)]
+    if not half:  # all of them have failed
         return Done()
-    if fresh.settled(ranked[0]):
-        return Elect(ranked[0], "settled")
-    if (action := fresh.round((*fresh.better_half(first), *current.compared), first, second)) is not None:
+    if fresh.settled(half[0], first):
+        return Elect(half[0], "settled")
+    if (action := fresh.round((*half, *current.compared), first, second)) is not None:
         return action
-    return Elect(fresh.ranked()[0], "rounds")
+    return Elect(next(number for number in fresh.ranked() if number in half), "rounds")
 
 
 def allocation(current: Confirmation) -> tuple[int, int]:
@@ -164,9 +124,11 @@ class Fresh:
         """The repeats of a trial that gave a result."""
         return [trial for trial in self.trials(of) if trial.status == Outcome.COMPLETED]
 
-    def losses(self, of: int) -> Runs:
-        """The loss of each completed repeat by the number of its seed."""
-        return {trial.repeat or 0: self.history.loss(trial.metrics) for trial in self.completed(of)}
+    def losses(self, of: int, first: int | None = None) -> Runs:
+        """The loss of each completed repeat by the number of its seed; of the `first` ones, if given."""
+        until = math.inf if first is None else self.current.first + first
+        by_seed = ((trial.repeat or 0, trial) for trial in self.completed(of))
+        return {n: self.history.loss(trial.metrics) for n, trial in by_seed if n < until}
 
     def round(self, who: Sequence[int], after: int, each: int) -> Repeat | Wait | None:
         """The next of `each` runs of all these, after so many before; None when they are over."""
@@ -207,20 +169,19 @@ class Fresh:
         names = {c.name for c in goals.constraints}
         return goals.feasible({n: sum(t.metrics[n] for t in completed) / len(completed) for n in names})
 
-    def better_half(self, first: int) -> Iterator[int]:
-        """Those that go on after a first round of so many runs each."""
-        ranked = self.ranked(self.current.first + first)
-        yield from ranked[: math.ceil(len(self.current.finalists) / 2)]
+    def settled(self, leader: int, first: int) -> bool:
+        """Whether after a first round of so many runs no other finalist could be better by what matters."""
+        # Once that round is over, it is a constant of the log.
+        key = ("confirm", self.current.first)
+        return self.history.cached(key, lambda _: self._settled(leader, first))
 
-    def settled(self, leader: int) -> bool:
-        """Whether another finalist could hardly be so much better that it would matter."""
-        who = [number for number in self.current.finalists if self.losses(number)]
-        noise = Noise.of([self.losses(number) for number in who])
+    def _settled(self, leader: int, first: int) -> bool:
+        who = [number for number in self.current.finalists if self.losses(number, first)]
+        noise = Noise.of([self.losses(number, first) for number in who])
         width = noise.interval(who.index(leader), 0.9, len(self.current.finalists)).width
-        if not 0 < width < math.inf or len(who) == 1:
-            return len(who) == 1 or width == 0
-        expected = self.posterior(noise).expected_loss[who.index(leader)]
-        return bool(expected < _SETTLED * width)
+        if len(who) == 1 or math.isinf(width):
+            return len(who) == 1
+        return bool(self.posterior(noise).expected_loss[who.index(leader)] <= _SETTLED * width)
 
     def posterior(self, noise: Noise) -> Posterior:
         """What is believed of the finalists; the same at every call."""

@@ -6,7 +6,10 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from rung.confirmation import actions as policy
 from rung.engine import _errors
+from rung.engine.commands import Answer, Command, Discard, Stop, Submit
+from rung.engine.confirming import Confirming
 from rung.errors import Error, MetricError, TrialError
 from rung.execution.base import AttemptId, End, Job, Message, Report, WorkerUp
 from rung.schedulers.base import Drop, Finish, Resume, Start, Wait
@@ -17,6 +20,7 @@ from rung.study.events import (
     AttemptEnded,
     AttemptStarted,
     Event,
+    FinalistsChosen,
     Judged,
     Outcome,
     Reported,
@@ -24,6 +28,7 @@ from rung.study.events import (
     TrialCreated,
     TrialDropped,
     Verdict,
+    WinnerChosen,
     WorkerStarted,
     after_verdict,
 )
@@ -33,38 +38,6 @@ from rung.study.stopping import Rule
 from rung.study.streams import derived_seed, stream
 from rung.study.trial import Trial
 
-
-@dataclass(frozen=True, slots=True)
-class Submit:
-    """Run a job."""
-
-    job: Job
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Answer a report."""
-
-    report: Report
-    verdict: Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """End an attempt."""
-
-    attempt: AttemptId
-    grace: float
-
-
-@dataclass(frozen=True, slots=True)
-class Discard:
-    """Delete a checkpoint."""
-
-    trial: int
-
-
-Command = Submit | Answer | Stop | Discard
 GRACE = 5.0
 """Seconds that running trials get to reach their next report when the study stops."""
 
@@ -86,13 +59,22 @@ class Engine:
     It folds each event into `state` as it decides it, so the next decision of the same step sees it.
     """
 
-    def __init__(self, state: StudyState, settings: Settings, *, grace: float = GRACE) -> None:
+    def __init__(
+        self,
+        state: StudyState,
+        settings: Settings,
+        *,
+        grace: float = GRACE,
+        confirming: Confirming | None = None,
+    ) -> None:
         self.state = state
         self.history = History(state)
         self.settings = settings
         self.searcher = settings.searcher
         self.scheduler = settings.scheduler
         self.grace = grace
+        self.confirming = confirming or Confirming.of(settings)
+        """How finalists are run again; None if they are not."""
         self.stopping = ""
         """Why no more attempts are started; "" while they are."""
         self.error: Error | None = None
@@ -206,6 +188,8 @@ class Engine:
         trial = self.state.trials[report.id.trial]
         if (said := trial.attempts[-1].verdict) is not None:
             return Verdict(said)  # the objective went on all the same
+        if trial.repeats is not None:  # it is to be seen to its end
+            return Verdict.INTERRUPT if self.stopping else Verdict.CONTINUE
         verdict = self.scheduler.judge(self.history, trial)
         if verdict is Verdict.CONTINUE and self.stopping:
             return Verdict.INTERRUPT
@@ -278,6 +262,8 @@ class Engine:
             number = min(self.state.waiting)
             self._attempt(number, self.state.trials[number].attempts[-1].target)
             return True
+        if self.confirming is not None and self.confirming.is_under_way(self.history):
+            return self._confirm(self.confirming)
         match self.scheduler.next(self.history, self._propose):
             case Start(config, target, parent):
                 origin = self._origin if parent is None else "scheduler"
@@ -291,13 +277,39 @@ class Engine:
                 return True
             case Wait() | Finish():
                 if not self.state.open:
-                    self._end_of_work()
+                    return self._end_of_search()
         return False
 
-    def _end_of_work(self) -> None:
+    def _end_of_search(self) -> bool:
         self._drop([t.number for t in self.state.trials if t.status == Outcome.PAUSED])
+        if self.confirming is not None and self._confirm(self.confirming):
+            return True
         left = self.settings.budget.trials_left(len(self.state.trials))
         self.stop("exhausted" if left else "done")
+        return False
+
+    def _confirm(self, confirming: Confirming) -> bool:
+        action = confirming.next(self.history, self.settings)
+        match action:
+            case policy.Choose():
+                event_id = f"confirm{len(self.state.confirmations)}"
+                self._emit(
+                    FinalistsChosen(
+                        id=event_id,
+                        t=self._now,
+                        trials=action.finalists,
+                        runs=action.runs,
+                        claim=action.claim,
+                        compared=action.compared,
+                    )
+                )
+            case policy.Elect(trial, reason):
+                event_id = f"confirm{len(self.state.confirmations) - 1}/winner"
+                self._emit(WinnerChosen(id=event_id, t=self._now, trial=trial, reason=reason))
+            case policy.Repeat(trial, number):
+                config = self.state.trials[trial].config
+                self._attempt(self._create(config, "confirm", repeats=trial, repeat=number))
+        return not isinstance(action, policy.Wait | policy.Done)
 
     def _drop(self, trials: Iterable[int]) -> None:
         for number in trials:
@@ -328,6 +340,10 @@ class Engine:
         created = len(self.state.trials)
         if not self.settings.budget.trials_left(created):
             return None
+        if self.confirming is not None and not self.confirming.may_search(
+            self.history, self.settings, self._now
+        ):
+            return None
         unseen = (config for config in self.settings.initial_configs if not self.state.seen(config))
         if (config := next(unseen, None)) is not None:
             self._origin = "initial"
@@ -342,10 +358,18 @@ class Engine:
         self._attempt(self._create(config, "user"))
         return self._taken()
 
-    def _create(self, config: Config, origin: str, parent: int | None = None) -> int:
+    def _create(
+        self,
+        config: Config,
+        origin: str,
+        parent: int | None = None,
+        repeats: int | None = None,
+        repeat: int | None = None,
+    ) -> int:
         number = len(self.state.trials)
         self._emit(TrialCreated(id=f"t{number}", t=self._now, trial=number, origin=origin, parent=parent,
-                                config=self.state.space.config_to_json(config)))  # fmt: skip
+                                config=self.state.space.config_to_json(config), repeats=repeats,
+                                repeat=repeat))  # fmt: skip
         return number
 
     def _attempt(self, number: int, target: int | None = None) -> None:
@@ -353,9 +377,10 @@ class Engine:
         attempt = AttemptId(number, len(trial.attempts) + 1)
         self._emit(AttemptStarted(id=str(attempt), t=self._now, trial=number, attempt=attempt.attempt,
                                   target=target))  # fmt: skip
-        seed, asked = derived_seed(self.state.seed, "trial", number), self.settings
+        fresh = ("repeat", trial.repeat) if trial.repeat is not None else ("trial", number)
+        seed, asked = derived_seed(self.state.seed, *fresh), self.settings
         job = Job(attempt, trial.config, seed, asked.max_resource, self._begun(trial), target, trial.parent,
-                  asked.resource, self._seconds_left(trial), asked.trial_memory)  # fmt: skip
+                  asked.resource, self._seconds_left(trial), asked.trial_memory, trial.repeat)  # fmt: skip
         self._step.commands.append(Submit(job))
 
     def _seconds_left(self, trial: Trial) -> float | None:

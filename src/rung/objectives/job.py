@@ -37,6 +37,8 @@ class Job:
     """Seconds that the attempt may run; then it has failed. None is no limit."""
     memory: int | None = None
     """Bytes that its process and all below it may hold; beyond them it has failed."""
+    repeat: int | None = None
+    """The number of its seed, if it runs a finalist again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,8 @@ class RunningTrial:
         The configuration; inactive hyperparameters are absent.
     seed : int
         A number in [0, 2**31) of this trial's own, the same in every attempt.
+    repeat : int or None
+        Where the trial runs a finalist again: the number of its seed, from 0; None in the search.
     max_resource : int or None
         The `max_resource` given to `tune`: the number of epochs to train for.
     target_resource : int or None
@@ -51,6 +53,7 @@ class RunningTrial:
         self.attempt = job.id.attempt
         self.config: dict[str, Any] = dict(job.config)
         self.seed = job.seed
+        self.repeat = job.repeat
         self.max_resource = job.max_resource
         self.target_resource = job.target_resource or job.max_resource
         self._job, self._tuned, self._send = job, tuned, send

@@ -72,11 +72,12 @@ class Observed:
         curve: Callable[[int], Mapping[int, float]],
     ) -> Observed:
         points = history.points[: len(observed)]
-        rows = np.array([entry is not None for entry in observed], dtype=bool)
-        entries = [entry for entry in observed if entry is not None]
+        searched = np.array([t.repeats is None for t in history.trials[: len(observed)]], dtype=bool)
+        rows = searched & np.array([entry is not None for entry in observed], dtype=bool)
+        entries = [entry for entry, row in zip(observed, rows, strict=True) if row and entry is not None]
         losses = np.array([loss for loss, _ in entries], dtype=np.float64)
         resources = np.array([resource for _, resource in entries], dtype=np.int64)
-        return cls(points[rows], losses, resources, points[~rows], np.flatnonzero(rows), curve)
+        return cls(points[rows], losses, resources, points[searched & ~rows], np.flatnonzero(rows), curve)
 
     def only(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Observed:
         """Some of the rows, with all that is pending."""

@@ -147,7 +147,7 @@ class _Replay:
         # this attempt, and the metrics of a trial once it is complete.
         trial = self.history.trials[number]
         outcome = trial.attempts[attempt - 1].outcome
-        if self._cma is None or number in self._counted or outcome in WAITING:
+        if self._cma is None or number in self._counted or outcome in WAITING or trial.repeats is not None:
             return
         resource, loss = self._last.get((number, attempt), (0, math.inf))
         if outcome == Outcome.COMPLETED:

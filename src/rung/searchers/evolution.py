@@ -82,7 +82,7 @@ def _ended_last(history: History, n: int) -> list[Trial]:
     found: dict[int, Trial] = {}
     for number, attempt in reversed(history.ends):
         trial = history.trials[number]
-        if trial.attempts[attempt - 1].outcome not in WAITING:
+        if trial.attempts[attempt - 1].outcome not in WAITING and trial.repeats is None:
             found.setdefault(number, trial)
         if len(found) == n:
             break

@@ -246,8 +246,8 @@ class FinalReportShown(Event):
 KINDS: dict[str, type[Event]] = {
     cls.kind: cls
     for cls in (StudyCreated, SessionStarted, SessionEnded, WorkerStarted, TrialCreated,
-                AttemptStarted, Reported, Judged, AttemptEnded, TrialDropped, FinalReportShown, FinalistsChosen,
-                WinnerChosen)
+                AttemptStarted, Reported, Judged, AttemptEnded, TrialDropped, FinalReportShown,
+                FinalistsChosen, WinnerChosen)
 }  # fmt: skip
 _FIELDS = {cls: tuple(f.name for f in fields(cls) if f.name not in {"id", "t"}) for cls in KINDS.values()}
 

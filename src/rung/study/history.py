@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from rung.errors import StudyError
 from rung.space import Config, Space
+from rung.study.confirmations import Confirmation
 from rung.study.events import Outcome
 from rung.study.metrics import Goals, Metrics
 from rung.study.state import StudyState
@@ -128,6 +129,11 @@ class History:
         if not self._state.counts[Outcome.PAUSED]:
             return None
         return next(t.number for t in self._state.trials if t.status == Outcome.PAUSED)
+
+    @property
+    def confirmations(self) -> Sequence[Confirmation]:
+        """Each choice of finalists with its fresh runs."""
+        return self._state.confirmations
 
     def loss(self, metrics: Metrics) -> float:
         """The first objective, lower is better; infinite where it is missing or NaN."""

@@ -12,7 +12,7 @@ from typing import Any
 from rung._text import brief
 from rung.errors import StorageError, StudyCorrupt
 from rung.space import Config, Space
-from rung.study.confirmations import Confirmation
+from rung.study.confirmations import NO_NOISE, Confirmation
 from rung.study.events import (
     AttemptEnded,
     AttemptStarted,
@@ -285,6 +285,23 @@ class StudyState:
         if trial.status == Outcome.COMPLETED and trial.feasible and self._beats(trial, self.incumbent):
             self.incumbent = trial
 
+    @property
+    def searched(self) -> list[Trial]:
+        """The trials of the search: all but repeats."""
+        return [trial for trial in self.trials if trial.repeats is None]
+
+    @property
+    def confirmed(self) -> Confirmation | None:
+        """The confirmation whose winner holds: all its runs are over, and nothing was searched for since."""
+        current = self.confirmations[-1] if self.confirmations else None
+        if current is None or current.winner is None:
+            return None
+        if current.reason == NO_NOISE:
+            return current
+        over = all(self.trials[number].is_finished for number in current.repeats)
+        whole = len(current.choosing) + len(current.claiming) == current.runs
+        return current if over and whole and self.trials[-1].repeats is not None else None
+
     def _beats(self, trial: Trial, best: Trial | None) -> bool:
         if best is None or best.value is None or trial.value is None:
             return trial.value is not None and not math.isnan(trial.value)
@@ -298,7 +315,7 @@ class StudyState:
         """
         if self.incumbent is not None or not self.curve:
             return self.incumbent
-        halted = [t for t in self.trials if t.status in {Outcome.STOPPED, Outcome.PAUSED} and t.feasible]
+        halted = [t for t in self.searched if t.status in {Outcome.STOPPED, Outcome.PAUSED} and t.feasible]
         furthest = max((t.resource for t in halted), default=0)
         best: Trial | None = None
         for trial in halted:

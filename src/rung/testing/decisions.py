@@ -21,13 +21,14 @@ def check_decisions(events: Sequence[Event], scheduler: Scheduler) -> int:
     history = History(state)
     compared = 0
     for i, event in enumerate(events[1:], 1):
-        if isinstance(event, TrialCreated) and event.origin != "user":
+        if isinstance(event, TrialCreated) and event.origin not in {"user", "confirm"}:
             _check_start(event, history, scheduler)
             compared += 1
         elif isinstance(event, AttemptStarted) and not isinstance(events[i - 1], TrialCreated):
             compared += _check_resume(event, state, history, scheduler)
         state.apply(event)
-        if isinstance(event, Reported) and state.open[event.trial].verdict is None:
+        is_search = isinstance(event, Reported) and state.trials[event.trial].repeats is None
+        if is_search and isinstance(event, Reported) and state.open[event.trial].verdict is None:
             _check_verdict(event, events[i + 1 : i + 2], history, scheduler)
             compared += 1
     return compared

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
+from rung.confirmation.audit import problems
 from rung.study.events import (
     AttemptEnded,
     AttemptStarted,
@@ -32,6 +33,7 @@ def check_log(
     at_most_one_attempt_per_trial(events, capacity)
     state = StudyState.replay(events)
     check_state(state)
+    claims_follow_the_choice(events)
     if n_trials is not None:
         assert len(state.trials) <= n_trials, f"{len(state.trials)} trials where {n_trials} were asked for"
     return state
@@ -94,10 +96,21 @@ def at_most_one_attempt_per_trial(events: Iterable[Event], capacity: int | None 
         assert capacity is None or len(open_) <= capacity, f"{len(open_)} attempts run on {capacity} workers"
 
 
+def claims_follow_the_choice(events: Sequence[Event]) -> None:
+    """A winner was chosen by the runs that were over, and what is claimed for it rests on later ones."""
+    found = problems(events)
+    assert not found, found[0]
+    seeds: set[tuple[int, int]] = set()
+    for event in events:
+        if isinstance(event, TrialCreated) and event.repeats is not None and event.repeat is not None:
+            assert (event.repeats, event.repeat) not in seeds, f"{event.id}: that seed was run before"
+            seeds.add((event.repeats, event.repeat))
+
+
 def best_is_the_best(state: StudyState) -> None:
     """The incumbent equals the best feasible completed trial found by looking at all."""
     metric = state.goals.first
-    candidates = [t for t in state.trials if t.status == "completed" and t.feasible]
+    candidates = [t for t in state.searched if t.status == "completed" and t.feasible]
     if not candidates:
         halted = {"stopped", "paused"}
         assert state.best is None or state.best.status in halted, "an incumbent without a candidate"

@@ -38,7 +38,7 @@ class ShownFigure(Figure):
 
 def completed(state: StudyState) -> list[Trial]:
     """Return the completed trials in order; raises NoTrialError if there is none."""
-    trials = [trial for trial in state.trials if trial.status == Outcome.COMPLETED]
+    trials = [trial for trial in state.searched if trial.status == Outcome.COMPLETED]
     if not trials:
         raise NoTrialError(f"nothing to plot: none of {len(state.trials)} trials has completed")
     return trials

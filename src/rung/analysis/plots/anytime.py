@@ -42,7 +42,7 @@ def figure(state: StudyState) -> Figure:
     axes = picture.subplots()
     _points(axes, [t for t in trials if t.feasible], seconds, "trial", FAINT)
     _points(axes, [t for t in trials if not t.feasible], seconds, "infeasible trial", "none")
-    _failures(axes, [_ended(t) / seconds for t in state.trials if t.status == Outcome.FAILED])
+    _failures(axes, [_ended(t) / seconds for t in state.searched if t.status == Outcome.FAILED])
     _steps(axes, incumbents(trials, metric), state.t, seconds)
     axes.set(xlabel=f"running time of the study ({unit})", ylabel=plain(metric.name))
     axes.set_title(f"Best {plain(metric.name)} of {counted(len(trials), 'completed trial')}")

@@ -65,7 +65,7 @@ def figure(state: StudyState) -> Figure:
 
 def _curves(state: StudyState, metric: Metric) -> dict[int, Curve]:
     """Return the curves by trial number, the best one last, so that it is drawn on top."""
-    curves = {trial.number: _curve(trial, metric.name) for trial in state.trials}
+    curves = {trial.number: _curve(trial, metric.name) for trial in state.searched}
     shown = [(number, curve) for number, curve in curves.items() if curve]
     if not shown:
         raise NoTrialError(

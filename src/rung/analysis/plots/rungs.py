@@ -78,7 +78,7 @@ def levels(trials: Iterable[Trial]) -> list[int]:
 def _climbs(state: StudyState, metric: str) -> dict[int, list[Point]]:
     """Return (level, value) for each level that a trial reached, by trial number."""
     rungs = levels(state.trials)
-    climbs = {trial.number: _climb(trial, metric, rungs) for trial in state.trials}
+    climbs = {trial.number: _climb(trial, metric, rungs) for trial in state.searched}
     return {number: climb for number, climb in climbs.items() if climb}
 
 

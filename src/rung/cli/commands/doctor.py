@@ -15,6 +15,7 @@ import psutil
 from rung import __version__
 from rung.analysis.usage import folder_bytes
 from rung.cli.output import json_option, name_argument, storage_option, write_json
+from rung.confirmation.audit import problems
 from rung.errors import StudyNewer
 from rung.storage import Storage, open_storage
 from rung.storage._salvage import examine
@@ -134,6 +135,9 @@ def _study(storage: Storage, name: str) -> Finding:
     if not found.fault:
         owner = next((info.owner for info in storage.studies() if info.name == name), None)
         who = f"run by {owner}" if owner else "nobody runs it"
+        if wrong := problems(found.events):
+            more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+            return Finding(name, False, f"its log does not prove its winner: {wrong[0]}{more}")
         return Finding(name, True, f"sound, {log_summary(found.events)}; {who}")
     fault = found.fault.removesuffix("; see: rung doctor")
     if not found.events:
@@ -151,4 +155,5 @@ def log_summary(events: Sequence[Event]) -> str:
     state = StudyState.replay(events)
     finished = sum(trial.is_finished for trial in state.trials)
     best = f", best {state.goals.first.name} = {state.best.value!r}" if state.best else ""
-    return f"{len(events)} events, {len(state.trials)} trials, {finished} finished{best}"
+    winner = f", winner trial {state.confirmed.winner} confirmed" if state.confirmed else ""
+    return f"{len(events)} events, {len(state.trials)} trials, {finished} finished{best}{winner}"

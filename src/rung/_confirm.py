@@ -1,0 +1,76 @@
+"""Study.confirm(): fresh runs for the finalists of a study that is over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from rung import _tune
+from rung._study import Study
+from rung._text import brief, is_iterable
+from rung.analysis.winner import Winner
+from rung.engine.confirming import FEWEST, Confirming
+from rung.errors import ArgumentError
+from rung.execution.backends import Work, backend_for
+from rung.objectives.function import Objective
+from rung.study.budget import whole
+from rung.study.events import FINAL
+
+
+def confirm(
+    study: Study,
+    objective: Callable[..., Any],
+    *,
+    runs: int,
+    finalists: int,
+    compare: Sequence[Mapping[str, Any]],
+    made_by: Mapping[str, Any] | None = None,
+) -> Winner:
+    """Do what `Study.confirm` says."""
+    study.refresh()
+    runs, finalists = whole("runs", runs, FEWEST), whole("finalists", finalists, 1)
+    compared = _numbers(study, compare)
+    state = study.state
+    begun = [c for c in state.confirmations if c is state.confirmations[-1] and not _is_over(study)]
+    if begun:  # it was interrupted: its runs stand in the log
+        runs = begun[0].runs - len(begun[0].choosing) - len(begun[0].claiming)
+    settings = study.settings.but(n_trials=len(state.trials) + runs, timeout=None, stop_when=None)
+    settings.check_confirmation(study.space, runs)
+    study.best_trial  # noqa: B018 - raises NoTrialError if there is nothing to confirm
+    bound = Objective.of(objective, study.space, settings.goals, study.max_resource)
+    work = Work(
+        bound, settings.n_workers, settings.trial_timeout, settings.trial_memory, settings.gpus_per_trial
+    )
+    backend = backend_for(work, settings.executor)
+    asked = Confirming(0.0, runs, finalists, compared, after=len(state.confirmations) - len(begun))
+    # To resume the study is to go on with its search, whose budget is what it was.
+    kept = {key: state.plan[key] for key in ("n_trials", "timeout", "stop_when") if key in state.plan}
+    made_by = {**kept, **(made_by or {})}
+    _tune.run_session(
+        study, settings.for_space(study.space), work, backend, made_by=made_by, confirming=asked
+    )
+    return study.winner()
+
+
+def _is_over(study: Study) -> bool:
+    from rung.confirmation.policy import is_over
+    from rung.study.history import History
+
+    return is_over(History(study.state), study.state.confirmations[-1])
+
+
+def _numbers(study: Study, compare: Any) -> tuple[int, ...]:
+    if not is_iterable(compare) or isinstance(compare, str | Mapping):
+        raise ArgumentError(f"compare={brief(compare)}; give a list of configurations, which are dicts")
+    known = {study.space.key(t.config): t.number for t in reversed(study.trials)
+             if t.repeats is None and t.status in FINAL and t.status == "completed"}  # fmt: skip
+    found = []
+    for config in compare:
+        key = study.space.key(study.space.validate(config))
+        if key not in known:
+            raise ArgumentError(
+                f"compare: {brief(config)} is no completed trial of study {study.name!r}; "
+                "run it first, by initial_configs=[...]"
+            )
+        found.append(known[key])
+    return tuple(found)

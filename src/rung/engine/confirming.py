@@ -1,0 +1,98 @@
+"""When a session confirms its winner, and with how many runs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rung.confirmation.actions import Action, Done
+from rung.study.confirmations import NO_NOISE
+from rung.study.events import FINAL
+from rung.study.history import History
+
+if TYPE_CHECKING:
+    from rung.settings import Settings
+
+FEWEST = 3
+"""Runs of a confirmation, at least."""
+_SLACK = 0.9
+"""Of the runs that a share of the time has room for: rounds wait for their last run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirming:
+    """How a session confirms its winner: at the end of its search, or without any search.
+
+    The policy itself (`rung.confirmation.policy`) is loaded when it is needed: it takes scipy.
+    """
+
+    share: float = 0.0
+    """Of the study's budget; 0 if `runs` says it."""
+    runs: int = 0
+    finalists: int = 4
+    compared: tuple[int, ...] = ()
+    after: int | None = None
+    """Without a search: how many confirmations there were before this one; None with a search."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Confirming | None:
+        """What `confirm=` asks for."""
+        if settings.confirm is None:
+            return None
+        return cls(settings.confirm, 0) if settings.confirm < 1 else cls(0.0, int(settings.confirm))
+
+    def reserved(self, n_trials: int) -> int:
+        """How many of the study's trials are kept for the finalists."""
+        return self.runs or max(FEWEST, round(self.share * n_trials))
+
+    def is_under_way(self, history: History) -> bool:
+        """Whether finalists were chosen and not all is done that follows."""
+        if not history.confirmations:
+            return False
+        from rung.confirmation.policy import is_over
+
+        return not is_over(history, history.confirmations[-1])
+
+    def may_search(self, history: History, settings: Settings, now: float) -> bool:
+        """Whether the searcher may propose another trial."""
+        if self.after is not None:
+            return False
+        if has_no_noise(history):
+            return True  # the runs go back to the search
+        if settings.n_trials is not None:
+            return len(history.trials) + self.reserved(settings.n_trials) < settings.n_trials
+        return settings.timeout is None or now < (1 - self.share) * settings.timeout
+
+    def next(self, history: History, settings: Settings) -> Action:
+        """What follows where nothing runs but repeats."""
+        from rung.confirmation.policy import choose, go_on
+
+        if self.is_under_way(history):
+            return go_on(history, history.confirmations[-1])
+        runs = self._runs(history, settings)
+        if not self._is_due(history) or runs < FEWEST:
+            return Done()
+        return choose(history, runs, self.finalists, self.compared)
+
+    def _is_due(self, history: History) -> bool:
+        if self.after is not None:
+            return len(history.confirmations) <= self.after
+        return not has_no_noise(history) and is_searched_since(history)
+
+    def _runs(self, history: History, settings: Settings) -> int:
+        # A search that the time or the space ended has made fewer trials than it might have.
+        searched = sum(trial.repeats is None and trial.status in FINAL for trial in history.trials)
+        slack = 1.0 if settings.timeout is None else _SLACK
+        runs = self.runs or max(FEWEST, math.ceil(slack * searched * self.share / (1 - self.share)))
+        return runs if settings.n_trials is None else min(runs, settings.n_trials - len(history.trials))
+
+
+def has_no_noise(history: History) -> bool:
+    """Whether fresh runs have shown that equal configurations give equal values."""
+    return any(confirmation.reason == NO_NOISE for confirmation in history.confirmations)
+
+
+def is_searched_since(history: History) -> bool:
+    """Whether a trial was searched for after the last confirmation."""
+    return bool(history.trials) and history.trials[-1].repeats is None
