@@ -131,7 +131,7 @@ def test_a_worker_killed_from_outside_is_noticed_at_once():
     executor.submit(job(0))
     (up,) = executor.poll(10.0)
     executor.poll(0.3)
-    os.kill(up.pid, signal.SIGKILL)
+    os.kill(up.identity["pid"], signal.SIGKILL)
     began = time.monotonic()
     (end,) = [m for m in collect(executor, ends=1) if isinstance(m, End)]
     assert end.outcome == "lost"
@@ -147,7 +147,7 @@ def test_a_worker_loads_nothing_before_its_start_is_stored(tmp_path):
     time.sleep(0.5)  # storing it
     assert not list(tmp_path.iterdir())
     assert collect(executor, ends=1)[-1].outcome == "completed"
-    assert [path.name for path in tmp_path.iterdir()] == [f"loaded-{up.pid}"]
+    assert [path.name for path in tmp_path.iterdir()] == [f"loaded-{up.identity['pid']}"]
     executor.close()
 
 
@@ -158,7 +158,7 @@ def with_a_killed_guard(folder, monkeypatch) -> Processes:
     executor.submit(job(0))
     (up,) = executor.poll(10.0)
     wait_for_notes(executor, folder, 1)
-    os.kill(up.guard, signal.SIGKILL)
+    os.kill(up.identity["guard"], signal.SIGKILL)
     return executor
 
 
