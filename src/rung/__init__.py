@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from rung._view import StudyView as StudyView
     from rung.errors import Error as Error
     from rung.errors import Interrupted as Interrupted
-    from rung.execution.command import Command as Command
-    from rung.execution.running import RunningTrial as RunningTrial
-    from rung.execution.running import TrialEnded as TrialEnded
-    from rung.execution.running import TrialInterrupted as TrialInterrupted
-    from rung.execution.running import TrialPaused as TrialPaused
-    from rung.execution.running import TrialStopped as TrialStopped
+    from rung.objectives.command import Command as Command
+    from rung.objectives.ended import TrialEnded as TrialEnded
+    from rung.objectives.ended import TrialInterrupted as TrialInterrupted
+    from rung.objectives.ended import TrialPaused as TrialPaused
+    from rung.objectives.ended import TrialStopped as TrialStopped
+    from rung.objectives.trial import RunningTrial as RunningTrial
     from rung.space import Categorical as Categorical
     from rung.space import Constant as Constant
     from rung.space import Distribution as Distribution
@@ -58,14 +58,9 @@ _HOMES = {
     "rung._tune": ("tune",),
     "rung._view": ("StudyView",),
     "rung.errors": ("Error", "Interrupted"),
-    "rung.execution.command": ("Command",),
-    "rung.execution.running": (
-        "RunningTrial",
-        "TrialEnded",
-        "TrialInterrupted",
-        "TrialPaused",
-        "TrialStopped",
-    ),
+    "rung.objectives.command": ("Command",),
+    "rung.objectives.ended": ("TrialEnded", "TrialInterrupted", "TrialPaused", "TrialStopped"),
+    "rung.objectives.trial": ("RunningTrial",),
     "rung.space": ("Categorical", "Constant", "Distribution", "Float", "Int", "Ordinal", "Space", "param"),
     "rung.study.events": ("Verdict",),
     "rung.study.trial": ("Trial",),

@@ -11,10 +11,10 @@ from pathlib import Path
 from statistics import median
 
 from rung.analysis.usage import folder_bytes
-from rung.execution._checkpoints import Checkpoints
 from rung.execution.base import AttemptId, End, Executor, Job, Message, Report
-from rung.execution.objective import Objective
 from rung.execution.processes import Processes
+from rung.objectives.checkpoints import Checkpoints
+from rung.objectives.function import Objective
 from rung.study.events import Verdict
 
 logger = logging.getLogger("rung")

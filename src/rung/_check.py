@@ -15,8 +15,8 @@ from typing import Any, Literal
 from rung._bench import Bench, Run
 from rung.errors import ObjectiveError, WorkerError
 from rung.execution.base import AttemptId, Job
-from rung.execution.command import Command
-from rung.execution.objective import Objective
+from rung.objectives.command import Command
+from rung.objectives.function import Objective
 from rung.settings import identifier
 from rung.space import Space
 from rung.study.budget import seconds, whole

@@ -19,8 +19,8 @@ from rung._simulate import simulate
 from rung._study import Study, study_of
 from rung.analysis.usage import busy_share, folder_bytes, trials_per_level
 from rung.errors import ArgumentError, NoTrialError
-from rung.execution.objective import Objective
 from rung.execution.processes import Processes
+from rung.objectives.function import Objective
 from rung.schedulers.base import Scheduler
 from rung.searchers.base import Searcher
 from rung.settings import KeepCheckpoints, Settings

@@ -13,7 +13,7 @@ T = TypeVar("T")
 _LONGEST = 100  # characters of a name that a near one is sought for
 
 
-class Registry(dict[str, Callable[[], T]]):
+class Registry(dict[str, Callable[..., T]]):
     """Names and what makes a part: most often a class.
 
     Parameters
@@ -21,12 +21,12 @@ class Registry(dict[str, Callable[[], T]]):
     kind : str
         What the parts are, such as "searcher".
     parts : mapping
-        By name, a class or function that needs no arguments.
+        By name, a class or function that needs no arguments; of storages, by a URL's scheme, one of two.
     methods : sequence of str
         What an object of the kind has: anything that has them may stand in for a name.
     """
 
-    def __init__(self, kind: str, parts: Mapping[str, Callable[[], T]], methods: Sequence[str]) -> None:
+    def __init__(self, kind: str, parts: Mapping[str, Callable[..., T]], methods: Sequence[str]) -> None:
         super().__init__(parts)
         self.kind, self.methods = kind, methods
 

@@ -12,8 +12,8 @@ from rung._text import brief, is_iterable
 from rung._view import StudyView
 from rung.errors import ArgumentError
 from rung.execution.base import End, Job
-from rung.execution.objective import as_metrics
 from rung.execution.simulator import Simulator
+from rung.objectives.metrics import as_metrics
 from rung.schedulers.base import Scheduler
 from rung.searchers.base import Searcher
 from rung.settings import Settings

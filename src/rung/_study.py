@@ -21,8 +21,8 @@ from rung.engine.session import Session
 from rung.errors import ArgumentError, MetricError, StudyError
 from rung.execution.base import End, Executor, Message, Report
 from rung.execution.manual import Manual
-from rung.execution.objective import Objective
-from rung.execution.running import RunningTrial
+from rung.objectives.function import Objective
+from rung.objectives.trial import RunningTrial
 from rung.schedulers.base import Scheduler
 from rung.searchers.base import Searcher
 from rung.settings import SETTINGS, Settings

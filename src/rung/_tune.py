@@ -21,7 +21,7 @@ from rung.engine.coordinator import Coordinator
 from rung.errors import Interrupted, ObjectiveError
 from rung.execution.backends import EXECUTORS, Backend, Work, backend_for
 from rung.execution.base import Executor
-from rung.execution.objective import Objective, fingerprint
+from rung.objectives.function import Objective, fingerprint
 from rung.schedulers.base import Scheduler
 from rung.searchers.base import Searcher
 from rung.settings import KeepCheckpoints, OnError, Settings

@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from rung._text import visible
 from rung.errors import NoTrialError
 from rung.study.events import Outcome
+from rung.study.history import History
 from rung.study.state import StudyState
 from rung.study.trial import Trial
 
@@ -26,19 +29,17 @@ def best_trial(state: StudyState) -> Trial:
 
 
 def pareto_front(state: StudyState) -> Sequence[Trial]:
-    """Feasible completed trials that no other dominates, by the first objective."""
-    completed = [t for t in state.trials if t.status == Outcome.COMPLETED and t.feasible]
-    candidates = [t for t in completed if not state.goals.missing(t.metrics)]
-    losses = {t.number: state.goals.losses(t.metrics) for t in candidates}
-    front: list[Trial] = []
-    for trial in sorted(candidates, key=lambda t: losses[t.number]):
-        if not any(_dominates(losses[other.number], losses[trial.number]) for other in front):
-            front.append(trial)
-    return tuple(front)
-
-
-def _dominates(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
-    return a != b and all(x <= y for x, y in zip(a, b, strict=True))
+    """Feasible completed trials that no other dominates, sorted by the first objective."""
+    losses = History(state).losses
+    completed = [t.number for t in state.trials if t.status == Outcome.COMPLETED and t.feasible]
+    candidates = [n for n in completed if not state.goals.missing(state.trials[n].metrics)]
+    front: list[int] = []
+    # In this order, a trial can only be dominated by an earlier one.
+    for number in sorted(candidates, key=lambda n: tuple(losses[n])):
+        no_worse = np.all(losses[front] <= losses[number], axis=1)
+        if not np.any(no_worse & np.any(losses[front] < losses[number], axis=1)):
+            front.append(number)
+    return tuple(state.trials[number] for number in front)
 
 
 def _why_none(state: StudyState) -> str:

@@ -13,11 +13,11 @@ from typing import ClassVar, Protocol
 
 from rung._registry import Registry
 from rung.errors import ArgumentError, ObjectiveError
-from rung.execution import _gpus
-from rung.execution._checkpoints import Checkpoints
 from rung.execution.base import End, Executor, Job, Report
-from rung.execution.objective import Objective
-from rung.execution.running import run_attempt
+from rung.execution.worker.gpus import assign
+from rung.objectives.attempt import run_attempt
+from rung.objectives.checkpoints import Checkpoints
+from rung.objectives.function import Objective
 from rung.study.budget import whole
 from rung.study.events import Verdict
 
@@ -116,14 +116,14 @@ class InWorkerProcesses:
         """Raise ArgumentError for too many workers or too few GPUs."""
         whole("n_workers", work.n_workers, 1, _MOST_WORKERS)
         if work.gpus_per_trial is not None:
-            _gpus.assign(work.gpus_per_trial, work.n_workers)
+            assign(work.gpus_per_trial, work.n_workers)
 
     def start(self, work: Work) -> Executor:
         """Return `Processes`; raises ObjectiveError if the objective can't travel to a process."""
         from rung.execution.processes import Processes
 
         share = work.gpus_per_trial
-        gpus = None if share is None else _gpus.assign(share, work.n_workers)
+        gpus = None if share is None else assign(share, work.n_workers)
         try:
             return Processes(work.objective, work.n_workers, work.logs, work.trials, gpus)
         except ObjectiveError as error:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic  # bound now: an objective may patch the module
 
-from rung.execution._checkpoints import Checkpoints
 from rung.execution.base import AttemptId, Deliver, End, Job, Message, Report
-from rung.execution.objective import Objective
-from rung.execution.running import TrialInterrupted, run_attempt
+from rung.objectives.attempt import run_attempt
+from rung.objectives.checkpoints import Checkpoints
+from rung.objectives.ended import TrialInterrupted
+from rung.objectives.function import Objective
 from rung.study.events import Outcome, Verdict
 
 

@@ -62,6 +62,11 @@ class Metric:
         """The value, negated where higher is better."""
         return value if self.mode == "min" else -value
 
+    def loss_in(self, metrics: Metrics) -> float:
+        """The loss that `metrics` hold; infinite where it is missing or NaN."""
+        loss = self.loss(metrics.get(self.name, math.nan))
+        return math.inf if math.isnan(loss) else loss
+
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
@@ -144,6 +149,11 @@ class Goals:
         )
 
     @property
+    def first(self) -> Metric:
+        """The objective that counts wherever trials are compared by one number."""
+        return self.metrics[0]
+
+    @property
     def required(self) -> tuple[str, ...]:
         """Names that a finished trial must have given a finite number for."""
         return tuple(dict.fromkeys([m.name for m in self.metrics] + [c.name for c in self.constraints]))
@@ -177,10 +187,6 @@ class Goals:
     def feasible(self, metrics: Metrics) -> bool:
         """Whether every constraint holds."""
         return all(c.name in metrics and c.holds(metrics[c.name]) for c in self.constraints)
-
-    def losses(self, metrics: Metrics) -> tuple[float, ...]:
-        """The tuned values, negated where higher is better, in the order of `metrics`."""
-        return tuple(m.loss(metrics[m.name]) for m in self.metrics)
 
     def __str__(self) -> str:
         parts = [", ".join(f"{m.name} ({m.mode})" for m in self.metrics), *map(str, self.constraints)]

@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 
 from rung.execution.backends import Backend, Work
 from rung.execution.base import AttemptId, End, Executor, Job, Message, Report
-from rung.execution.objective import Objective
-from rung.execution.running import RunningTrial
+from rung.objectives.function import Objective
+from rung.objectives.trial import RunningTrial
 from rung.space import Config
 from rung.study.events import Outcome, Verdict
 

@@ -25,7 +25,7 @@ class Plain:
     def __init__(self, reading: Callable[[], AbstractContextManager[StudyState]]) -> None:
         self._reading = reading
         with reading() as state:
-            self._metric, self._space = state.goals.metrics[0], state.space
+            self._metric, self._space = state.goals.first, state.space
         self._seen = 0
         self._unfinished: list[Trial] = []
         self._best: float | None = None

@@ -106,7 +106,7 @@ class Row:
 def summarise(name: str, state: StudyState, now: float, budget: Budget) -> Summary:
     """Return how the study stands `now`, in seconds on its clock."""
     counts = {status: n for status, n in state.counts.items() if n}
-    best, metric = state.best, state.goals.metrics[0].name
+    best, metric = state.best, state.goals.first.name
     return Summary(
         name=name,
         metric=metric,

@@ -36,7 +36,7 @@ def figure(state: StudyState) -> Figure:
     completed.
     """
     trials = sorted(completed(state), key=_ended)
-    metric = state.goals.metrics[0]
+    metric = state.goals.first
     unit, seconds = _unit(state.t)
     picture = ShownFigure(6.4, 4.2)
     axes = picture.subplots()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import json
-import math
 import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -15,19 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from rung._text import brief
 from rung.errors import MetricError, ObjectiveError
-from rung.execution.command import Command
+from rung.objectives.command import Command
+from rung.objectives.metrics import as_metrics, shown
 from rung.space import Space
-from rung.study.metrics import Goals, check_metric_name
-from rung.study.sizes import size_text
+from rung.study.metrics import Goals
 
 if TYPE_CHECKING:
-    from rung.execution.running import RunningTrial
+    from rung.objectives.trial import RunningTrial
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-_LARGEST = 1_000_000
-"""Bytes of all metrics of a report or a result, as they are stored."""
-_FEW = 400
-"""Metrics that are never more than that, however long their names are."""
 _ASK = "write it as f(config), f(config, trial) or f(**config)"
 
 
@@ -94,7 +88,7 @@ class Objective:
             return as_metrics(result)
         if len(self.metrics) > 1:
             raise MetricError(
-                f"the objective returned {_show(result)}; "
+                f"the objective returned {shown(result)}; "
                 f"with several metrics return a dict: {_example(self.metrics)}"
             )
         return as_metrics({self.metrics[0]: result})
@@ -112,35 +106,6 @@ def fingerprint(function: Callable[..., Any]) -> str:
 def _code_text(code: CodeType) -> str:
     inner = [_code_text(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
     return repr((sys.version_info[:2], code.co_code, code.co_names, inner))
-
-
-def as_metrics(values: Mapping[Any, Any]) -> dict[str, float]:
-    """Plain floats from numbers, numpy scalars and one-element arrays or tensors; else MetricError.
-
-    Raises MetricError too if there are more of them than a report or a result may have.
-    """
-    metrics = {
-        check_metric_name(name, error=MetricError): _number(name, value) for name, value in values.items()
-    }
-    if len(metrics) > _FEW and (size := len(json.dumps(metrics))) > _LARGEST:
-        raise MetricError(
-            f"{len(metrics)} metrics, which are {size_text(size)} together; a report or a result has at most "
-            f"{size_text(_LARGEST)}: give the numbers that matter, and save the others by trial.checkpoint()"
-        )
-    return metrics
-
-
-def _number(name: str, value: Any) -> float:
-    if type(value) is float:
-        return value
-    if isinstance(value, complex | str | bytes) or value is None:
-        raise MetricError(f"metric {name!r} is {_show(value)}; a metric is one number")
-    try:
-        return float(value.item() if hasattr(value, "item") else value)
-    except OverflowError:
-        return math.inf
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise MetricError(f"metric {name!r} is {_show(value)}; a metric is one number") from error
 
 
 def _check_positional(function: Callable[..., Any], parameters: list[inspect.Parameter]) -> bool:
@@ -186,10 +151,6 @@ def _check_unpacked(
 
 def _name(function: Any) -> str:
     return f"objective {getattr(function, '__name__', type(function).__name__)}"
-
-
-def _show(value: Any) -> str:
-    return f"{brief(value, 60)} (a {type(value).__name__})"
 
 
 def _example(metrics: tuple[str, ...]) -> str:

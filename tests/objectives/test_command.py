@@ -18,8 +18,8 @@ import pytest
 import rung
 from rung.errors import MetricError, ObjectiveError
 from rung.execution.base import AttemptId, End, Job, Report
-from rung.execution.objective import Objective, fingerprint
-from rung.execution.running import run_attempt
+from rung.objectives.attempt import run_attempt
+from rung.objectives.function import Objective, fingerprint
 from rung.space import Space
 from rung.study.events import Outcome, Verdict
 from rung.study.metrics import Goals

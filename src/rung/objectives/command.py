@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rung.errors import MetricError, ObjectiveError
-from rung.execution import _reports, _template
-from rung.execution._program import Program, pass_on
+from rung.objectives import output, template
+from rung.objectives.ended import ProgramFailed
+from rung.objectives.program import Program, pass_on
 from rung.space import Config, Space
 
 if TYPE_CHECKING:
-    from rung.execution.running import RunningTrial
+    from rung.objectives.trial import RunningTrial
 
 PLACEHOLDERS = (
     "config", "max_resource", "start_resource", "target_resource", "checkpoint_dir",
@@ -87,7 +88,7 @@ class Command:
         self.words = tuple(_split(command) if isinstance(command, str) else command)
         if not self.words:
             raise ObjectiveError('the command is empty; write one such as "python train.py --lr {lr}"')
-        self._words = [_template.Word.parse(word) for word in self.words]
+        self._words = [template.Word.parse(word) for word in self.words]
         self.pattern = None if pattern is None else _compiled(pattern)
         self.cwd = None if cwd is None else Path(cwd)
 
@@ -124,7 +125,7 @@ class Command:
             for name in word.names:
                 if name not in space or space[name].condition is None:
                     continue
-                if not _template.can_be_left_out(self._words, index):
+                if not template.can_be_left_out(self._words, index):
                     raise ObjectiveError(
                         f"{self.words[index]!r} in the command: {name!r} is not in every configuration, and "
                         f"an argument may only be left out with its flag; write --flag {{{name}}} or "
@@ -151,7 +152,7 @@ class Command:
         reported, line = trial.start_resource > 0, ""
         with self._start(arguments, config) as program:
             for line in program.lines():
-                found = _reports.read(line, trial.tuned, trial.resource, self.pattern)
+                found = output.read(line, trial.tuned, trial.resource, self.pattern)
                 if found is None:
                     pass_on(line, sys.stdout)
                 elif found.get(trial.resource) is None:
@@ -186,7 +187,7 @@ class Command:
         }
         if "checkpoint_dir" in self.names and "checkpoint_dir" not in config:  # asked for, it is made
             values["checkpoint_dir"] = str(trial.checkpoint_dir.absolute())
-        return _template.filled(self._words, values | config)
+        return template.filled(self._words, values | config)
 
     def _no_metric(self, trial: RunningTrial, last: str) -> str:
         metric = trial.tuned[0]
@@ -217,8 +218,6 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def _fail(program: Program, arguments: Sequence[str]) -> None:
-    from rung.execution.running import ProgramFailed
-
     lines = [line.rpartition("\r")[2].rstrip() for line in program.errors.rstrip().split("\n")]
     how = program.how_it_ended
     if program.exit_code == _NOT_STARTED and not lines[-1]:

@@ -14,15 +14,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import monotonic  # bound now: an objective may patch the module
 
-from rung.execution import _frames, _gpus, _guard
-from rung.execution._channel import Channel
-from rung.execution._frames import Broken, Hello, Ready, Said
 from rung.execution.base import End, Job, Report, WorkerUp
+from rung.execution.worker import frames
+from rung.execution.worker.channel import Channel
+from rung.execution.worker.frames import Broken, Hello, Ready, Said
+from rung.execution.worker.gpus import VARIABLE
+from rung.objectives import guard
 from rung.study.events import Outcome
 
 _BOOT = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[2]); "
-    "from rung.execution._worker import main; main(*map(int, [sys.argv[1], *sys.argv[3:]]))"
+    "from rung.execution.worker.main import main; main(*map(int, [sys.argv[1], *sys.argv[3:]]))"
 )
 _THREADS = (
     "OMP_NUM_THREADS",
@@ -63,14 +65,14 @@ class Worker:
             ends.enter_context(guard_end)
             ends.enter_context(worker_end)
             self.guard = subprocess.Popen(
-                [sys.executable, "-I", "-S", _guard.__file__,
+                [sys.executable, "-I", "-S", guard.__file__,
                  str(guard_end.fileno()), str(worker_end.fileno()), str(logs or ""), f"worker-{number}",
                  sys.executable, "-P", "-c", _BOOT, str(worker_end.fileno()), _search_path()],
                 stdin=subprocess.DEVNULL, env=environment, start_new_session=True,
                 pass_fds=(guard_end.fileno(), worker_end.fileno()),
             )  # fmt: skip
         channel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _PATIENCE)
-        self.control, self.channel = control, Channel(channel, _frames.LONGEST)
+        self.control, self.channel = control, Channel(channel, frames.LONGEST)
 
     def send(self, frame: bytes) -> None:
         """Send one frame; a worker that does not take it is ended, if it has not just died."""
@@ -90,7 +92,7 @@ class Worker:
             return
         try:
             for frame in self.channel.available():
-                said = _frames.read(frame)
+                said = frames.read(frame)
                 if not self._expects(said):
                     raise ValueError("a frame out of turn")
                 yield said
@@ -126,7 +128,7 @@ class Worker:
     def kill(self, fate: Fate | None = None, *, at_once: bool = False) -> None:
         """Have its guard end it: SIGTERM and then SIGKILL, or SIGKILL `at_once`."""
         self.fate, self.deadlines = self.fate or fate, []
-        self.overdue = self.overdue or monotonic() + _guard.OVERDUE
+        self.overdue = self.overdue or monotonic() + guard.OVERDUE
         with contextlib.suppress(OSError):
             self.control.send(b"K" if at_once else b"k")
 
@@ -157,7 +159,7 @@ def _search_path() -> str:
 def environments(n_workers: int, gpus: Sequence[str] | None) -> list[dict[str, str]]:
     """The environment of each worker's place; who takes a dead worker's place gets its GPUs."""
     shared = _environment(n_workers)
-    return [shared] * n_workers if gpus is None else [{**shared, _gpus.VARIABLE: seen} for seen in gpus]
+    return [shared] * n_workers if gpus is None else [{**shared, VARIABLE: seen} for seen in gpus]
 
 
 def _environment(n_workers: int) -> dict[str, str]:

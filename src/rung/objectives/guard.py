@@ -1,7 +1,7 @@
 """The guard of one worker: owns its process group, sees the coordinator die, and leaves nothing behind.
 
 Run as a script by file name, standard library only, so that it starts in milliseconds and no user code
-can disturb it:  _guard.py CONTROL_FD CHANNEL_FD LOGS NAME COMMAND...
+can disturb it:  guard.py CONTROL_FD CHANNEL_FD LOGS NAME COMMAND...
 
 CONTROL_FD is one end of a socket pair whose other end the coordinator holds. "k" asks for the end of the
 worker: SIGTERM, and SIGKILL after PATIENCE; "K" means SIGKILL at once. End of file means that the
@@ -227,6 +227,16 @@ def _children() -> Iterator[int]:
             # "pid (name) state ppid ...", where the name may hold spaces and parentheses
             if file.read().rpartition(")")[2].split()[1] == me:
                 yield int(entry)
+
+
+def how_it_ended(status: int) -> str:
+    """A wait status in words."""
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        hint = " (out of memory?)" if number == signal.SIGKILL else ""
+        names = {known.value: known.name for known in signal.Signals}
+        return f"killed by {names.get(number, f'signal {number}')}{hint}"
+    return f"exit code {os.WEXITSTATUS(status)}"
 
 
 def _signal_group(worker: int, number: int) -> None:

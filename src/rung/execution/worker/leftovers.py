@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from rung.execution._guard import MARK
+from rung.objectives.guard import MARK
 
 if TYPE_CHECKING:
     import psutil
@@ -23,13 +23,24 @@ class Recorded(Protocol):
     """What the log knows of a worker process."""
 
     @property
-    def pid(self) -> int: ...
+    def pid(self) -> int:
+        """Of the worker."""
+        ...
+
     @property
-    def guard(self) -> int: ...
+    def guard(self) -> int:
+        """The process id of its guard."""
+        ...
+
     @property
-    def started(self) -> float: ...
+    def started(self) -> float:
+        """Seconds from the boot to its beginning."""
+        ...
+
     @property
-    def boot(self) -> str: ...
+    def boot(self) -> str:
+        """Which boot of which machine."""
+        ...
 
 
 def boot_id() -> str:

@@ -10,8 +10,11 @@ import pytest
 
 from rung.errors import MetricError, ObjectiveError
 from rung.execution.base import AttemptId, End, Job, Report
-from rung.execution.objective import Objective, as_metrics
-from rung.execution.running import RunningTrial, TrialDiverged, TrialEnded, TrialStopped, run_attempt
+from rung.objectives.attempt import run_attempt
+from rung.objectives.ended import TrialDiverged, TrialEnded, TrialStopped
+from rung.objectives.function import Objective
+from rung.objectives.metrics import as_metrics
+from rung.objectives.trial import RunningTrial
 from rung.study.events import Verdict
 from rung.study.metrics import MEASURED
 

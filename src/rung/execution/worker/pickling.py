@@ -8,7 +8,7 @@ from types import CodeType
 from typing import Any
 
 from rung.errors import ObjectiveError
-from rung.execution.objective import Objective
+from rung.objectives.function import Objective
 
 
 def dumps(objective: Objective) -> bytes:

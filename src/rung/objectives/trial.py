@@ -1,12 +1,10 @@
-"""The trial as its objective sees it, and the running of one attempt."""
+"""The trial as its objective sees it."""
 
 from __future__ import annotations
 
 import math
 import os
-import sys
 import threading
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,74 +12,14 @@ from typing import Any
 
 from rung._text import brief
 from rung.errors import MetricError, ObjectiveError
-from rung.execution._checkpoints import Checkpoints, is_full
-from rung.execution._usage import Usage
-from rung.execution.base import AttemptId, End, Job, Report
-from rung.execution.objective import Objective, as_metrics
-from rung.study.events import Outcome, Verdict
+from rung.objectives.checkpoints import Checkpoints, is_full
+from rung.objectives.ended import ENDED_BY, DiskFull, TrialDiverged, TrialInterrupted
+from rung.objectives.job import AttemptId, Job, Report
+from rung.objectives.metrics import as_metrics
+from rung.study.events import Verdict
 
 Send = Callable[[Report], Verdict]
 """Hands a report over and returns the verdict once the report is durable; raises if it can't be stored."""
-
-
-class TrialEnded(BaseException):
-    """Raised inside an objective to end it; not an Exception, so that ``except Exception`` lets it pass."""
-
-    outcome = Outcome.INTERRUPTED
-    traceback = ""
-    """What is kept beside its text."""
-
-
-class DiskFull(TrialEnded):
-    """The disk takes no checkpoint: the study stops, and the trial runs again once there is room."""
-
-
-class TrialStopped(TrialEnded):
-    """The scheduler stopped this trial for good."""
-
-    outcome = Outcome.STOPPED
-
-
-class TrialPaused(TrialEnded):
-    """The scheduler paused this trial; it may go on later from its checkpoint."""
-
-    outcome = Outcome.PAUSED
-
-
-class TrialInterrupted(TrialEnded):
-    """The study is being stopped; the trial runs again when it goes on."""
-
-
-class TrialDiverged(TrialEnded):
-    """A tuned metric was reported as NaN or infinite; the trial has failed."""
-
-    outcome = Outcome.FAILED
-
-
-class ProgramFailed(TrialEnded):
-    """The program of a `rung.Command` ended with an exit code; `output` is what it said last."""
-
-    outcome = Outcome.FAILED
-
-    def __init__(self, reason: str, output: str) -> None:
-        super().__init__(reason)
-        self.traceback = output
-
-
-_MISTAKES = (NameError, AttributeError, TypeError, ImportError, SyntaxError)
-"""What an objective raises whose code is wrong, rather than its configuration."""
-
-_LONGEST = 20_000
-"""Characters of a traceback."""
-_ENDINGS = (Outcome.STOPPED, Outcome.PAUSED, Outcome.INTERRUPTED, Outcome.FAILED)
-"""How an attempt may end by a TrialEnded."""
-
-_RAISES: dict[Verdict, type[TrialEnded]] = {
-    Verdict.STOP: TrialStopped,
-    Verdict.PAUSE: TrialPaused,
-    Verdict.INTERRUPT: TrialInterrupted,
-    Verdict.SUPERSEDED: TrialInterrupted,
-}
 
 
 class RunningTrial:
@@ -250,7 +188,7 @@ class RunningTrial:
             raise TrialDiverged(diverged)
         # A superseded attempt's report is not stored: it must not look as if it were, not in `epochs` either.
         if verdict is Verdict.SUPERSEDED or (verdict is not Verdict.CONTINUE and self._epoch is None):
-            raise _RAISES[verdict](f"{verdict.value} after {self._job.resource} {self._resource}")
+            raise ENDED_BY[verdict](f"{verdict.value} after {self._job.resource} {self._resource}")
 
     def record(self, epoch: int | None, metrics: Mapping[str, Any]) -> tuple[Verdict, str]:
         """Record like `report`, but return the verdict, and why the trial has failed ("" if it has not)."""
@@ -321,6 +259,13 @@ class RunningTrial:
         return values
 
 
+def _is_whole(epoch: Any) -> bool:
+    try:
+        return not isinstance(epoch, bool) and int(epoch) == epoch and epoch < 2**53
+    except (TypeError, ValueError, OverflowError):
+        return False
+
+
 @contextmanager
 def _saving() -> Iterator[None]:
     """That a checkpoint can't be saved or copied since the disk is full is no fault of the trial's."""
@@ -330,75 +275,3 @@ def _saving() -> Iterator[None]:
         if is_full(error):
             raise DiskFull(f"its checkpoint can't be saved: {error}") from error
         raise
-
-
-def _is_whole(epoch: Any) -> bool:
-    try:
-        return not isinstance(epoch, bool) and int(epoch) == epoch and epoch < 2**53
-    except (TypeError, ValueError, OverflowError):
-        return False
-
-
-def run_attempt(objective: Objective, job: Job, send: Send, folder: Path | None = None) -> End:
-    """Run one attempt to its end, whatever the objective does, and measure it.
-
-    `folder` is where the trials of the study keep their checkpoints.
-    """
-    usage, process = Usage(), os.getpid()
-    try:
-        trial = RunningTrial(job, objective.metrics, send, folder)
-        try:
-            metrics = objective(trial.config, trial)
-        finally:
-            if os.getpid() != process:  # a forked child that should have ended by itself
-                os._exit(0)
-            trial.close()
-        trial.settle()
-        if trial.verdict is not Verdict.CONTINUE:  # it heard, and ended by returning
-            raise _RAISES[trial.verdict](trial.verdict.value)
-    except DiskFull as error:
-        return End(job.id, Outcome.INTERRUPTED, usage.measure(), _text(error), _traceback(), broken="disk")
-    except TrialEnded as ended:
-        return End(job.id, _outcome(ended), usage.measure(), _text(ended), _text(ended.traceback, _LONGEST))
-    except KeyboardInterrupt:
-        return End(job.id, Outcome.INTERRUPTED, usage.measure(), "KeyboardInterrupt")
-    except MetricError as error:
-        return End(job.id, Outcome.FAILED, usage.measure(), _text(error, 2000), _traceback(), broken="metric")
-    except _MISTAKES as error:
-        return End(job.id, Outcome.FAILED, usage.measure(), _describe(error), _traceback(), broken="code")
-    except BaseException as error:  # noqa: BLE001 -- whatever user code raises, SystemExit included, is data
-        return End(job.id, Outcome.FAILED, usage.measure(), _describe(error), _traceback())
-    return End(job.id, Outcome.COMPLETED, {**usage.measure(), **metrics})
-
-
-def _outcome(ended: TrialEnded) -> Outcome:
-    # An objective may raise a class of its own.
-    return next((known for known in _ENDINGS if known == ended.outcome), Outcome.FAILED)
-
-
-def _describe(error: BaseException) -> str:
-    text = _text(error)
-    hint = (
-        "; the disk is full or broken: a trial that can't write its own files fails" if is_full(error) else ""
-    )
-    return f"{type(error).__name__}: {text}{hint}" if text else type(error).__name__
-
-
-def _text(said: object, longest: int = 500) -> str:
-    try:
-        return str(said)[:longest]
-    except Exception:  # noqa: BLE001 -- an exception whose own text can't be made
-        return ""
-
-
-def _traceback() -> str:
-    error = sys.exc_info()[1]
-    assert error is not None
-    frames = error.__traceback__
-    while frames and frames.tb_frame.f_globals.get("__name__", "").startswith("rung.execution."):
-        frames = frames.tb_next  # how rung calls the objective explains nothing
-    try:
-        text = "".join(traceback.format_exception(type(error), error, frames))
-    except Exception:  # noqa: BLE001
-        return ""
-    return text if len(text) <= _LONGEST else text[:_LONGEST] + "\n... (cut)\n"

@@ -15,9 +15,9 @@ import pytest
 
 import rung
 from rung.errors import ArgumentError, MetricError, ObjectiveError
-from rung.execution._checkpoints import Checkpoints
 from rung.execution.base import AttemptId, Job
-from rung.execution.running import RunningTrial
+from rung.objectives.checkpoints import Checkpoints
+from rung.objectives.trial import RunningTrial
 from rung.schedulers import ASHA
 from rung.storage import MemoryStorage
 from rung.study.events import Verdict

@@ -17,10 +17,10 @@ from os import read, write
 from pathlib import Path
 from typing import Any
 
-from rung.execution._channel import Channel
 from rung.execution.base import Job, Report
-from rung.execution.objective import Objective
-from rung.execution.running import run_attempt
+from rung.execution.worker.channel import Channel
+from rung.objectives.attempt import run_attempt
+from rung.objectives.function import Objective
 from rung.study.events import Verdict
 
 _LONGEST_TRACEBACK = 20_000

@@ -1,6 +1,6 @@
 """A program under a guard of its own: what it prints, how it ends, and that nothing is left of it.
 
-The guard is that of workers (`_guard.py`): it leads the program's session, sees this process die, and ends
+The guard is that of workers (`guard.py`): it leads the program's session, sees this process die, and ends
 the program and all that it started.
 """
 
@@ -20,7 +20,7 @@ from time import monotonic
 from types import TracebackType
 from typing import IO, Self, TextIO
 
-from rung.execution import _guard
+from rung.objectives import guard
 
 _CHUNK = 65536
 _LONGEST_LINE = 65536
@@ -57,7 +57,7 @@ class Program:
             with guard_end:
                 fd = guard_end.fileno()
                 self._guard = subprocess.Popen(
-                    [sys.executable, "-I", "-S", _guard.__file__, str(fd), _STDIN, "", "", *arguments],
+                    [sys.executable, "-I", "-S", guard.__file__, str(fd), _STDIN, "", "", *arguments],
                     stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
                     env=dict(environment), cwd=cwd, start_new_session=True, pass_fds=(fd,),
                 )  # fmt: skip
@@ -81,7 +81,7 @@ class Program:
             if self.status is None:
                 with contextlib.suppress(OSError):
                     self._control.send(b"k")
-                self._overdue = monotonic() + _guard.OVERDUE
+                self._overdue = monotonic() + guard.OVERDUE
             for line in self.lines():
                 pass_on(line, sys.stdout)
         finally:
@@ -99,9 +99,7 @@ class Program:
     @property
     def how_it_ended(self) -> str:
         """In words."""
-        from rung.execution.processes import _describe
-
-        return _describe(self.status) if self.status not in {None, LOST} else "its guard was killed"
+        return guard.how_it_ended(self.status) if self.status not in {None, LOST} else "its guard was killed"
 
     def lines(self) -> Iterator[str]:
         """Each line of stdout as it comes, until the program and all that it started are gone."""
