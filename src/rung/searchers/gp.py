@@ -104,14 +104,12 @@ class GP(Searcher):
         n = len(history.trials)
         if n == 0:
             return _suggestion("middle", _middle(history.space))
-        if len(history.goals.metrics) > 1 or history.goals.constraints:
-            return self._several(history, rng)
         fitted = self._fit(history, n)
         if fitted is None:
             return _suggestion("sobol", _space_filling(history, rng, _INITIAL_SHARE))
         if fitted.theta is None or rng.random() > fitted.model_share:
             return _suggestion("sobol", _space_filling(history, rng, 1.0))
-        model, space = _Model(_Known.of(Observed.of(history)), fitted), history.space
+        model, space = _Model(Observed.of(history), fitted), history.space
         first = candidates(space, model.best_first, rng)
         mean, sd = model.at(first)
         criterion, target = log_expected_improvement, model.best - _MARGIN
@@ -129,29 +127,12 @@ class GP(Searcher):
                     return _suggestion("model", config)
         return _suggestion("random", unseen(history, rng))
 
-    def _several(self, history, rng):
-        from rung.searchers import _several
-
-        n = len(history.trials)
-        if n < self.n_initial:
-            return _suggestion("sobol", _space_filling(history, rng, _INITIAL_SHARE))
-        trial = _schedule(n, self.n_initial)
-        fits = history.cached((self, "several", trial), lambda history: _several.Fits.to(history, trial))
-        if rng.random() > fits.share:
-            return _suggestion("sobol", _space_filling(history, rng, 1.0))
-        points = _several.suggest(history, fits, rng)
-        for some in (points[:1], points[1:]):  # nearly always the first will do
-            for config in history.space.decode(some):
-                if not history.seen(config) and history.space.allows(config):
-                    return _suggestion("model", config)
-        return _suggestion("random", unseen(history, rng))
-
     def recommend(self, history: History) -> Sequence[Expectation]:
         """Return what the model expects of each completed trial, the best first; empty without a model."""
         fitted = self._fit(history, len(history.trials))
         if fitted is None or fitted.theta is None:
             return ()
-        return _Model(_Known.of(Observed.of(history)), fitted).expectations(history)
+        return _Model(Observed.of(history), fitted).expectations(history)
 
     def past_predictions(self, history: History) -> tuple[Array, Array]:
         """Return the predicted and the true losses of the latest completed trials, shape (k,) each.
@@ -165,7 +146,7 @@ class GP(Searcher):
             loss = history.loss(history.trials[number].metrics)
             if fitted is None or fitted.theta is None or not math.isfinite(loss):
                 continue
-            model = _Model(_Known.of(Observed.before(history, number)), fitted)
+            model = _Model(Observed.before(history, number), fitted)
             expected.append(float(model.losses(model.at(history.points[[number]])[0])[0]))
             losses.append(loss)
         return np.array(expected), np.array(losses)
@@ -286,8 +267,8 @@ class _Fitted:
     """Of the model of which trials fail; None while none has."""
 
     @classmethod
-    def to(cls, history: History, trial: int, known: _Known | None = None) -> _Fitted:
-        known = known or _Known.of(Observed.before(history, trial))
+    def to(cls, history: History, trial: int) -> _Fitted:
+        known = _Known.of(Observed.before(history, trial))
         encoding = _Encoding.of(history.space)
         if len(known.targets) < 2:
             return cls(history, trial, encoding, None)
@@ -325,11 +306,11 @@ class _Encoding:
 class _Model:
     """The posterior given all trials, failed and pending ones included."""
 
-    def __init__(self, known: _Known, fitted: _Fitted) -> None:
+    def __init__(self, observed: Observed, fitted: _Fitted) -> None:
         assert fitted.theta is not None
         theta = fitted.theta
-        self.encoding, self.known = fitted.encoding, known
-        coordinates = fitted.encoding.coordinates
+        self.encoding, self.known = fitted.encoding, _Known.of(observed)
+        known, coordinates = self.known, fitted.encoding.coordinates
         every, failed = self.encoding.at(known.observed.points), known.failed
         x, y, extra_variance = every[~failed], known.targets, known.extra_variance
         self.posterior = Posterior(coordinates, theta, x, y, extra_variance)

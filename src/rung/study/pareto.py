@@ -5,9 +5,9 @@ better; equal rows don't dominate each other.
 
 | here | papers |
 | --- | --- |
-| layers | the fronts F_1, F_2, ... of Deb et al. (2002), "A fast and elitist multiobjective genetic algorithm: NSGA-II", section III-A |
+| layers | the fronts F_1, F_2, ... of Deb et al. (2002), NSGA-II, section III-A |
 | crowding | i_distance, there in section III-B |
-| volume gained | the exclusive hypervolume of While, Bradstreet and Barone (2012), "A fast way of calculating exact hypervolumes" (WFG), section III |
+| volume gained | the exclusive hypervolume of While, Bradstreet and Barone (2012), WFG, section III |
 | limited | `limitset`, there |
 """
 
@@ -34,7 +34,7 @@ def nondominated(losses: Array) -> NDArray[np.bool_]:
 
 
 def layers(losses: Array) -> NDArray[np.int_]:
-    """Return of each row (n, m) its layer: 0 if nothing dominates it, 1 if only those of layer 0 do, and so on."""
+    """Return the layer of each row (n, m): 0 if nothing dominates it, 1 if only those of layer 0 do, ..."""
     layer = np.full(len(losses), -1)
     n = 0
     while (left := np.flatnonzero(layer < 0)).size:

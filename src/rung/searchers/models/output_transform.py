@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,9 +11,6 @@ Array: TypeAlias = NDArray[np.floating[Any]]
 
 _HUGE = 1e100  # its square is still a number
 _OUTLIER = 100.0
-_SATURATED = -1 + 1e-9
-_FAR = 20.0
-"""The logarithm of the largest loss that `Transform.inverse` gives, in standard deviations."""
 _COARSE = np.linspace(-6, 6, 49)
 _FINE = np.linspace(-0.25, 0.25, 21)
 
@@ -46,55 +42,6 @@ def targets(losses: Array) -> Array:
     return standardised(_yeo_johnson(standardised(np.clip(losses, -_HUGE, _HUGE))))
 
 
-@dataclass(frozen=True, slots=True)
-class Transform:
-    """What `targets` does to finite losses, as a function of any loss: increasing, and with an inverse."""
-
-    losses: Standard
-    power: Array
-    """Shape (1,)."""
-    transformed: Standard
-
-    @classmethod
-    def of(cls, losses: Array) -> Transform:
-        """Of the losses (n,) that `targets` got, at least one."""
-        first = Standard.of(np.clip(losses, -_HUGE, _HUGE))
-        z = first(np.clip(losses, -_HUGE, _HUGE))
-        power = _most_normal(z)
-        return cls(first, power, Standard.of(_transformed(z, power)[0]))
-
-    def __call__(self, losses: Array) -> Array:
-        """Return the targets of losses (n,)."""
-        z = self.losses(np.clip(losses, -_HUGE, _HUGE))
-        return self.transformed(_transformed(z, self.power)[0])
-
-    def inverse(self, targets: Array) -> Array:
-        """Return the losses of targets (n,); of those that no loss has, a loss far away."""
-        y, power = self.transformed.inverse(targets), self.power
-        above = np.expm1(_box_cox_inverse(np.maximum(y, 0), power)[0])
-        below = np.expm1(_box_cox_inverse(np.maximum(-y, 0), 2 - power)[0])
-        return self.losses.inverse(np.where(y >= 0, above, -below))
-
-
-@dataclass(frozen=True, slots=True)
-class Standard:
-    """Numbers less a mean, in units of a standard deviation."""
-
-    mean: float
-    sd: float
-
-    @classmethod
-    def of(cls, y: Array) -> Standard:
-        sd = float(y.std())
-        return cls(float(y.mean()), sd if sd > 1e-12 * max(1.0, float(np.abs(y).max())) else 1.0)
-
-    def __call__(self, y: Array) -> Array:
-        return (y - self.mean) / self.sd
-
-    def inverse(self, y: Array) -> Array:
-        return y * self.sd + self.mean
-
-
 def standardised(y: Array) -> Array:
     """Return `y` with mean 0 and standard deviation 1, or zeros if it is constant."""
     sd = y.std()
@@ -102,14 +49,9 @@ def standardised(y: Array) -> Array:
 
 
 def _yeo_johnson(z: Array) -> Array:
-    return _transformed(z, _most_normal(z))[0]  # type: ignore[no-any-return]
-
-
-def _most_normal(z: Array) -> Array:
-    """The power, shape (1,), that makes z (n,) most nearly normal."""
     coarse = _COARSE[np.argmax(_likelihood(z, _COARSE))]
     fine = coarse + _FINE
-    return fine[[np.argmax(_likelihood(z, fine))]]  # type: ignore[no-any-return]
+    return _transformed(z, fine[[np.argmax(_likelihood(z, fine))]])[0]  # type: ignore[no-any-return]
 
 
 def _likelihood(z: Array, powers: Array) -> Array:
@@ -127,8 +69,3 @@ def _transformed(z: Array, powers: Array) -> Array:
 def _box_cox(logs: Array, powers: Array) -> Array:
     power = np.where(np.abs(powers) < 1e-9, 1e-9, powers)[:, None]
     return np.expm1(power * logs) / power
-
-
-def _box_cox_inverse(values: Array, powers: Array) -> Array:
-    power = np.where(np.abs(powers) < 1e-9, 1e-9, powers)[:, None]
-    return np.minimum(np.log1p(np.maximum(power * values, _SATURATED)) / power, _FAR)
