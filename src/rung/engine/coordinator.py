@@ -40,6 +40,8 @@ class Coordinator:
         self.stop_when: Callable[[], str] | None = None
         """Asked once a trial's end is durable, before another trial starts: why the study is to stop, or "".
         What it raises as a rung Error stops the study too."""
+        self.tell: Callable[[StudyState, Sequence[Event]], object] | None = None
+        """Gets events once they are durable; it must not block."""
         self.torn = False
         """Whether a step was cut short, so that `engine.state` may be ahead of the log."""
 
@@ -144,3 +146,5 @@ class Coordinator:
             self._keeper.keep(self.engine.state, step.events)
         for command in step.commands:
             command.execute(self._executor)
+        if self.tell is not None:
+            self.tell(self.engine.state, step.events)
