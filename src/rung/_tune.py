@@ -21,6 +21,7 @@ from rung.engine.coordinator import Coordinator
 from rung.errors import Interrupted, ObjectiveError
 from rung.execution.backends import EXECUTORS, Backend, Work, backend_for
 from rung.execution.base import Executor
+from rung.objectives.checkpoints import FolderStore
 from rung.objectives.function import Objective, fingerprint
 from rung.schedulers.base import Scheduler
 from rung.searchers.base import Searcher
@@ -241,12 +242,14 @@ def _run(study: Study, work: Work, backend: Backend, made_by: Mapping[str, Any])
     settings = study.settings
     with _home(study.folder) as home, telling(study.name, settings.callbacks) as tell:
         logs = home / "logs" if study.folder is not None else None
-        placed = replace(work, trials=home / "trials", logs=logs)
+        store = FolderStore(home / "trials")
+        placed = replace(work, checkpoints=store, logs=logs)
         session = begin(
             study,
             lambda: _started(backend, placed, settings),
             settings,
             {"objective_code": fingerprint(work.objective.function), **made_by},
+            store.discard,
         )
         coordinator = session.coordinator
         coordinator.tell = tell

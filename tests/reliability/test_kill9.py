@@ -7,7 +7,7 @@ import subprocess
 from collections import Counter
 
 import pytest
-from benchmarks.torture import SCRIPT, VICTIMS, Study, audit, log_of, studies
+from benchmarks.torture.kills import SCRIPT, VICTIMS, Study, audit, log_of, studies
 
 from rung.testing import check_log
 

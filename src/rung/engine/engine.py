@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from rung.engine import _errors
 from rung.errors import Error, MetricError, TrialError
-from rung.execution.base import AttemptId, End, Executor, Job, Message, Report, WorkerUp
+from rung.execution.base import AttemptId, End, Job, Message, Report, WorkerUp
 from rung.schedulers.base import Drop, Finish, Resume, Start, Wait
 from rung.searchers.base import Suggestion
 from rung.settings import Settings
@@ -40,10 +40,6 @@ class Submit:
 
     job: Job
 
-    def execute(self, executor: Executor) -> None:
-        """Do it."""
-        executor.submit(self.job)
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -51,10 +47,6 @@ class Answer:
 
     report: Report
     verdict: Verdict
-
-    def execute(self, executor: Executor) -> None:
-        """Do it."""
-        executor.answer(self.report, self.verdict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +56,12 @@ class Stop:
     attempt: AttemptId
     grace: float
 
-    def execute(self, executor: Executor) -> None:
-        """Do it."""
-        executor.stop(self.attempt, grace=self.grace)
-
 
 @dataclass(frozen=True, slots=True)
 class Discard:
     """Delete a checkpoint."""
 
     trial: int
-
-    def execute(self, executor: Executor) -> None:
-        """Do it."""
-        executor.discard(self.trial)
 
 
 Command = Submit | Answer | Stop | Discard

@@ -60,10 +60,6 @@ class Executor(Protocol):
         """End an attempt: at its next report, or by force `grace` seconds from now."""
         ...
 
-    def discard(self, trial: int) -> None:
-        """Delete the checkpoint of a trial that never runs again."""
-        ...
-
     def poll(self, timeout: float | None) -> Sequence[Message]:
         """Wait for messages, at most `timeout` seconds: the only call that blocks."""
         ...

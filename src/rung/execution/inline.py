@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from pathlib import Path
 from time import monotonic  # bound now: an objective may patch the module
 
 from rung.execution.base import AttemptId, Deliver, End, Job, Message, Report
 from rung.objectives.attempt import run_attempt
-from rung.objectives.checkpoints import Checkpoints
+from rung.objectives.checkpoints import CheckpointStore
 from rung.objectives.ended import TrialInterrupted
 from rung.objectives.function import Objective
 from rung.study.events import Outcome, Verdict
@@ -25,9 +24,9 @@ class Inline:
     capacity = 1
     deliver: Deliver
 
-    def __init__(self, objective: Objective, folder: Path | None = None) -> None:
+    def __init__(self, objective: Objective, store: CheckpointStore | None = None) -> None:
         self._objective = objective
-        self._folder = folder
+        self._store = store
         self._jobs: deque[Job] = deque()
         self._verdict = Verdict.CONTINUE
         self._in_objective = False
@@ -48,11 +47,6 @@ class Inline:
 
     def stop(self, attempt: AttemptId, *, grace: float) -> None:
         """Do nothing: code in this thread can't be ended by force; its next report gets the verdict."""
-
-    def discard(self, trial: int) -> None:
-        """See `Executor`."""
-        if self._folder is not None:
-            Checkpoints(self._folder, trial).discard()
 
     def poll(self, timeout: float | None) -> Sequence[Message]:
         """Run the next job to its end."""
@@ -77,7 +71,7 @@ class Inline:
         try:
             if self._interrupted:  # since this job was submitted
                 raise KeyboardInterrupt
-            return run_attempt(self._objective, job, self._send, self._folder)
+            return run_attempt(self._objective, job, self._send, self._store)
         except KeyboardInterrupt:  # it came just before the objective began, or just after it ended
             return End(job.id, Outcome.INTERRUPTED, reason="KeyboardInterrupt")
         finally:
