@@ -1,4 +1,4 @@
-"""What is told to `tune(callbacks=[...])`: stored facts, in a thread of its own.
+"""What `tune(callbacks=[...])` gets: stored facts, in a thread of its own.
 
 The loop puts what it has stored into a bounded queue, and never waits for who reads it.
 """
