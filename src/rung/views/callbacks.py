@@ -115,7 +115,7 @@ class _Thread:
         self._dropped = 0
         self._failed: set[int] = set()
         self._over = False
-        self._at_work = ""
+        self._at_work = _name(callbacks[0])
         self._thread = Thread(target=self._run, name="rung callbacks", daemon=True)
         self._thread.start()
 
