@@ -46,7 +46,10 @@ if TYPE_CHECKING:
     from rung.space import Space as Space
     from rung.space import param as param
     from rung.study.events import Verdict as Verdict
+    from rung.study.stopping import NoImprovement as NoImprovement
+    from rung.study.stopping import Target as Target
     from rung.study.trial import Trial as Trial
+    from rung.views.callbacks import Update as Update
 
 _HOMES = {
     "rung": ("errors", "schedulers", "searchers"),
@@ -63,7 +66,9 @@ _HOMES = {
     "rung.objectives.trial": ("RunningTrial",),
     "rung.space": ("Categorical", "Constant", "Distribution", "Float", "Int", "Ordinal", "Space", "param"),
     "rung.study.events": ("Verdict",),
+    "rung.study.stopping": ("NoImprovement", "Target"),
     "rung.study.trial": ("Trial",),
+    "rung.views.callbacks": ("Update",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

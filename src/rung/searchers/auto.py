@@ -30,7 +30,7 @@ _LATEST = 20
 class Auto(Searcher):
     """A Gaussian process, or local search where fitting one would cost more than 5 % of the trials' time.
 
-    GP, the strongest per trial in most of our families of tasks (benchmarks/league.py); TPE in spaces of more
+    GP, the strongest per trial in most of our families of tasks (benchmarks/league); TPE in spaces of more
     than 100 hyperparameters. Searching may take half a minute in all, then a twentieth of the
     time of the trials: if these are too short for a model each, some are chosen by it, the others by local
     search around the best. What a suggestion takes is estimated from the number of trials, so that a
@@ -62,7 +62,7 @@ def _chosen(history: History) -> tuple[Searcher, str]:
         )
     if free > _DIMENSIONS:
         return TPE(), f"{free} hyperparameters are too many for a Gaussian process"
-    return GP(), "it is the strongest per trial in most of our families of tasks (benchmarks/league.py)"
+    return GP(), "it is the strongest per trial in most of our families of tasks (benchmarks/league)"
 
 
 def _affordable(history: History) -> float:
