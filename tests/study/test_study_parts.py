@@ -103,7 +103,9 @@ def created(schema: int = 1) -> StudyCreated:
 
 
 def test_a_newer_format_is_refused():
-    with pytest.raises(StudyNewer, match=f"written in format 99; this rung reads up to {SCHEMA_VERSION}: upgrade"):
+    with pytest.raises(
+        StudyNewer, match=f"written in format 99; this rung reads up to {SCHEMA_VERSION}: upgrade"
+    ):
         StudyState(created(99))
 
 

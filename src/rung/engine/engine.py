@@ -227,7 +227,7 @@ class Engine:
         elif outcome == Outcome.COMPLETED:
             outcome, reason = self._check_result(end)
         elif outcome == Outcome.LOST or (outcome == Outcome.INTERRUPTED and not self.stopping):
-            # Interrupted without a request: the objective raised KeyboardInterrupt itself.
+            # Interrupted without a request: an executor gave it up.
             outcome, reason = self._after_loss(end)
         elif error := self._error(end):
             # The trial did not fail, the objective's code is wrong: it runs again once that is fixed.

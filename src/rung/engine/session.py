@@ -27,5 +27,8 @@ class Session(Generic[E_co]):
             self.coordinator.engine.state.torn = self.coordinator.torn
             try:
                 self.executor.close()
+            except KeyboardInterrupt:  # a second Ctrl-C, while the workers are being ended
+                self.executor.close()
+                raise
             finally:
                 self._storage.release(self._lease)

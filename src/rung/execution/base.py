@@ -65,9 +65,13 @@ class Executor(Protocol):
         ...
 
     def interrupt(self) -> None:
-        """Make a blocking `poll` return soon; called from a signal handler."""
+        """Make a blocking `poll` return soon; called from a signal handler.
+
+        Called again once the time for a report is over: an objective in the coordinator's own thread is then
+        cut off.
+        """
         ...
 
     def close(self) -> None:
-        """End everything that still runs; no process is left behind."""
+        """End everything that still runs; no process is left behind. Called again if Ctrl-C cut it short."""
         ...

@@ -14,6 +14,10 @@ from rung.objectives.function import Objective
 from rung.study.events import Outcome, Verdict
 
 
+class _CutOff(TrialInterrupted, KeyboardInterrupt):
+    """Ctrl-C inside the objective, which may catch it as it would any."""
+
+
 class Inline:
     """One worker, which is this thread.
 
@@ -30,6 +34,8 @@ class Inline:
         self._jobs: deque[Job] = deque()
         self._verdict = Verdict.CONTINUE
         self._in_objective = False
+        self._reports = False
+        """Whether the objective is one that reports."""
         self._interrupted = False
         self._error: BaseException | None = None
 
@@ -58,19 +64,23 @@ class Inline:
         return (end,)
 
     def interrupt(self) -> None:
-        """Raise KeyboardInterrupt if user code runs; the coordinator's own code is never cut short."""
-        self._interrupted = True
-        if self._in_objective:
-            raise KeyboardInterrupt
+        """Let an objective that reports reach its next report; the second time, or any other, cut it off.
+
+        The coordinator's own code is never cut short.
+        """
+        again, self._interrupted = self._interrupted, True
+        if self._in_objective and (again or not self._reports):
+            raise _CutOff("KeyboardInterrupt")
 
     def close(self) -> None:
         """See `Executor`."""
 
     def _run(self, job: Job) -> End:
+        self._reports = job.max_resource is not None
         self._in_objective = True
         try:
             if self._interrupted:  # since this job was submitted
-                raise KeyboardInterrupt
+                raise _CutOff("KeyboardInterrupt")
             return run_attempt(self._objective, job, self._send, self._store)
         except KeyboardInterrupt:  # it came just before the objective began, or just after it ended
             return End(job.id, Outcome.INTERRUPTED, reason="KeyboardInterrupt")
@@ -85,5 +95,5 @@ class Inline:
             # The coordinator's trouble is not the objective's: it ends, and `poll` raises the error.
             self._error = self._error or error
             raise TrialInterrupted(f"{report.id}/r{report.number} could not be stored") from None
-        self._in_objective = True
+        self._in_objective = self._reports = True
         return Verdict.INTERRUPT if self._interrupted else self._verdict

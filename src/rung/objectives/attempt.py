@@ -47,8 +47,6 @@ def run_attempt(objective: Objective, job: Job, send: Send, store: CheckpointSto
         return End(job.id, Outcome.INTERRUPTED, usage.measure(), _text(error), _traceback(), broken="disk")
     except TrialEnded as ended:
         return End(job.id, _outcome(ended), usage.measure(), _text(ended), _text(ended.traceback, _LONGEST))
-    except KeyboardInterrupt:
-        return End(job.id, Outcome.INTERRUPTED, usage.measure(), "KeyboardInterrupt")
     except MetricError as error:
         return End(job.id, Outcome.FAILED, usage.measure(), _text(error, 2000), _traceback(), broken="metric")
     except _MISTAKES as error:
