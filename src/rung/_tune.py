@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rung import views
+from rung._other_libraries import explained
 from rung._study import Study, begin, study_of
 from rung._text import visible, visible_lines
 from rung.engine.coordinator import Coordinator
@@ -35,6 +36,7 @@ importing: ContextVar[bool] = ContextVar("importing", default=False)
 """Whether the command line reads a file, which is then not to tune by itself."""
 
 
+@explained
 def tune(
     objective: Callable[..., Any],
     space: Space | Mapping[str, Any],
