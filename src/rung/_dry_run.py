@@ -21,6 +21,7 @@ from rung._study import Study, study_of
 from rung.analysis.usage import busy_share, folder_bytes, trials_per_level
 from rung.errors import ArgumentError, NoTrialError
 from rung.execution.processes import Processes
+from rung.objectives.checkpoints import FolderStore
 from rung.objectives.function import Objective
 from rung.schedulers.base import Scheduler
 from rung.searchers.base import Searcher
@@ -253,7 +254,7 @@ def _fly(objective: Objective, space: Space, settings: Settings, n: int) -> _Pil
     ))  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="rung-dry-run-", ignore_cleanup_errors=True) as folder:
         trials = Path(folder) / "trials"
-        executor = Processes(objective, n_workers, Path(folder) / "output", trials)
+        executor = Processes(objective, n_workers, Path(folder) / "output", FolderStore(trials))
         study.drive(executor)
         sizes = [folder_bytes(trials / str(trial.number)) for trial in study.trials]
     completed = [trial for trial in study.trials if trial.status == Outcome.COMPLETED]
