@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from rung.study.stopping import NoImprovement as NoImprovement
     from rung.study.stopping import Target as Target
     from rung.study.trial import Trial as Trial
+    from rung.views.callbacks import Update as Update
 
 _HOMES = {
     "rung": ("errors", "schedulers", "searchers"),
@@ -67,6 +68,7 @@ _HOMES = {
     "rung.study.events": ("Verdict",),
     "rung.study.stopping": ("NoImprovement", "Target"),
     "rung.study.trial": ("Trial",),
+    "rung.views.callbacks": ("Update",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
