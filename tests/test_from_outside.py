@@ -62,7 +62,7 @@ class Counting:
 
     def start(self, work):
         self.started.append(work.n_workers)
-        return Inline(work.objective, work.trials)
+        return Inline(work.objective, work.checkpoints)
 
 
 class Shelf(MemoryStorage):

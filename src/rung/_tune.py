@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import signal
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from rung import views
+from rung._interrupts import end_in_a_line, stoppable
+from rung._other_libraries import explained
 from rung._study import Study, begin, study_of
 from rung._text import visible, visible_lines
-from rung.engine.coordinator import Coordinator
 from rung.errors import Interrupted, ObjectiveError
 from rung.execution.backends import EXECUTORS, Backend, Work, backend_for
 from rung.execution.base import Executor
+from rung.objectives.checkpoints import FolderStore
 from rung.objectives.function import Objective, fingerprint
 from rung.schedulers.base import Scheduler
 from rung.searchers.base import Searcher
@@ -28,6 +28,7 @@ from rung.settings import KeepCheckpoints, OnError, Settings
 from rung.space import Space
 from rung.storage import Durability, Storage
 from rung.study.stopping import Rule, StopWhen, ask
+from rung.views.callbacks import Update, telling
 
 logger = logging.getLogger("rung")
 
@@ -35,6 +36,7 @@ importing: ContextVar[bool] = ContextVar("importing", default=False)
 """Whether the command line reads a file, which is then not to tune by itself."""
 
 
+@explained
 def tune(
     objective: Callable[..., Any],
     space: Space | Mapping[str, Any],
@@ -61,6 +63,7 @@ def tune(
     retries: int = 1,
     max_failures: int = 10,
     on_error: OnError = "continue",
+    callbacks: Sequence[Callable[[Update], object]] = (),
     name: str | None = None,
     storage: str | Storage | None = None,
     durability: Durability = "machine",
@@ -133,6 +136,9 @@ def tune(
         "continue" counts a trial that raises as failed; "raise" stops the study with TrialError, and the same
         call again runs that trial again. A trial whose worker died, or whose metric is no number, has failed
         either way.
+    callbacks : sequence of callables
+        Each is called with an `Update` whenever a trial has started, reported or ended and that is stored, in
+        a thread of its own: one that fails or lags costs the study nothing.
     name : str, optional
         Of the study; by default it is generated, shown and logged.
     storage : str or Storage, optional
@@ -159,7 +165,7 @@ def tune(
     StudyInUse, StudyMismatch
         If another process runs the study `name`, or it was made with other arguments.
     Interrupted
-        After Ctrl-C, when the study has stopped cleanly.
+        After Ctrl-C. It is a KeyboardInterrupt; uncaught, it ends the program in a line, with exit code 130.
 
     Examples
     --------
@@ -180,8 +186,8 @@ def tune(
         max_resource=max_resource, resource=resource, initial_configs=initial_configs,
         constraints=constraints, report_only=report_only, seed=seed, keep_checkpoints=keep_checkpoints,
         trial_timeout=trial_timeout, trial_memory=trial_memory, gpus_per_trial=gpus_per_trial,
-        retries=retries, max_failures=max_failures, on_error=on_error, name=name, storage=storage,
-        durability=durability, progress=progress,
+        retries=retries, max_failures=max_failures, on_error=on_error, callbacks=callbacks,
+        name=name, storage=storage, durability=durability, progress=progress,
     )  # fmt: skip
     return run_study(objective, space, settings)
 
@@ -204,11 +210,16 @@ def run_study(
     _warn_of_changes(study, bound)
     if _nothing_left(study):
         _say_complete(study, logging.INFO if settings.progress is False else logging.WARNING)
-    elif reason := _rule_that_holds(study):
+        return study
+    if reason := _rule_that_holds(study):
         logger.warning("study %r stopped by stop_when: %s; nothing was run; to go on, give another one, or "
                        "none (--stop-when never)", study.name, reason)  # fmt: skip
-    else:
+        return study
+    try:
         _run(study, work, backend, made_by or {})
+    except KeyboardInterrupt:  # after a clean stop, or from a second Ctrl-C, wherever it struck
+        end_in_a_line()
+        raise Interrupted(_how_to_go_on(study)) from None
     return study
 
 
@@ -234,27 +245,30 @@ def _say_complete(study: Study, level: int) -> None:
 
 def _run(study: Study, work: Work, backend: Backend, made_by: Mapping[str, Any]) -> None:
     settings = study.settings
-    with _home(study.folder) as home:
+    with _home(study.folder) as home, telling(study.name, settings.callbacks) as tell:
         logs = home / "logs" if study.folder is not None else None
-        placed = replace(work, trials=home / "trials", logs=logs)
+        store = FolderStore(home / "trials")
+        placed = replace(work, checkpoints=store, logs=logs)
         session = begin(
             study,
             lambda: _started(backend, placed, settings),
             settings,
             {"objective_code": fingerprint(work.objective.function), **made_by},
+            store.discard,
         )
         coordinator = session.coordinator
+        coordinator.tell = tell
         logger.info("study %r: %s", study.name, study.folder or "in memory")
         view = views.watch(
             study.name, coordinator.reading, coordinator.now, settings.budget, progress=settings.progress
         )
         try:
-            with view, _signals(coordinator):
+            with view, stoppable(coordinator):
                 coordinator.run()
         finally:
             session.close()
     if coordinator.engine.stopping == "interrupted":
-        raise Interrupted(_how_to_go_on(study))
+        raise KeyboardInterrupt
     _warn_of_failures(study)
 
 
@@ -288,34 +302,6 @@ def _started(backend: Backend, work: Work, settings: Settings) -> Executor:
         return EXECUTORS["inline"]().start(work)
 
 
-@contextmanager
-def _signals(coordinator: Coordinator) -> Iterator[None]:
-    # The first Ctrl-C (or SIGTERM) asks the study to stop; from then on a second one has its usual force.
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    # What a shell ignores for a job in the background, or a C library handles, stays as it is.
-    usual = {number: handler for number, handler in handlers.items() if handler not in {signal.SIG_IGN, None}}
-
-    def restore() -> None:
-        for number, handler in usual.items():
-            signal.signal(number, handler)
-
-    def on_signal(_number: int, _frame: object) -> None:
-        restore()
-        grace = coordinator.engine.grace
-        logger.warning("stopping: running trials have %g s to reach a report; Ctrl-C again kills them", grace)
-        coordinator.stop("interrupted")
-
-    for number in usual:
-        signal.signal(number, on_signal)
-    try:
-        yield
-    finally:
-        restore()
-
-
 def _nothing_left(study: Study) -> bool:
     state, budget = study.state, study.settings.budget
     if state.open:
@@ -342,4 +328,7 @@ def _how_to_go_on(study: Study) -> str:
         return f"study {study.name!r} stopped after {done}{total} trials; it was in memory only"
     by_name = "the same call" if settings.name is not None else f"name={study.name!r}"
     command = study.state.plan["command"] or by_name
-    return f"study {study.name!r} stopped after {done}{total} trials; continue with: {command}"
+    return (
+        f"study {study.name!r} stopped after {done}{total} trials, every report is stored; "
+        f"continue with: {command}"
+    )

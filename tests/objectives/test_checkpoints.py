@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import os
+import shutil
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import jobs
@@ -15,8 +18,10 @@ import pytest
 
 import rung
 from rung.errors import ArgumentError, MetricError, ObjectiveError
-from rung.execution.base import AttemptId, Job
-from rung.objectives.checkpoints import Checkpoints
+from rung.execution.base import AttemptId, Job, Report
+from rung.objectives.attempt import run_attempt
+from rung.objectives.checkpoints import CheckpointStore, FolderStore
+from rung.objectives.function import Objective
 from rung.objectives.trial import RunningTrial
 from rung.schedulers import ASHA
 from rung.storage import MemoryStorage
@@ -40,21 +45,21 @@ def tune(objective, **options):
 
 
 def test_replaced_in_one_step(tmp_path):
-    saved = Checkpoints(tmp_path, 3)
-    assert (saved.exists, saved.epoch) == (False, None)
+    saved = FolderStore(tmp_path)
+    assert (saved.has(3), saved.fetch(3)) == (False, None)
     for epoch in (1, 2):
-        with saved.replace(epoch) as path:
+        with saved.save(3, epoch) as path:
             (path / "model").write_text(str(epoch))
-            assert saved.epoch == (None if epoch == 1 else 1)  # the old one counts until the end
-    assert (saved.exists, saved.epoch, (saved.path(0) / "model").read_text()) == (True, 2, "2")
-    with pytest.raises(ZeroDivisionError), saved.replace(3):
+            assert saved.fetch(3) == (None if epoch == 1 else 1)  # the old one counts until the end
+    assert (saved.has(3), saved.fetch(3), (saved.path(3) / "model").read_text()) == (True, 2, "2")
+    with pytest.raises(ZeroDivisionError), saved.save(3, 3):
         raise ZeroDivisionError
-    assert (saved.epoch, (saved.path(0) / "model").read_text()) == (2, "2")
+    assert (saved.fetch(3), (saved.path(3) / "model").read_text()) == (2, "2")
     assert len(list((tmp_path / "3").iterdir())) == 3  # the link, what it points to, and the one before
-    with saved.replace(3) as path:
+    with saved.save(3, 3) as path:
         (path / "model").write_text("3")
     assert len(list((tmp_path / "3").iterdir())) == 3
-    saved.discard()
+    saved.discard(3)
     assert not (tmp_path / "3").exists()
 
 
@@ -68,7 +73,7 @@ def test_on_the_disk_before_it_counts(tmp_path, monkeypatch):
         sync(handle)
 
     monkeypatch.setattr(os, "fsync", recorded)
-    with Checkpoints(tmp_path, 0).replace(epoch=1) as path:
+    with FolderStore(tmp_path).save(0, epoch=1) as path:
         (path / "layers").mkdir()
         (path / "layers" / "1").write_text("weights")
     assert sorted(synced) == [
@@ -82,44 +87,43 @@ def test_on_the_disk_before_it_counts(tmp_path, monkeypatch):
 def test_settled_when_the_report_is_through(tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "linked").symlink_to(tmp_path / "real")  # as /tmp is on some systems
-    saved = Checkpoints(tmp_path / "linked", 3)
-    saved.settle()
+    saved = FolderStore(tmp_path / "linked")
+    saved.settle(3)
     for epoch in (1, 2):
-        with saved.replace(epoch) as path:
+        with saved.save(3, epoch) as path:
             (path / "model").write_text(str(epoch))
     assert len(list((tmp_path / "real" / "3").iterdir())) == 3
-    saved.settle()
+    saved.settle(3)
     assert len(list((tmp_path / "real" / "3").iterdir())) == 2
-    assert (saved.epoch, (saved.path(0) / "model").read_text()) == (2, "2")
+    assert (saved.fetch(3), (saved.path(3) / "model").read_text()) == (2, "2")
 
 
 def test_rolled_back_to_what_was_reported(tmp_path):
-    saved = Checkpoints(tmp_path, 3)
+    saved = FolderStore(tmp_path)
     for epoch in (1, 2, 3):
-        with saved.replace(epoch) as path:
+        with saved.save(3, epoch) as path:
             (path / "model").write_text(str(epoch))
-    saved.roll_back(3)
-    assert saved.epoch == 3
-    saved.roll_back(2)
-    assert (saved.epoch, (saved.path(0) / "model").read_text()) == (2, "2")
-    saved.roll_back(0)
-    assert not saved.exists
+    assert saved.fetch(3, 3) == 3
+    assert saved.fetch(3, 2) == 2
+    assert (saved.fetch(3), (saved.path(3) / "model").read_text()) == (2, "2")
+    assert saved.fetch(3, 0) is None
+    assert not saved.has(3)
 
 
 def test_leftovers_of_killed_saves_are_cleared_and_never_count(tmp_path):
-    saved = Checkpoints(tmp_path, 3)
-    with saved.replace(1) as path:
+    saved = FolderStore(tmp_path)
+    with saved.save(3, 1) as path:
         (path / "model").write_text("1")
     for name in (".epoch-2-killed", ".epoch-3-killed"):
         (tmp_path / "3" / name).mkdir()
     (tmp_path / "3" / ".epoch-4.link").symlink_to("nowhere")
-    saved.roll_back(0)
-    assert not saved.exists
-    with saved.replace(1) as path:
+    assert saved.fetch(3, 0) is None
+    assert not saved.has(3)
+    with saved.save(3, 1) as path:
         (path / "model").write_text("1")
     (tmp_path / "3" / ".epoch-2-killed").mkdir()
     (tmp_path / "3" / ".epoch-4.link").symlink_to("nowhere")
-    with saved.replace(2) as path:
+    with saved.save(3, 2) as path:
         (path / "model").write_text("2")
     assert sorted(p.name.split("-")[0] for p in (tmp_path / "3").iterdir()) == [
         "checkpoint",
@@ -129,66 +133,133 @@ def test_leftovers_of_killed_saves_are_cleared_and_never_count(tmp_path):
 
 
 def test_a_copy_of_the_parents(tmp_path):
-    parent, child = Checkpoints(tmp_path, 0), Checkpoints(tmp_path, 1)
-    child.copy_from(0)
-    assert not child.exists
-    with parent.replace(4) as path:
+    store = FolderStore(tmp_path)
+    store.copy(0, 1)
+    assert not store.has(1)
+    with store.save(0, 4) as path:
         (path / "weights").mkdir()
         (path / "weights" / "a").write_text("w")
-    child.copy_from(0)
-    assert (child.epoch, (child.path(0) / "weights" / "a").read_text()) == (4, "w")
-    with child.replace(5) as path:
+    store.copy(0, 1)
+    assert (store.fetch(1), (store.path(1) / "weights" / "a").read_text()) == (4, "w")
+    with store.save(1, 5) as path:
         (path / "b").write_text("w")
-    child.copy_from(0)  # it has its own by now
-    assert child.epoch == 5
+    store.copy(0, 1)  # it has its own by now
+    assert store.fetch(1) == 5
 
 
 def begin(folder: Path, attempt: int) -> int:
     """Where an attempt of trial 1 begins, a clone of trial 0 at epoch 2."""
     job = Job(AttemptId(1, attempt), {}, seed=0, max_resource=9, start_resource=2, parent=0)
-    return RunningTrial(job, ("value",), lambda report: Verdict.CONTINUE, folder).start_resource
+    return RunningTrial(job, ("value",), lambda report: Verdict.CONTINUE, FolderStore(folder)).start_resource
 
 
 def test_a_clone_that_died_before_its_first_report_begins_from_its_parent_again(tmp_path):
-    parent = Checkpoints(tmp_path, 0)
-    with parent.replace(3) as path:  # the parent has gone on since the clone was decided
+    with FolderStore(tmp_path).save(0, 3) as path:  # the parent has gone on since the clone was decided
         (path / "model").write_text("3")
     assert begin(tmp_path, attempt=1) == 3
     assert begin(tmp_path, attempt=2) == 3
 
 
 def test_a_clone_of_a_parent_that_was_trained_to_the_end_has_something_to_train(tmp_path):
-    with Checkpoints(tmp_path, 0).replace(9) as path:
+    with FolderStore(tmp_path).save(0, 9) as path:
         (path / "model").write_text("9")
     assert begin(tmp_path, attempt=1) == 0
 
 
 def test_a_copy_while_the_parent_saves(tmp_path):
     done = threading.Event()
-    parent = Checkpoints(tmp_path, 0)
+    store = FolderStore(tmp_path)
 
     def save_on():
         epoch = 0
         while not done.is_set():
             epoch += 1
-            with parent.replace(epoch) as path:
+            with store.save(0, epoch) as path:
                 for name in "abcdef":
                     (path / name).write_text(str(epoch))
 
     thread = threading.Thread(target=save_on)
     thread.start()
     copies = []
-    while not parent.exists:
+    while not store.has(0):
         pass
     for number in range(1, 40):
-        child = Checkpoints(tmp_path, number)
         with contextlib.suppress(FileNotFoundError):  # it saves so fast that no copy is ever whole
-            child.copy_from(0)
-            copies.append((child.epoch, {p.read_text() for p in child.path(0).iterdir()}))
+            store.copy(0, number)
+            copies.append((store.fetch(number), {p.read_text() for p in store.path(number).iterdir()}))
     done.set()
     thread.join()
     assert copies
     assert all(texts == {str(epoch)} for epoch, texts in copies)  # never half of one and half of another
+
+
+class Packed:
+    """Checkpoints as files of another machine, `shared`, with copies of this one's, `local`."""
+
+    def __init__(self, shared: Path, local: Path) -> None:
+        self.shared, self.local = shared, local
+
+    def _saved(self, trial: int) -> dict[int, Path]:
+        return {int(p.stem): p for p in sorted(self.shared.glob(f"{trial}/*.tar"), key=lambda p: int(p.stem))}
+
+    def fetch(self, trial: int, until: float = math.inf) -> int | None:
+        for epoch in [epoch for epoch in self._saved(trial) if epoch > until]:
+            self._saved(trial)[epoch].unlink()
+        shutil.rmtree(self.path(trial))
+        if not self.has(trial):
+            return None
+        newest = max(self._saved(trial))
+        shutil.unpack_archive(self._saved(trial)[newest], self.path(trial), filter="data")
+        return newest
+
+    def has(self, trial: int) -> bool:
+        return bool(self._saved(trial))
+
+    def path(self, trial: int) -> Path:
+        (self.local / str(trial)).mkdir(parents=True, exist_ok=True)
+        return self.local / str(trial)
+
+    @contextlib.contextmanager
+    def save(self, trial: int, epoch: int) -> Iterator[Path]:
+        shutil.rmtree(self.path(trial))
+        yield self.path(trial)
+        shutil.make_archive(str(self.shared / str(trial) / str(epoch)), "tar", self.path(trial))
+
+    def settle(self, trial: int) -> None:
+        for older in list(self._saved(trial).values())[:-1]:
+            older.unlink()
+
+    def copy(self, parent: int, trial: int) -> None:
+        if self.has(parent) and not self.has(trial):
+            shutil.copytree(self.shared / str(parent), self.shared / str(trial))
+
+    def discard(self, trial: int) -> None:
+        shutil.rmtree(self.shared / str(trial), ignore_errors=True)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_any_store_carries_a_trial_from_place_to_place(tmp_path, packed):
+    def store(place: str) -> CheckpointStore:
+        return Packed(tmp_path / "shared", tmp_path / place) if packed else FolderStore(tmp_path / "shared")
+
+    def run(
+        place: str, trial: int, attempt: int, reported: int, *verdicts: Verdict, parent: int | None = None
+    ):
+        job = Job(AttemptId(trial, attempt), {"x": 0.0}, 0, 9, start_resource=reported, parent=parent)
+        answers = iter([*verdicts, *[Verdict.CONTINUE] * 9])
+        heard: list[Report] = []
+        objective = Objective.bind(counting, ("x",), ("value",))
+        end = run_attempt(objective, job, lambda report: heard.append(report) or next(answers), store(place))
+        assert end.outcome in {"paused", "completed"}, end.reason
+        return [report.resource for report in heard], end.metrics.get("state")
+
+    first = (Verdict.CONTINUE, Verdict.CONTINUE, Verdict.PAUSE)
+    assert run("a", 0, 1, 0, *first) == ([1, 2, 3], None)
+    assert run("b", 1, 1, 3, Verdict.PAUSE, parent=0) == ([4], None)  # a clone
+    assert run("b", 0, 2, 3) == ([4, 5, 6, 7, 8, 9], 9)
+    assert run("c", 1, 2, 4) == ([5, 6, 7, 8, 9], 9)
+    store("c").discard(1)
+    assert run("c", 1, 2, 0) == ([1, 2, 3, 4, 5, 6, 7, 8, 9], 9)
 
 
 def counting(config, trial):
@@ -456,8 +527,8 @@ def test_fifo_goes_on_with_what_asha_paused():
 
 
 def test_a_trial_begins_without_the_checkpoint_of_one_that_the_log_lost(tmp_path):
-    with Checkpoints(tmp_path, 0).replace(7) as path:
+    with FolderStore(tmp_path).save(0, 7) as path:
         (path / "weights").write_text("of another configuration")
     job = Job(AttemptId(0, 1), {"x": 1.0}, seed=0, max_resource=9)
-    trial = RunningTrial(job, ("y",), lambda report: Verdict.CONTINUE, tmp_path)
+    trial = RunningTrial(job, ("y",), lambda report: Verdict.CONTINUE, FolderStore(tmp_path))
     assert (trial.resumes, trial.start_resource) == (False, 0)

@@ -160,11 +160,11 @@ def test_whatever_is_raised_is_data(error, reason):
     assert "Traceback" in end.traceback or isinstance(error, Nasty)
 
 
-def test_ctrl_c_interrupts_the_trial():
+def test_a_keyboard_interrupt_that_nobody_asked_for_fails_the_trial():
     def objective(config):
         raise KeyboardInterrupt
 
-    assert run(objective).outcome == "interrupted"
+    assert (run(objective).outcome, run(objective).reason) == ("failed", "KeyboardInterrupt")
 
 
 def test_a_huge_message_is_cut():

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from rung.engine import _errors
 from rung.errors import Error, MetricError, TrialError
-from rung.execution.base import AttemptId, End, Executor, Job, Message, Report, WorkerUp
+from rung.execution.base import AttemptId, End, Job, Message, Report, WorkerUp
 from rung.schedulers.base import Drop, Finish, Resume, Start, Wait
 from rung.searchers.base import Suggestion
 from rung.settings import Settings
@@ -40,10 +40,6 @@ class Submit:
 
     job: Job
 
-    def execute(self, executor: Executor) -> None:
-        """Do it."""
-        executor.submit(self.job)
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -51,10 +47,6 @@ class Answer:
 
     report: Report
     verdict: Verdict
-
-    def execute(self, executor: Executor) -> None:
-        """Do it."""
-        executor.answer(self.report, self.verdict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +56,12 @@ class Stop:
     attempt: AttemptId
     grace: float
 
-    def execute(self, executor: Executor) -> None:
-        """Do it."""
-        executor.stop(self.attempt, grace=self.grace)
-
 
 @dataclass(frozen=True, slots=True)
 class Discard:
     """Delete a checkpoint."""
 
     trial: int
-
-    def execute(self, executor: Executor) -> None:
-        """Do it."""
-        executor.discard(self.trial)
 
 
 Command = Submit | Answer | Stop | Discard
@@ -243,7 +227,7 @@ class Engine:
         elif outcome == Outcome.COMPLETED:
             outcome, reason = self._check_result(end)
         elif outcome == Outcome.LOST or (outcome == Outcome.INTERRUPTED and not self.stopping):
-            # Interrupted without a request: the objective raised KeyboardInterrupt itself.
+            # Interrupted without a request: an executor gave it up.
             outcome, reason = self._after_loss(end)
         elif error := self._error(end):
             # The trial did not fail, the objective's code is wrong: it runs again once that is fixed.

@@ -60,18 +60,18 @@ class Executor(Protocol):
         """End an attempt: at its next report, or by force `grace` seconds from now."""
         ...
 
-    def discard(self, trial: int) -> None:
-        """Delete the checkpoint of a trial that never runs again."""
-        ...
-
     def poll(self, timeout: float | None) -> Sequence[Message]:
         """Wait for messages, at most `timeout` seconds: the only call that blocks."""
         ...
 
     def interrupt(self) -> None:
-        """Make a blocking `poll` return soon; called from a signal handler."""
+        """Make a blocking `poll` return soon; called from a signal handler.
+
+        Called again once the time for a report is over: an objective in the coordinator's own thread is then
+        cut off.
+        """
         ...
 
     def close(self) -> None:
-        """End everything that still runs; no process is left behind."""
+        """End everything that still runs; no process is left behind. Called again if Ctrl-C cut it short."""
         ...

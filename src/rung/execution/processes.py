@@ -19,7 +19,7 @@ from rung.execution.worker import memory, pickling
 from rung.execution.worker.frames import Broken, Hello, Ready, Said
 from rung.execution.worker.handle import Worker, environments
 from rung.execution.worker.leftovers import boot_id, kill_leftovers, start_time
-from rung.objectives.checkpoints import Checkpoints
+from rung.objectives.checkpoints import CheckpointStore
 from rung.objectives.function import Objective
 from rung.objectives.guard import PATIENCE, how_it_ended
 from rung.study.events import Outcome, Verdict
@@ -54,14 +54,13 @@ class Processes:
         objective: Objective,
         n_workers: int,
         logs: Path | None = None,
-        trials: Path | None = None,
+        store: CheckpointStore | None = None,
         gpus: Sequence[str] | None = None,
     ) -> None:
-        # `logs` gets what workers print, `trials` the checkpoints.
-        self._objective = pickle.dumps((pickling.dumps(objective), trials))
+        # `logs` gets what workers print, `store` the checkpoints.
+        self._objective = pickle.dumps((pickling.dumps(objective), store))
         self._capacity = n_workers
         self._logs = logs
-        self._trials = trials
         self._environments = environments(n_workers, gpus)
         self._selector = selectors.DefaultSelector()
         self._jobs: deque[Job] = deque()
@@ -113,11 +112,6 @@ class Processes:
             worker.deadlines.append(
                 (self.now() + grace, (Outcome.INTERRUPTED, f"no report within {grace:g} s"))
             )
-
-    def discard(self, trial: int) -> None:
-        """See `Executor`."""
-        if self._trials is not None:
-            Checkpoints(self._trials, trial).discard()
 
     def poll(self, timeout: float | None) -> Sequence[Message]:
         """See `Executor`; raises WorkerError when no worker can be started."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from pathlib import Path
 
 from rung.errors import MetricError
-from rung.objectives.checkpoints import is_full
+from rung.objectives.checkpoints import CheckpointStore, is_full
 from rung.objectives.ended import ENDED_BY, DiskFull, TrialEnded
 from rung.objectives.function import Objective
+from rung.objectives.hints import hint, missing_key
 from rung.objectives.job import End, Job
 from rung.objectives.trial import RunningTrial, Send
 from rung.objectives.usage import Usage
@@ -27,14 +27,14 @@ _ENDINGS = (Outcome.STOPPED, Outcome.PAUSED, Outcome.INTERRUPTED, Outcome.FAILED
 """How an attempt may end by a TrialEnded."""
 
 
-def run_attempt(objective: Objective, job: Job, send: Send, folder: Path | None = None) -> End:
+def run_attempt(objective: Objective, job: Job, send: Send, store: CheckpointStore | None = None) -> End:
     """Run one attempt to its end, whatever the objective does, and measure it.
 
-    `folder` is where the trials of the study keep their checkpoints.
+    `store` is where the trials of the study keep their checkpoints.
     """
     usage, process = Usage(), os.getpid()
     try:
-        trial = RunningTrial(job, objective.metrics, send, folder)
+        trial = RunningTrial(job, objective.metrics, send, store)
         try:
             metrics = objective(trial.config, trial)
         finally:
@@ -48,15 +48,20 @@ def run_attempt(objective: Objective, job: Job, send: Send, folder: Path | None 
         return End(job.id, Outcome.INTERRUPTED, usage.measure(), _text(error), _traceback(), broken="disk")
     except TrialEnded as ended:
         return End(job.id, _outcome(ended), usage.measure(), _text(ended), _text(ended.traceback, _LONGEST))
-    except KeyboardInterrupt:
-        return End(job.id, Outcome.INTERRUPTED, usage.measure(), "KeyboardInterrupt")
     except MetricError as error:
         return End(job.id, Outcome.FAILED, usage.measure(), _text(error, 2000), _traceback(), broken="metric")
-    except _MISTAKES as error:
-        return End(job.id, Outcome.FAILED, usage.measure(), _describe(error), _traceback(), broken="code")
     except BaseException as error:  # noqa: BLE001 -- whatever user code raises, SystemExit included, is data
-        return End(job.id, Outcome.FAILED, usage.measure(), _describe(error), _traceback())
+        said = _describe(error) + hint(error, objective.names, objective.metrics)
+        wrong = isinstance(error, _MISTAKES) or _no_hyperparameter(error, objective)
+        return End(
+            job.id, Outcome.FAILED, usage.measure(), said, _traceback(), broken="code" if wrong else ""
+        )
     return End(job.id, Outcome.COMPLETED, {**usage.measure(), **metrics})
+
+
+def _no_hyperparameter(error: BaseException, objective: Objective) -> bool:
+    key = missing_key(error, objective.names) if isinstance(error, KeyError) else None
+    return key is not None and key not in objective.names
 
 
 def _outcome(ended: TrialEnded) -> Outcome:

@@ -1,22 +1,27 @@
-"""Checkpoints of trials on disk: replaced in one step, kept until the trial can never run again.
+"""Checkpoints of trials: replaced in one step, kept until the trial can never run again.
 
-<folder>/<trial>/checkpoint          a symbolic link to the one that counts
-<folder>/<trial>/epoch-<n>-<random>  its content, saved at epoch n
-<folder>/<trial>/.epoch-<n>-<random> one that is being written
+How `FolderStore` keeps them:
+
+<root>/<trial>/checkpoint          a symbolic link to the one that counts
+<root>/<trial>/epoch-<n>-<random>  its content, saved at epoch n
+<root>/<trial>/.epoch-<n>-<random> one that is being written
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import os
 import re
 import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from rung._disk import sync
 
@@ -27,46 +32,86 @@ _TRIES = 20
 """Copies of a checkpoint that its owner may spoil by saving a newer one meanwhile."""
 
 
-class Checkpoints:
-    """The checkpoint of one trial, under the folder of all trials."""
+class CheckpointStore(Protocol):
+    """Where the trials of a study keep their checkpoints.
 
-    def __init__(self, folder: Path, trial: int) -> None:
-        self._folder = folder
-        self._home = folder / str(trial)
-        self._link = self._home / "checkpoint"
+    The coordinator makes it, and it is pickled to go along to the workers. A trial runs in one place at a
+    time, but workers of other trials may copy its checkpoint, and the coordinator may discard it.
+    """
 
-    def path(self, epoch: int) -> Path:
-        """Where the checkpoint is; an empty folder that says `epoch` is made if there is none."""
-        if not self._link.exists():
-            self._point_to(self._new(f"epoch-{epoch}-"))
-        return self._link
+    def fetch(self, trial: int, until: float = math.inf) -> int | None:
+        """Let the newest checkpoint that was saved at epoch `until` or before count; newer ones never will.
 
-    @property
-    def exists(self) -> bool:
-        """Whether something was saved."""
-        while current := self._current():
-            with contextlib.suppress(OSError):
-                if any((self._home / current).iterdir()):
-                    return True
-            if current == self._current():  # else it was replaced, and deleted, while we looked
-                break
-        return False
+        Returns its epoch, None if there is none; 0 for files that were written into `path` directly.
+        """
+        ...
 
-    @property
-    def epoch(self) -> int | None:
-        """The epoch at which the checkpoint was saved, None if there is none."""
-        with contextlib.suppress(OSError):
-            return _epoch(self._link.readlink())
-        return None
+    def has(self, trial: int) -> bool:
+        """Whether the trial has a checkpoint that counts."""
+        ...
 
-    @contextmanager
-    def replace(self, epoch: int) -> Iterator[Path]:
-        """An empty folder that becomes the checkpoint when the block ends well, and is on the disk by then.
+    def path(self, trial: int) -> Path:
+        """A folder of this machine with the checkpoint that counts; an empty one if there is none."""
+        ...
+
+    def save(self, trial: int, epoch: int) -> AbstractContextManager[Path]:
+        """An empty folder that becomes the checkpoint when the block ends well, and is durable by then.
 
         The one before stays until `settle`: the report of this epoch may never get through.
         """
-        old = self._current()
-        new = self._new(f".epoch-{epoch}-")
+        ...
+
+    def settle(self, trial: int) -> None:
+        """Keep the one that counts alone: what it was saved for is durable."""
+        ...
+
+    def copy(self, parent: int, trial: int) -> None:
+        """Let a trial without a checkpoint begin with a copy of its parent's, if that has one."""
+        ...
+
+    def discard(self, trial: int) -> None:
+        """Delete all checkpoints of a trial; it has none, or never runs again."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FolderStore:
+    """Checkpoints below a folder of this machine. Each method is described in `CheckpointStore`."""
+
+    root: Path
+
+    def fetch(self, trial: int, until: float = math.inf) -> int | None:
+        """Roll back to what was saved at `until` or before."""
+        if (self._epoch(trial) or 0) > until:
+            older = [path for path in self._home(trial).glob("epoch-*") if (_epoch(path) or 0) <= until]
+            if older:
+                self._point_to(trial, max(older, key=lambda path: (_epoch(path) or 0, path.stat().st_mtime)))
+            else:
+                self.discard(trial)
+        return self._epoch(trial) if self.has(trial) else None
+
+    def has(self, trial: int) -> bool:
+        """Whether something was saved."""
+        while current := self._current(trial):
+            with contextlib.suppress(OSError):
+                if any((self._home(trial) / current).iterdir()):
+                    return True
+            if current == self._current(trial):  # else it was replaced, and deleted, while we looked
+                break
+        return False
+
+    def path(self, trial: int) -> Path:
+        """The link to the checkpoint."""
+        link = self._link(trial)
+        if not link.exists():
+            self._point_to(trial, self._new(trial, "epoch-0-"))
+        return link
+
+    @contextmanager
+    def save(self, trial: int, epoch: int) -> Iterator[Path]:
+        """A folder aside, whose files are synced before the link points to it."""
+        old = self._current(trial)
+        new = self._new(trial, f".epoch-{epoch}-")
         try:
             yield new
             # A report of this epoch rests on it, and may be durable next.
@@ -81,68 +126,64 @@ class Checkpoints:
                 ) from error
             raise
         new = new.rename(new.with_name(new.name[1:]))  # whole from here on
-        self._point_to(new)
-        sync(self._home)
-        self._clear(new.name, old)
+        self._point_to(trial, new)
+        sync(self._home(trial))
+        self._clear(trial, new.name, old)
 
-    def settle(self) -> None:
-        """Keep the one that counts: what it was saved for is durable."""
-        if current := self._current():
-            self._clear(current)
+    def settle(self, trial: int) -> None:
+        """Delete all but the one that counts."""
+        if current := self._current(trial):
+            self._clear(trial, current)
 
-    def _current(self) -> str:
-        # By name, since the folder may be reached through symbolic links.
-        with contextlib.suppress(OSError):
-            return self._link.readlink().name
-        return ""
-
-    def _clear(self, *keep: str) -> None:
-        for other in self._home.iterdir():  # older ones, and what killed attempts left
-            if other.name not in {self._link.name, *keep}:
-                other.unlink() if other.is_symlink() else shutil.rmtree(other, ignore_errors=True)
-
-    def roll_back(self, epoch: float) -> None:
-        """Let the newest checkpoint that was saved at `epoch` or before count; without one there is none."""
-        if (self.epoch or 0) <= epoch:
-            return
-        older = [path for path in self._home.glob("epoch-*") if (_epoch(path) or 0) <= epoch]
-        if older:
-            self._point_to(max(older, key=lambda path: (_epoch(path) or 0, path.stat().st_mtime)))
-        else:
-            self.discard()
-
-    def copy_from(self, parent: int) -> None:
-        """Begin with a copy of another trial's checkpoint, if that has one and this has none.
-
-        Raises OSError if it can't be copied.
-        """
-        other = Checkpoints(self._folder, parent)
+    def copy(self, parent: int, trial: int) -> None:
+        """Copy the files; raises OSError if that can't be done."""
         for left in reversed(range(_TRIES)):
-            if self._link.exists() or not other.exists:
+            if self._link(trial).exists() or not self.has(parent):
                 return
-            source = other._link.resolve()
+            source = self._link(parent).resolve()
             try:
-                with self.replace(_epoch(source) or 0) as path:
+                with self.save(trial, _epoch(source) or 0) as path:
                     shutil.copytree(source, path, symlinks=True, dirs_exist_ok=True)
-                    if other._link.resolve() != source:  # replaced meanwhile: some of it may be gone
+                    if self._link(parent).resolve() != source:  # replaced meanwhile: some of it may be gone
                         raise FileNotFoundError(source)
             except (FileNotFoundError, shutil.Error):
                 if not left:
                     raise
 
-    def discard(self) -> None:
-        """Delete it all."""
-        shutil.rmtree(self._home, ignore_errors=True)
+    def discard(self, trial: int) -> None:
+        """Delete the trial's folder."""
+        shutil.rmtree(self._home(trial), ignore_errors=True)
 
-    def _new(self, prefix: str) -> Path:
-        self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=prefix, dir=self._home))
+    def _home(self, trial: int) -> Path:
+        return self.root / str(trial)
 
-    def _point_to(self, target: Path) -> None:
-        aside = self._home / f".{target.name}.link"
+    def _link(self, trial: int) -> Path:
+        return self._home(trial) / "checkpoint"
+
+    def _current(self, trial: int) -> str:
+        # By name, since the folder may be reached through symbolic links.
+        with contextlib.suppress(OSError):
+            return self._link(trial).readlink().name
+        return ""
+
+    def _epoch(self, trial: int) -> int | None:
+        return _epoch(Path(self._current(trial)))
+
+    def _clear(self, trial: int, *keep: str) -> None:
+        for other in self._home(trial).iterdir():  # older ones, and what killed attempts left
+            if other.name not in {self._link(trial).name, *keep}:
+                other.unlink() if other.is_symlink() else shutil.rmtree(other, ignore_errors=True)
+
+    def _new(self, trial: int, prefix: str) -> Path:
+        home = self._home(trial)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=prefix, dir=home))
+
+    def _point_to(self, trial: int, target: Path) -> None:
+        aside = self._home(trial) / f".{target.name}.link"
         aside.unlink(missing_ok=True)
         aside.symlink_to(target.name, target_is_directory=True)
-        aside.replace(self._link)
+        aside.replace(self._link(trial))
 
 
 def is_full(error: BaseException, folder: Path | None = None) -> bool:

@@ -8,11 +8,11 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rung._text import brief
 from rung.errors import MetricError, ObjectiveError
-from rung.objectives.checkpoints import Checkpoints, is_full
+from rung.objectives.checkpoints import CheckpointStore, is_full
 from rung.objectives.ended import ENDED_BY, DiskFull, TrialDiverged, TrialInterrupted
 from rung.objectives.job import AttemptId, Job, Report
 from rung.objectives.metrics import as_metrics
@@ -44,7 +44,9 @@ class RunningTrial:
         The answer to the last report.
     """
 
-    def __init__(self, job: Job, tuned: tuple[str, ...], send: Send, folder: Path | None = None) -> None:
+    def __init__(
+        self, job: Job, tuned: tuple[str, ...], send: Send, store: CheckpointStore | None = None
+    ) -> None:
         self.number = job.id.trial
         self.attempt = job.id.attempt
         self.config: dict[str, Any] = dict(job.config)
@@ -52,7 +54,7 @@ class RunningTrial:
         self.max_resource = job.max_resource
         self.target_resource = job.target_resource or job.max_resource
         self._job, self._tuned, self._send = job, tuned, send
-        self._saved = Checkpoints(folder, self.number) if folder else None
+        self._store = store
         with _saving():
             self._begun_at = self._begin()
         self._reports = 0
@@ -64,33 +66,43 @@ class RunningTrial:
         self._pid = os.getpid()
         self._over = False
 
+    if not TYPE_CHECKING:  # for a type checker, a trial has no such attributes
+
+        def __getattr__(self, name: str) -> Any:
+            from rung._other_libraries import TRIAL, advice
+
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}"
+                                 f"{advice(name, TRIAL)}", name=name, obj=self)  # fmt: skip
+
     def __repr__(self) -> str:
         return f"<rung.RunningTrial {self.number}, attempt {self.attempt}: {self.config}>"
 
     # ---- checkpoints
 
     def _begin(self) -> int:
-        job = self._job
-        if self._saved is None:
+        job, store = self._job, self._store
+        if store is None:
             return job.start_resource
         # An attempt expects to train an epoch at least.
         most = math.inf if job.max_resource is None else job.max_resource - 1
+        saved = None
         if job.id.attempt == 1:
-            self._saved.discard()  # of a trial that a power cut took from the log, whose number this one has
+            # Of a trial that a power cut took from the log, whose number this one has.
+            store.discard(self.number)
         else:
             # What was saved and not reported is trained again; so is the last epoch, of whose end nothing is
             # known.
-            self._saved.roll_back(min(job.start_resource, most))
+            saved = store.fetch(self.number, min(job.start_resource, most))
         if job.parent is not None:
             # Also where the copy of an attempt before was of a later epoch, and is gone by now.
-            self._saved.copy_from(job.parent)
-            self._saved.roll_back(most)
-        return (self._saved.epoch or job.start_resource) if self._saved.exists else 0
+            store.copy(job.parent, self.number)
+            saved = store.fetch(self.number, most)
+        return 0 if saved is None else saved or job.start_resource
 
     @property
     def resumes(self) -> bool:
         """Whether there is a checkpoint to go on from (of a trial of `ask`: whether it reported before)."""
-        return self._saved.exists if self._saved else self._job.start_resource > 0
+        return self._store.has(self.number) if self._store else self._job.start_resource > 0
 
     @property
     def start_resource(self) -> int:
@@ -107,7 +119,7 @@ class RunningTrial:
         Prefer `checkpoint` to writing into it: a crash in the middle of a write then costs nothing.
         """
         with _saving():
-            return self._checkpoints().path(0)
+            return self._checkpoints().path(self.number)
 
     @contextmanager
     def checkpoint(self, epoch: int | None = None) -> Iterator[Path]:
@@ -121,15 +133,15 @@ class RunningTrial:
 
         On a full disk the study stops (StorageError), and the trial runs again once there is room.
         """
-        with _saving(), self._checkpoints().replace(self._next(epoch)) as path:
+        with _saving(), self._checkpoints().save(self.number, self._next(epoch)) as path:
             yield path
 
-    def _checkpoints(self) -> Checkpoints:
-        if self._saved is None:
+    def _checkpoints(self) -> CheckpointStore:
+        if self._store is None:
             raise ObjectiveError(
                 "a trial that was asked for has no checkpoint folder; keep its files yourself"
             )
-        return self._saved
+        return self._store
 
     # ---- reports
 
@@ -199,7 +211,7 @@ class RunningTrial:
             values = self._check(epoch, metrics)
             self._resource = self._next(epoch)
             self._reports += 1
-            saved = self._saved is not None and self._saved.exists
+            saved = self._store is not None and self._store.has(self.number)
             verdict = self._send(Report(self._job.id, self._reports, self._resource, values, saved))
             self.verdict = verdict
             if self._resource != self.max_resource:
@@ -216,9 +228,9 @@ class RunningTrial:
 
     def settle(self) -> None:
         """The objective has done its work: of its checkpoints the last one counts."""
-        if self._saved is not None:
+        if self._store is not None:
             with _saving():
-                self._saved.settle()
+                self._store.settle(self.number)
 
     def close(self) -> None:
         """Take no more reports: a thread that lives on must not speak for the next attempt."""
@@ -252,7 +264,7 @@ class RunningTrial:
                 f"{what} {self._next(epoch)} reported, but max_resource={self.max_resource}; "
                 "train `for epoch in trial.epochs()`, or up to trial.max_resource"
             )
-        values = as_metrics(metrics)
+        values = as_metrics(metrics, self._tuned)
         if not any(name in values for name in self._tuned):
             wanted = " or ".join(repr(name) for name in self._tuned)
             raise MetricError(f"a report without {wanted}; it has: {', '.join(values) or 'nothing'}")

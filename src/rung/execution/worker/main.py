@@ -14,12 +14,12 @@ import sys
 import traceback
 from json import dumps  # bound now, as what is of os: an objective may patch the modules
 from os import read, write
-from pathlib import Path
 from typing import Any
 
 from rung.execution.base import Job, Report
 from rung.execution.worker.channel import Channel
 from rung.objectives.attempt import run_attempt
+from rung.objectives.checkpoints import CheckpointStore
 from rung.objectives.function import Objective
 from rung.study.events import Verdict
 
@@ -58,20 +58,20 @@ def _name_log(names: int, answers: int, name: str) -> None:
         read(answers, 1)
 
 
-def _load(channel: Channel) -> tuple[Objective, Path | None] | None:
+def _load(channel: Channel) -> tuple[Objective, CheckpointStore | None] | None:
     frame = channel.receive()
     if frame is None:
         return None
     try:
-        pickled, folder = pickle.loads(frame)
+        pickled, store = pickle.loads(frame)
         objective: Objective = pickle.loads(pickled)
     except BaseException:  # noqa: BLE001 -- importing user code may raise anything
         _say(channel, "broken", traceback=traceback.format_exc()[-_LONGEST_TRACEBACK:])
         return None
-    return objective, folder
+    return objective, store
 
 
-def _run(channel: Channel, objective: Objective, folder: Path | None, job: Job) -> None:
+def _run(channel: Channel, objective: Objective, store: CheckpointStore | None, job: Job) -> None:
     def send(report: Report) -> Verdict:
         _say(channel, "report", id=report.id, number=report.number, resource=report.resource,
              metrics=dict(report.metrics), checkpoint=report.checkpoint)  # fmt: skip
@@ -80,7 +80,7 @@ def _run(channel: Channel, objective: Objective, folder: Path | None, job: Job) 
             os._exit(1)
         return Verdict(answer.decode())
 
-    end = run_attempt(objective, job, send, folder)
+    end = run_attempt(objective, job, send, store)
     _say(channel, "end", id=end.id, outcome=end.outcome, metrics=dict(end.metrics), reason=end.reason,
          traceback=end.traceback, broken=end.broken)  # fmt: skip
 
