@@ -14,6 +14,7 @@ from typing import Any
 
 from rung import views
 from rung._interrupts import end_in_a_line, stoppable
+from rung._other_libraries import explained
 from rung._study import Study, begin, study_of
 from rung._text import visible, visible_lines
 from rung.errors import Interrupted, ObjectiveError
@@ -27,6 +28,7 @@ from rung.settings import KeepCheckpoints, OnError, Settings
 from rung.space import Space
 from rung.storage import Durability, Storage
 from rung.study.stopping import Rule, StopWhen, ask
+from rung.views.callbacks import Update, telling
 
 logger = logging.getLogger("rung")
 
@@ -34,6 +36,7 @@ importing: ContextVar[bool] = ContextVar("importing", default=False)
 """Whether the command line reads a file, which is then not to tune by itself."""
 
 
+@explained
 def tune(
     objective: Callable[..., Any],
     space: Space | Mapping[str, Any],
@@ -60,6 +63,7 @@ def tune(
     retries: int = 1,
     max_failures: int = 10,
     on_error: OnError = "continue",
+    callbacks: Sequence[Callable[[Update], object]] = (),
     name: str | None = None,
     storage: str | Storage | None = None,
     durability: Durability = "machine",
@@ -132,6 +136,9 @@ def tune(
         "continue" counts a trial that raises as failed; "raise" stops the study with TrialError, and the same
         call again runs that trial again. A trial whose worker died, or whose metric is no number, has failed
         either way.
+    callbacks : sequence of callables
+        Each is called with an `Update` whenever a trial has started, reported or ended and that is stored, in
+        a thread of its own: one that fails or lags costs the study nothing.
     name : str, optional
         Of the study; by default it is generated, shown and logged.
     storage : str or Storage, optional
@@ -179,8 +186,8 @@ def tune(
         max_resource=max_resource, resource=resource, initial_configs=initial_configs,
         constraints=constraints, report_only=report_only, seed=seed, keep_checkpoints=keep_checkpoints,
         trial_timeout=trial_timeout, trial_memory=trial_memory, gpus_per_trial=gpus_per_trial,
-        retries=retries, max_failures=max_failures, on_error=on_error, name=name, storage=storage,
-        durability=durability, progress=progress,
+        retries=retries, max_failures=max_failures, on_error=on_error, callbacks=callbacks,
+        name=name, storage=storage, durability=durability, progress=progress,
     )  # fmt: skip
     return run_study(objective, space, settings)
 
@@ -238,7 +245,7 @@ def _say_complete(study: Study, level: int) -> None:
 
 def _run(study: Study, work: Work, backend: Backend, made_by: Mapping[str, Any]) -> None:
     settings = study.settings
-    with _home(study.folder) as home:
+    with _home(study.folder) as home, telling(study.name, settings.callbacks) as tell:
         logs = home / "logs" if study.folder is not None else None
         store = FolderStore(home / "trials")
         placed = replace(work, checkpoints=store, logs=logs)
@@ -250,6 +257,7 @@ def _run(study: Study, work: Work, backend: Backend, made_by: Mapping[str, Any])
             store.discard,
         )
         coordinator = session.coordinator
+        coordinator.tell = tell
         logger.info("study %r: %s", study.name, study.folder or "in memory")
         view = views.watch(
             study.name, coordinator.reading, coordinator.now, settings.budget, progress=settings.progress

@@ -49,6 +49,8 @@ class Coordinator:
         self.stop_when: Callable[[], str] | None = None
         """Asked once a trial's end is durable, before another trial starts: why the study is to stop, or "".
         What it raises as a rung Error stops the study too."""
+        self.tell: Callable[[StudyState, Sequence[Event]], object] | None = None
+        """Gets events once they are durable; it must not block."""
         self.torn = False
         """Whether a step was cut short, so that `engine.state` may be ahead of the log."""
 
@@ -152,6 +154,8 @@ class Coordinator:
             self._storage.append(self._lease, step.events)
             self._keeper.keep(self.engine.state, step.events)
         self._act(step)
+        if self.tell is not None:
+            self.tell(self.engine.state, step.events)
 
     def _act(self, step: Step) -> None:
         for command in step.commands:
