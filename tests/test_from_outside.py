@@ -60,7 +60,7 @@ class Counting:
     def check(self, work):
         """Takes anything."""
 
-    def reap(self, workers):
+    def reap(self, workers, *, ended):
         """Nothing outlives this process."""
 
     def start(self, work):

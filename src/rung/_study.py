@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from rung._names import generated_name
 from rung._opening import command, create_or_open, warn_of_objectives, where
+from rung._other_libraries import explained
 from rung._text import brief
 from rung._view import StudyView
 from rung.analysis import FinalReport
@@ -94,6 +95,7 @@ class Study(StudyView):
     True
     """
 
+    @explained
     def __init__(
         self,
         space: Space | Mapping[str, Domain | Any],

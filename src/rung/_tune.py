@@ -14,6 +14,7 @@ from typing import Any
 
 from rung import views
 from rung._interrupts import end_in_a_line, stoppable
+from rung._other_libraries import explained
 from rung._study import Study, begin, study_of
 from rung._text import visible, visible_lines
 from rung.errors import Interrupted, ObjectiveError
@@ -35,6 +36,7 @@ importing: ContextVar[bool] = ContextVar("importing", default=False)
 """Whether the command line reads a file, which is then not to tune by itself."""
 
 
+@explained
 def tune(
     objective: Callable[..., Any],
     space: Space | Mapping[str, Any],

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rung import analysis
 from rung._opening import look
+from rung._other_libraries import STUDY, advice
 from rung._text import visible, visible_lines
 from rung.analysis.plots import Plots
 from rung.space import Config, Space
@@ -85,7 +86,9 @@ class StudyView:
                     f"study {self._name!r} was loaded to look at and has no {name}(); to go on with it, call "
                     f"rung.tune or rung.Study with name={self._name!r} and the arguments that made it"
                 )
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            known = [word for word in dir(type(self)) if not word.startswith("_")]
+            hint = "" if name.startswith("_") else advice(name, STUDY, known)
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
 
     # ---- the log
 

@@ -218,3 +218,10 @@ def test_delete_asks_first(storage: str) -> None:
     gone = call("delete", "s", "--storage", storage, "--yes")
     assert gone.exit_code == 2
     assert "no study 's'" in gone.output
+
+
+@pytest.mark.parametrize("command", ["trial", "logs"])
+def test_the_arguments_the_other_way_round_say_what_to_type(storage, command):
+    result = CliRunner().invoke(commands, [command, "s", "2", "--storage", storage])
+    assert result.exit_code == 2
+    assert f"'s' is no number; it comes first: rung {command} 2 s" in result.output

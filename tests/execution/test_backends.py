@@ -44,7 +44,7 @@ class Deaf:
     def check(self, work):
         pass
 
-    def reap(self, workers):
+    def reap(self, workers, *, ended):
         pass
 
     def start(self, work):
@@ -80,7 +80,7 @@ def test_one_of_a_users_own():
         def check(self, work):
             started.append(work.n_workers)
 
-        def reap(self, workers):
+        def reap(self, workers, *, ended):
             started.append(workers)
 
         def start(self, work):
@@ -103,7 +103,7 @@ class Elsewhere:
     def check(self, work):
         pass
 
-    def reap(self, workers):
+    def reap(self, workers, *, ended):
         self.reaped += [worker.identity for worker in workers]
 
     def start(self, work):
@@ -150,10 +150,10 @@ def test_a_worker_process_that_an_older_rung_left_is_ended(tmp_path):
     go_on(str(tmp_path), 1)
     marked = {**os.environ, "RUNG_WORKER": " 999999/999998"}
     left = subprocess.Popen(["sleep", "600"], start_new_session=True, env=marked)
-    body = {"worker": 0, "pid": 999998, "guard": 999999, "started": start_time(left.pid), "boot": boot_id()}
+    body = {"worker": 7, "pid": 999998, "guard": 999999, "started": start_time(left.pid), "boot": boot_id()}
     with closing(sqlite3.connect(SqliteStorage(tmp_path).database("s"))) as db, db:
         (last,) = db.execute("SELECT max(seq) FROM event").fetchone()
-        row = [last + 1, "s1/w0", 1, 0.0, "WorkerStarted", json.dumps(body)]
+        row = [last + 1, "s1/w7", 1, 0.0, "WorkerStarted", json.dumps(body)]
         db.execute("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, crc_of(*row)))
     go_on(str(tmp_path), 2)
     assert left.wait(5) == -signal.SIGKILL

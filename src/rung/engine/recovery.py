@@ -34,7 +34,7 @@ def take(
     lease = storage.acquire(study, Owner(socket.gethostname(), os.getpid(), time.time()))
     try:
         state, keeper = open_to_go_on(storage, study)
-        reap(state.workers, backend)
+        reap(state.workers, bool(state.ended), backend)
         events = [_session(lease, state, plan), *_interrupted(state)]
         storage.append(lease, events)
     except BaseException:

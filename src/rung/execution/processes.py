@@ -19,7 +19,7 @@ from rung.execution.base import AttemptId, Deliver, End, Job, Message, Report, W
 from rung.execution.worker import memory, pickling
 from rung.execution.worker.frames import Broken, Hello, Ready, Said
 from rung.execution.worker.handle import Worker, environments
-from rung.execution.worker.leftovers import BACKEND, Identity, kill_leftovers
+from rung.execution.worker.leftovers import PROCESSES, Identity, kill_leftovers
 from rung.objectives.checkpoints import CheckpointStore
 from rung.objectives.function import Objective
 from rung.objectives.guard import PATIENCE, how_it_ended
@@ -228,7 +228,7 @@ class Processes:
         match said:
             case Hello(pid):
                 worker.identity = Identity.of(pid, worker.guard.pid)
-                self._messages.append(WorkerUp(worker.number, BACKEND, asdict(worker.identity)))
+                self._messages.append(WorkerUp(worker.number, PROCESSES, asdict(worker.identity)))
                 self._greeted.append(worker)
             case Ready():
                 worker.ready, self._failed_starts = True, 0

@@ -16,8 +16,10 @@ from rung.objectives.guard import MARK
 if TYPE_CHECKING:
     import psutil
 
-BACKEND = "processes"
-"""The backend of these workers, as the log names it."""
+    from rung.study.events import WorkerStarted
+
+INLINE, PROCESSES = "inline", "processes"
+"""The backends whose workers are processes of this machine, as the log names them."""
 _MOST_PIDS = 2**31
 _FOR_EVER = 1e12
 """Seconds that no machine runs."""
@@ -82,6 +84,11 @@ def _since_boot(process: psutil.Process) -> float:
 
     boot = psutil.boot_time()  # as the clock has it now, like create_time()
     return process.create_time() - boot
+
+
+def reap(workers: Iterable[WorkerStarted]) -> None:
+    """Kill what still lives of the workers that a log tells of."""
+    kill_leftovers(filter(None, (Identity.read(worker.identity) for worker in workers)))
 
 
 def kill_leftovers(workers: Iterable[Identity]) -> int:
