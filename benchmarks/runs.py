@@ -14,9 +14,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
-RESULTS = HERE / "results"
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
 CACHE = RESULTS / "cache"
 BENCH = Path(os.environ.get("RUNG_BENCH") or ROOT.parent / "shared" / "bench")
 SETTINGS = {
@@ -29,6 +28,11 @@ SETTINGS = {
 def interpreter(environment: str) -> Path:
     """Return the interpreter of an environment that setup_peers.sh makes."""
     return ROOT / environment / "bin" / "python"
+
+
+def script(python: str | Path, name: str) -> list[str | Path]:
+    """Return the command that runs a library's script, such as "league.with_optuna"; from ROOT."""
+    return [python, "-m", f"benchmarks.{name}"]
 
 
 def ask(command: Sequence[str | Path], settings: Mapping[str, str] | None = None) -> Any:

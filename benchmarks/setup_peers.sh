@@ -1,10 +1,10 @@
 #!/bin/sh
 # Install what the benchmarks compare rung with, each into an environment of its own that git ignores:
-#   benchmarks/setup_peers.sh            .peers (Optuna) for overhead.py; for multifidelity.py also .peers-syne
+#   benchmarks/setup_peers.sh            .peers (Optuna) for overhead/; for multifidelity/ also .peers-syne
 #                                        (Syne Tune) and .peers-bench (rung, from this checkout)
-#   benchmarks/setup_peers.sh blackbox   after that, what blackbox.py has beside these: .peers-smac, .peers-hyperopt,
+#   benchmarks/setup_peers.sh blackbox   after that, what blackbox/ has beside these: .peers-smac, .peers-hyperopt,
 #                                        .peers-ax, .peers-hebo, and more for the first three; 4 GB
-#   benchmarks/setup_peers.sh league     after these two, what league.py has beside them, into .peers, .peers-bench,
+#   benchmarks/setup_peers.sh league     after these two, what league/ has beside them, into .peers, .peers-bench,
 #                                        .peers-smac, .peers-ax and .peers-hebo: COCO, scikit-learn, PyTorch for two
 # onnxruntime evaluates the tuning tasks; it is in all of them.
 set -eu
@@ -34,7 +34,7 @@ further() { # environment, package to show, pip's arguments; a peer that does no
     environment=$1 package=$2
     shift 2
     environment "$environment" && install "$environment" "$@" && show "$environment" "$package" ||
-        echo "$package did not install: blackbox.py leaves out what needs it" >&2
+        echo "$package did not install: blackbox/ leaves out what needs it" >&2
 }
 
 torch='torch --constraint constraints.txt' # the build for CPUs; another is gigabytes of CUDA
@@ -42,7 +42,7 @@ torch='torch --constraint constraints.txt' # the build for CPUs; another is giga
 if [ "${1:-}" = league ]; then
     install .peers coco-experiment scikit-learn cmaes scipy $torch # cmaes for Optuna's CmaEsSampler, scipy for its GP
     install .peers-bench coco-experiment scikit-learn cmaes $torch
-    for environment in .peers-smac .peers-ax .peers-hebo; do # what lacks is left out by league.py
+    for environment in .peers-smac .peers-ax .peers-hebo; do # what lacks is left out by league/
         install "$environment" coco-experiment scikit-learn && show "$environment" coco-experiment || true
     done
     exit
@@ -65,7 +65,7 @@ fi
 for environment in .peers .peers-syne .peers-bench; do
     environment "$environment"
 done
-install .peers 'optuna>=5a0,<6' onnxruntime 'psycopg[binary]>=3.2' # storage.py: Optuna on PostgreSQL
+install .peers 'optuna>=5a0,<6' onnxruntime 'psycopg[binary]>=3.2' # storage/: Optuna on PostgreSQL
 # Syne Tune's own requirements name xgboost, whose CUDA libraries are gigabytes; ASHA needs none of it.
 install .peers-syne --no-deps 'syne-tune==0.16.*'
 install .peers-syne dill numpy onnxruntime pandas psutil scikit-learn scipy sortedcontainers statsmodels tqdm \

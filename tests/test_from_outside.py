@@ -1,4 +1,4 @@
-"""A searcher, a scheduler, an executor and a plot that rung does not know, as objects and by name."""
+"""A searcher, a scheduler, an executor, a storage and a plot that rung does not know, as objects and by name."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rung.execution.backends import EXECUTORS
 from rung.execution.inline import Inline
 from rung.schedulers import FIFO, SCHEDULERS
 from rung.searchers import SEARCHERS, Searcher
+from rung.storage import STORAGES, MemoryStorage
 
 SPACE = {"x": rung.Float(0, 1)}
 EXPERIMENT = """
@@ -61,7 +62,18 @@ class Counting:
 
     def start(self, work):
         self.started.append(work.n_workers)
-        return Inline(work.objective, work.trials)
+        return Inline(work.objective, work.checkpoints)
+
+
+class Shelf(MemoryStorage):
+    """Keeps studies in this process, by the URL of their shelf."""
+
+    shelves: ClassVar[dict[str, Shelf]] = {}
+
+    @classmethod
+    def open(cls, url, durability):
+        """The shelf of that URL, the same at each call."""
+        return cls.shelves.setdefault(url, cls())
 
 
 def figure(state):
@@ -80,10 +92,12 @@ def registered(monkeypatch):
         (SEARCHERS, "halving", Halving),
         (SCHEDULERS, "one-epoch", OneEpoch),
         (EXECUTORS, "counting", Counting),
+        (STORAGES, "shelf", Shelf.open),
         (PLOTS, "errors", __name__),
     ):
         monkeypatch.setitem(registry, name, part)
     monkeypatch.setattr(Counting, "started", [])
+    monkeypatch.setattr(Shelf, "shelves", {})
 
 
 def train(config, trial):
@@ -136,6 +150,25 @@ def test_an_unknown_name_is_refused_with_those_from_outside(registered, tmp_path
         done = rung_here("run", "mine.py", option, near[:-1], cwd=tmp_path)
         assert done.returncode == 2
         assert f"did you mean '{near}'?" in done.stderr
+
+
+def test_a_storage_by_its_url(registered, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # what a trial keeps would lie in a folder here
+    url = "shelf://kitchen/upper"
+    rung.tune(
+        train, SPACE, metric="error", searcher=Halving(), n_trials=3, max_resource=3, name="cake", storage=url,
+        progress=False,
+    )  # fmt: skip
+    assert list(Shelf.shelves) == [url]
+    assert len(rung.Study.load("cake", storage=url).trials) == 3
+    (tmp_path / "mine.py").write_text(EXPERIMENT)
+    done = rung_here("run", "mine.py", "--storage", url, "--quiet", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert {info.name for info in Shelf.shelves[url].studies()} == {"cake", "mine"}
+    done = rung_here("status", "cake", "--storage", "shelv://kitchen/upper", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "storage=shelv://...; this rung knows a folder's path, :memory: and" in done.stderr
+    assert "shelf://..." in done.stderr
 
 
 def test_a_plot(registered):

@@ -1,4 +1,4 @@
-"""The default searcher is nowhere worse than random search: benchmarks/league.py in its quick form."""
+"""The default searcher is nowhere worse than random search: benchmarks/league in its quick form."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ BENCH = ROOT.parent / "shared" / "bench"
 )
 def test_the_default_searcher_is_nowhere_behind_random_search(tmp_path):
     done = subprocess.run(
-        [sys.executable, "benchmarks/league.py", "--quick"],
+        [sys.executable, "-m", "benchmarks.league", "--quick"],
         cwd=ROOT, env=os.environ | {"LEAGUE_CACHE": str(tmp_path / "league.jsonl")},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
     )  # fmt: skip

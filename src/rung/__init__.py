@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from rung._view import StudyView as StudyView
     from rung.errors import Error as Error
     from rung.errors import Interrupted as Interrupted
-    from rung.execution.command import Command as Command
-    from rung.execution.running import RunningTrial as RunningTrial
-    from rung.execution.running import TrialEnded as TrialEnded
-    from rung.execution.running import TrialInterrupted as TrialInterrupted
-    from rung.execution.running import TrialPaused as TrialPaused
-    from rung.execution.running import TrialStopped as TrialStopped
+    from rung.objectives.command import Command as Command
+    from rung.objectives.ended import TrialEnded as TrialEnded
+    from rung.objectives.ended import TrialInterrupted as TrialInterrupted
+    from rung.objectives.ended import TrialPaused as TrialPaused
+    from rung.objectives.ended import TrialStopped as TrialStopped
+    from rung.objectives.trial import RunningTrial as RunningTrial
     from rung.space import Categorical as Categorical
     from rung.space import Constant as Constant
     from rung.space import Distribution as Distribution
@@ -46,7 +46,10 @@ if TYPE_CHECKING:
     from rung.space import Space as Space
     from rung.space import param as param
     from rung.study.events import Verdict as Verdict
+    from rung.study.stopping import NoImprovement as NoImprovement
+    from rung.study.stopping import Target as Target
     from rung.study.trial import Trial as Trial
+    from rung.views.callbacks import Update as Update
 
 _HOMES = {
     "rung": ("errors", "schedulers", "searchers"),
@@ -58,17 +61,14 @@ _HOMES = {
     "rung._tune": ("tune",),
     "rung._view": ("StudyView",),
     "rung.errors": ("Error", "Interrupted"),
-    "rung.execution.command": ("Command",),
-    "rung.execution.running": (
-        "RunningTrial",
-        "TrialEnded",
-        "TrialInterrupted",
-        "TrialPaused",
-        "TrialStopped",
-    ),
+    "rung.objectives.command": ("Command",),
+    "rung.objectives.ended": ("TrialEnded", "TrialInterrupted", "TrialPaused", "TrialStopped"),
+    "rung.objectives.trial": ("RunningTrial",),
     "rung.space": ("Categorical", "Constant", "Distribution", "Float", "Int", "Ordinal", "Space", "param"),
     "rung.study.events": ("Verdict",),
+    "rung.study.stopping": ("NoImprovement", "Target"),
     "rung.study.trial": ("Trial",),
+    "rung.views.callbacks": ("Update",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -78,11 +78,18 @@ __all__ = sorted(_HOME)  # noqa: PLE0605 -- one list, above
 def __getattr__(name: str) -> Any:
     home = _HOME.get(name)
     if home is None:
-        raise AttributeError(f"module 'rung' has no attribute {name!r}")
+        raise _missing(name)
     module = importlib.import_module(f"rung.{name}" if home == "rung" else home)
     value = module if home == "rung" else getattr(module, name)
     globals()[name] = value
     return value
+
+
+def _missing(name: str) -> AttributeError:
+    from rung._other_libraries import MODULE, advice
+
+    hint = "" if name.startswith("_") else advice(name, MODULE, _HOME)
+    return AttributeError(f"module 'rung' has no attribute {name!r}{hint}")
 
 
 def __dir__() -> list[str]:

@@ -11,10 +11,10 @@ from pathlib import Path
 from statistics import median
 
 from rung.analysis.usage import folder_bytes
-from rung.execution._checkpoints import Checkpoints
 from rung.execution.base import AttemptId, End, Executor, Job, Message, Report
-from rung.execution.objective import Objective
 from rung.execution.processes import Processes
+from rung.objectives.checkpoints import FolderStore
+from rung.objectives.function import Objective
 from rung.study.events import Verdict
 
 logger = logging.getLogger("rung")
@@ -34,12 +34,13 @@ class Saved:
     @classmethod
     def look(cls, trials: Path, trial: int) -> Saved | None:
         """The checkpoint of a trial, None if there is none."""
-        checkpoints = Checkpoints(trials, trial)
-        if not checkpoints.exists:
+        store = FolderStore(trials)
+        epoch = store.fetch(trial)
+        if epoch is None:
             return None
-        folder = checkpoints.path(0).resolve()
+        folder = store.path(trial).resolve()
         changed = max((path.lstat().st_mtime_ns for path in folder.rglob("*")), default=0)
-        return cls(folder.name, checkpoints.epoch or 0, changed, folder_bytes(folder))
+        return cls(folder.name, epoch, changed, folder_bytes(folder))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ class Bench:
         logger.info("check: epochs %d to %s", after + 1, kill_at or self.job.max_resource)
         trials = self.home / name
         # To leave an executor whose worker is busy kills that worker by SIGKILL.
-        with closing(Processes(self.objective, 1, self.home / "output", trials)) as executor:
+        with closing(Processes(self.objective, 1, self.home / "output", FolderStore(trials))) as executor:
             executor.submit(replace(self.job, id=AttemptId(0, attempt), start_resource=after))
             return self._watch(executor, trials, kill_at)
 

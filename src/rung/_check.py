@@ -13,10 +13,11 @@ from textwrap import indent, wrap
 from typing import Any, Literal
 
 from rung._bench import Bench, Run
+from rung._other_libraries import explained
 from rung.errors import ObjectiveError, WorkerError
 from rung.execution.base import AttemptId, Job
-from rung.execution.command import Command
-from rung.execution.objective import Objective
+from rung.objectives.command import Command
+from rung.objectives.function import Objective
 from rung.settings import identifier
 from rung.space import Space
 from rung.study.budget import seconds, whole
@@ -109,6 +110,7 @@ class Report:
         return "\n".join([head, *map(str, self.findings)])
 
 
+@explained
 def check_objective(
     objective: Callable[..., Any],
     space: Space | Mapping[str, Any],

@@ -15,12 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rung._other_libraries import explained
 from rung._simulate import simulate
 from rung._study import Study, study_of
 from rung.analysis.usage import busy_share, folder_bytes, trials_per_level
 from rung.errors import ArgumentError, NoTrialError
-from rung.execution.objective import Objective
 from rung.execution.processes import Processes
+from rung.objectives.checkpoints import FolderStore
+from rung.objectives.function import Objective
 from rung.schedulers.base import Scheduler
 from rung.searchers.base import Searcher
 from rung.settings import KeepCheckpoints, Settings
@@ -123,6 +125,7 @@ class DryRun:
         return ", ".join(f"{n:,} {status}" for n, status in counts if n)
 
 
+@explained
 def dry_run(
     objective: Callable[..., Any],
     space: Space | Mapping[str, Any],
@@ -251,7 +254,7 @@ def _fly(objective: Objective, space: Space, settings: Settings, n: int) -> _Pil
     ))  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="rung-dry-run-", ignore_cleanup_errors=True) as folder:
         trials = Path(folder) / "trials"
-        executor = Processes(objective, n_workers, Path(folder) / "output", trials)
+        executor = Processes(objective, n_workers, Path(folder) / "output", FolderStore(trials))
         study.drive(executor)
         sizes = [folder_bytes(trials / str(trial.number)) for trial in study.trials]
     completed = [trial for trial in study.trials if trial.status == Outcome.COMPLETED]

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
+from rung import _other_libraries
 from rung._text import brief
 from rung.errors import ArgumentError
 
 T = TypeVar("T")
 
-_LONGEST = 100  # characters of a name that a near one is sought for
 
-
-class Registry(dict[str, Callable[[], T]]):
+class Registry(dict[str, Callable[..., T]]):
     """Names and what makes a part: most often a class.
 
     Parameters
@@ -21,12 +20,12 @@ class Registry(dict[str, Callable[[], T]]):
     kind : str
         What the parts are, such as "searcher".
     parts : mapping
-        By name, a class or function that needs no arguments.
+        By name, a class or function that needs no arguments; of storages, by a URL's scheme, one of two.
     methods : sequence of str
         What an object of the kind has: anything that has them may stand in for a name.
     """
 
-    def __init__(self, kind: str, parts: Mapping[str, Callable[[], T]], methods: Sequence[str]) -> None:
+    def __init__(self, kind: str, parts: Mapping[str, Callable[..., T]], methods: Sequence[str]) -> None:
         super().__init__(parts)
         self.kind, self.methods = kind, methods
 
@@ -45,7 +44,5 @@ class Registry(dict[str, Callable[[], T]]):
     def _hint(self, part: object) -> str:
         if isinstance(part, type):
             return f"did you mean {part.__name__}()? Else "
-        from difflib import get_close_matches
-
-        near = get_close_matches(part, self, n=1) if isinstance(part, str) and len(part) <= _LONGEST else []
-        return f"did you mean {near[0]!r}? Else " if near else ""
+        near = _other_libraries.part(self.kind, part, self) if isinstance(part, str) else None
+        return f"did you mean {near!r}? Else " if near else ""

@@ -7,19 +7,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from rung._other_libraries import explained
 from rung._study import Study, study_of
 from rung._text import brief, is_iterable
 from rung._view import StudyView
 from rung.errors import ArgumentError
 from rung.execution.base import End, Job
-from rung.execution.objective import as_metrics
 from rung.execution.simulator import Simulator
+from rung.objectives.metrics import as_metrics
 from rung.schedulers.base import Scheduler
 from rung.searchers.base import Searcher
 from rung.settings import Settings
 from rung.space import Config, Space
 from rung.study.budget import whole
 from rung.study.events import Outcome
+from rung.study.stopping import StopWhen
 from rung.study.streams import stream
 from rung.study.trial import Trial
 
@@ -30,6 +32,7 @@ Row = tuple[Mapping[str, Any], Sequence[tuple[Metrics, float]]]
 """A configuration, and for each epoch its metrics and the seconds that it took."""
 
 
+@explained
 def simulate(
     space: Space | Mapping[str, Any],
     curve: CurveFunction | Sequence[Row] | StudyView,
@@ -42,6 +45,7 @@ def simulate(
     searcher: str | Searcher = "random",
     n_trials: int | None = None,
     timeout: str | float | timedelta | None = None,
+    stop_when: StopWhen = None,
     initial_configs: Sequence[Mapping[str, Any]] = (),
     constraints: Mapping[str, str] | None = None,
     seed: int | None = None,
@@ -71,6 +75,8 @@ def simulate(
         As in `tune`; by default all rows of a table.
     timeout : str, float or timedelta, optional
         As in `tune`, in virtual time.
+    stop_when : str, Target, NoImprovement, callable, or list of these, optional
+        As in `tune`; hours are virtual ones.
     stragglers : float
         Standard deviation of the logarithm of a random factor on each attempt's seconds, in [0, 10]; 0.5
         makes one attempt in 40 take more than 2.7 times as long.
@@ -85,8 +91,8 @@ def simulate(
     Raises
     ------
     ArgumentError
-        If an argument is wrong, or neither `n_trials`, `timeout`, a table nor a finite space bounds the
-        study.
+        If an argument is wrong, or neither `n_trials`, `timeout`, `stop_when`, a table nor a finite space
+        bounds the study.
 
     Examples
     --------
@@ -102,7 +108,8 @@ def simulate(
     space = Space.of(space)
     settings = Settings.of(
         metric=metric, mode=mode, constraints=constraints, searcher=searcher, scheduler=scheduler,
-        initial_configs=initial_configs, n_trials=n_trials, timeout=timeout, n_workers=n_workers,
+        initial_configs=initial_configs, n_trials=n_trials, timeout=timeout, stop_when=stop_when,
+        n_workers=n_workers,
         max_resource=whole("max_resource", max_resource, 1), seed=seed, max_failures=max_failures,
         storage=":memory:",
     )  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Any
 
 from rung._names import generated_name
 from rung._opening import command, create_or_open, warn_of_objectives, where
+from rung._other_libraries import explained
 from rung._text import brief
 from rung._view import StudyView
 from rung.analysis import FinalReport
@@ -21,14 +22,15 @@ from rung.engine.session import Session
 from rung.errors import ArgumentError, MetricError, StudyError
 from rung.execution.base import End, Executor, Message, Report
 from rung.execution.manual import Manual
-from rung.execution.objective import Objective
-from rung.execution.running import RunningTrial
+from rung.objectives.function import Objective
+from rung.objectives.trial import RunningTrial
 from rung.schedulers.base import Scheduler
 from rung.searchers.base import Searcher
 from rung.settings import SETTINGS, Settings
 from rung.space import Domain, Space
 from rung.storage import Durability, Storage, open_storage
 from rung.study.events import Outcome, Verdict, after_verdict
+from rung.study.stopping import Rule, ask
 
 
 class Study(StudyView):
@@ -90,6 +92,7 @@ class Study(StudyView):
     True
     """
 
+    @explained
     def __init__(
         self,
         space: Space | Mapping[str, Domain | Any],
@@ -364,9 +367,16 @@ def study_of(space: Space, settings: Settings) -> Study:
 
 
 def begin(
-    study: Study, start: Callable[[], Executor], settings: Settings, extra: Mapping[str, Any]
+    study: Study,
+    start: Callable[[], Executor],
+    settings: Settings,
+    extra: Mapping[str, Any],
+    discard: Callable[[int], object] | None = None,
 ) -> Session:
-    """Take `study` for a session on the executor that `start` makes; the log keeps settings and `extra`."""
+    """Take `study` for a session on the executor that `start` makes; the log keeps settings and `extra`.
+
+    `discard` deletes the checkpoints of a trial, if they are the session's to delete.
+    """
     warn_of_objectives(study.name, settings)
     again = command() if settings.name is not None else ""
     # The study is ours, and a dead coordinator's leftovers are gone, before the first worker starts.
@@ -378,5 +388,8 @@ def begin(
         study._storage.release(lease)
         raise
     engine = Engine(study._state, settings)
-    coordinator = Coordinator(engine, study._storage, lease, executor, keeper)
+    coordinator = Coordinator(engine, study._storage, lease, executor, keeper, discard=discard)
+    if not all(isinstance(rule, Rule) for rule in settings.stop_when):
+        view = StudyView(study._storage, study.name, study._state)
+        coordinator.stop_when = lambda: ask(settings.stop_when, view)
     return Session(study._storage, lease, executor, coordinator)

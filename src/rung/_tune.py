@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import signal
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,19 +13,23 @@ from pathlib import Path
 from typing import Any
 
 from rung import views
+from rung._interrupts import end_in_a_line, stoppable
+from rung._other_libraries import explained
 from rung._study import Study, begin, study_of
 from rung._text import visible, visible_lines
-from rung.engine.coordinator import Coordinator
 from rung.engine.forecast import TimeLeft
 from rung.errors import Interrupted, ObjectiveError
 from rung.execution.backends import EXECUTORS, Backend, Work, backend_for
 from rung.execution.base import Executor
-from rung.execution.objective import Objective, fingerprint
+from rung.objectives.checkpoints import FolderStore
+from rung.objectives.function import Objective, fingerprint
 from rung.schedulers.base import Scheduler
 from rung.searchers.base import Searcher
 from rung.settings import KeepCheckpoints, OnError, Settings
 from rung.space import Space
 from rung.storage import Durability, Storage
+from rung.study.stopping import Rule, StopWhen, ask
+from rung.views.callbacks import Update, telling
 
 logger = logging.getLogger("rung")
 
@@ -35,6 +37,7 @@ importing: ContextVar[bool] = ContextVar("importing", default=False)
 """Whether the command line reads a file, which is then not to tune by itself."""
 
 
+@explained
 def tune(
     objective: Callable[..., Any],
     space: Space | Mapping[str, Any],
@@ -43,6 +46,7 @@ def tune(
     mode: str = "min",
     n_trials: int | None = None,
     timeout: str | float | timedelta | None = None,
+    stop_when: StopWhen = None,
     n_workers: int = 1,
     executor: str | Backend | None = None,
     searcher: str | Searcher = "auto",
@@ -60,6 +64,7 @@ def tune(
     retries: int = 1,
     max_failures: int = 10,
     on_error: OnError = "continue",
+    callbacks: Sequence[Callable[[Update], object]] = (),
     name: str | None = None,
     storage: str | Storage | None = None,
     durability: Durability = "machine",
@@ -68,7 +73,7 @@ def tune(
     """Find the configuration in `space` for which `objective` gives the best `metric`.
 
     The same call again goes on with the study `name`: after a crash it finishes the study, after its end it
-    does nothing. Give `n_trials` or `timeout`; both are totals of the study.
+    does nothing. Give `n_trials`, `timeout` or `stop_when`; the first two are totals of the study.
 
     Parameters
     ----------
@@ -89,6 +94,10 @@ def tune(
     timeout : str, float or timedelta, optional
         Running time in all: seconds, "2h", "1h 30m", or a timedelta. Trials that run then are interrupted;
         they run again if the study goes on with a longer one.
+    stop_when : str, Target, NoImprovement, callable, or list of these, optional
+        When to stop before: "<= 0.05" or `rung.Target(0.05)`; "no improvement in 20 trials", "no improvement
+        in 2h" or `rung.NoImprovement(trials=20, hours=2)`; or a function of the study (a `StudyView`), called
+        after a trial has ended. The first that holds stops the study as a timeout does.
     n_workers : int
         Trials at once, at least 1.
     executor : str or Backend, optional
@@ -128,6 +137,9 @@ def tune(
         "continue" counts a trial that raises as failed; "raise" stops the study with TrialError, and the same
         call again runs that trial again. A trial whose worker died, or whose metric is no number, has failed
         either way.
+    callbacks : sequence of callables
+        Each is called with an `Update` whenever a trial has started, reported or ended and that is stored, in
+        a thread of its own: one that fails or lags costs the study nothing.
     name : str, optional
         Of the study; by default it is generated, shown and logged.
     storage : str or Storage, optional
@@ -154,7 +166,7 @@ def tune(
     StudyInUse, StudyMismatch
         If another process runs the study `name`, or it was made with other arguments.
     Interrupted
-        After Ctrl-C, when the study has stopped cleanly.
+        After Ctrl-C. It is a KeyboardInterrupt; uncaught, it ends the program in a line, with exit code 130.
 
     Examples
     --------
@@ -170,13 +182,13 @@ def tune(
     if importing.get():
         raise ObjectiveError("the file calls rung.tune itself: run it with python, not with rung")
     settings = Settings.of(
-        metric=metric, mode=mode, n_trials=n_trials, timeout=timeout, n_workers=n_workers,
-        executor=executor, searcher=searcher, scheduler=scheduler, max_resource=max_resource,
-        resource=resource, initial_configs=initial_configs,
+        metric=metric, mode=mode, n_trials=n_trials, timeout=timeout, stop_when=stop_when,
+        n_workers=n_workers, executor=executor, searcher=searcher, scheduler=scheduler,
+        max_resource=max_resource, resource=resource, initial_configs=initial_configs,
         constraints=constraints, report_only=report_only, seed=seed, keep_checkpoints=keep_checkpoints,
         trial_timeout=trial_timeout, trial_memory=trial_memory, gpus_per_trial=gpus_per_trial,
-        retries=retries, max_failures=max_failures, on_error=on_error, name=name, storage=storage,
-        durability=durability, progress=progress,
+        retries=retries, max_failures=max_failures, on_error=on_error, callbacks=callbacks,
+        name=name, storage=storage, durability=durability, progress=progress,
     )  # fmt: skip
     return run_study(objective, space, settings)
 
@@ -199,8 +211,16 @@ def run_study(
     _warn_of_changes(study, bound)
     if _nothing_left(study):
         _say_complete(study, logging.INFO if settings.progress is False else logging.WARNING)
-    else:
+        return study
+    if reason := _rule_that_holds(study):
+        logger.warning("study %r stopped by stop_when: %s; nothing was run; to go on, give another one, or "
+                       "none (--stop-when never)", study.name, reason)  # fmt: skip
+        return study
+    try:
         _run(study, work, backend, made_by or {})
+    except KeyboardInterrupt:  # after a clean stop, or from a second Ctrl-C, wherever it struck
+        end_in_a_line()
+        raise Interrupted(_how_to_go_on(study)) from None
     return study
 
 
@@ -226,16 +246,19 @@ def _say_complete(study: Study, level: int) -> None:
 
 def _run(study: Study, work: Work, backend: Backend, made_by: Mapping[str, Any]) -> None:
     settings = study.settings
-    with _home(study.folder) as home:
+    with _home(study.folder) as home, telling(study.name, settings.callbacks) as tell:
         logs = home / "logs" if study.folder is not None else None
-        placed = replace(work, trials=home / "trials", logs=logs)
+        store = FolderStore(home / "trials")
+        placed = replace(work, checkpoints=store, logs=logs)
         session = begin(
             study,
             lambda: _started(backend, placed, settings),
             settings,
             {"objective_code": fingerprint(work.objective.function), **made_by},
+            store.discard,
         )
         coordinator = session.coordinator
+        coordinator.tell = tell
         logger.info("study %r: %s", study.name, study.folder or "in memory")
         view = views.watch(
             study.name,
@@ -246,12 +269,12 @@ def _run(study: Study, work: Work, backend: Backend, made_by: Mapping[str, Any])
             progress=settings.progress,
         )
         try:
-            with view, _signals(coordinator):
+            with view, stoppable(coordinator):
                 coordinator.run()
         finally:
             session.close()
     if coordinator.engine.stopping == "interrupted":
-        raise Interrupted(_how_to_go_on(study))
+        raise KeyboardInterrupt
     _warn_of_failures(study)
 
 
@@ -285,34 +308,6 @@ def _started(backend: Backend, work: Work, settings: Settings) -> Executor:
         return EXECUTORS["inline"]().start(work)
 
 
-@contextmanager
-def _signals(coordinator: Coordinator) -> Iterator[None]:
-    # The first Ctrl-C (or SIGTERM) asks the study to stop; from then on a second one has its usual force.
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    # What a shell ignores for a job in the background, or a C library handles, stays as it is.
-    usual = {number: handler for number, handler in handlers.items() if handler not in {signal.SIG_IGN, None}}
-
-    def restore() -> None:
-        for number, handler in usual.items():
-            signal.signal(number, handler)
-
-    def on_signal(_number: int, _frame: object) -> None:
-        restore()
-        grace = coordinator.engine.grace
-        logger.warning("stopping: running trials have %g s to reach a report; Ctrl-C again kills them", grace)
-        coordinator.stop("interrupted")
-
-    for number in usual:
-        signal.signal(number, on_signal)
-    try:
-        yield
-    finally:
-        restore()
-
-
 def _nothing_left(study: Study) -> bool:
     state, budget = study.state, study.settings.budget
     if state.open:
@@ -322,6 +317,16 @@ def _nothing_left(study: Study) -> bool:
     return all(t.is_finished for t in state.trials) and not budget.trials_left(len(state.trials))
 
 
+def _rule_that_holds(study: Study) -> str:
+    """Why a stored study is not gone on with, or ""; one that was cut off is always taken, to end it."""
+    state, rules = study.state, study.settings.stop_when
+    if state.open or not state.trials:
+        return ""
+    return next(
+        filter(None, (rule.reason(state, state.t) for rule in rules if isinstance(rule, Rule))), ""
+    ) or ask(rules, study)
+
+
 def _how_to_go_on(study: Study) -> str:
     settings, done = study.settings, sum(t.is_finished for t in study.trials)
     total = f" of {settings.n_trials}" if settings.n_trials else ""
@@ -329,4 +334,7 @@ def _how_to_go_on(study: Study) -> str:
         return f"study {study.name!r} stopped after {done}{total} trials; it was in memory only"
     by_name = "the same call" if settings.name is not None else f"name={study.name!r}"
     command = study.state.plan["command"] or by_name
-    return f"study {study.name!r} stopped after {done}{total} trials; continue with: {command}"
+    return (
+        f"study {study.name!r} stopped after {done}{total} trials, every report is stored; "
+        f"continue with: {command}"
+    )

@@ -20,7 +20,7 @@
     ├── WorkerError         worker processes can't be started
     └── TooManyFailures     the study stopped since trial after trial failed
 
-`Interrupted` is raised after a clean stop by Ctrl-C. It is a KeyboardInterrupt, so that
+`Interrupted` is raised after a stop by Ctrl-C. It is a KeyboardInterrupt, so that
 ``except Exception`` lets it pass.
 """
 
@@ -104,4 +104,11 @@ class TooManyFailures(Error):
 
 
 class Interrupted(KeyboardInterrupt):
-    """The study was stopped by Ctrl-C, cleanly: running it again goes on where it stopped."""
+    """The study was stopped by Ctrl-C: running it again goes on where it stopped.
+
+    Where nobody catches it, a program ends in its one line, without a traceback, and with exit code 130.
+    """
+
+    def _render_traceback_(self) -> list[str]:
+        # IPython and notebooks ask for it.
+        return [str(self)]

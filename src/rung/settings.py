@@ -14,6 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 from rung import schedulers, searchers
+from rung._other_libraries import ARGUMENTS, advice
 from rung._text import brief, is_iterable
 from rung.errors import ArgumentError, ConfigError
 from rung.schedulers import SCHEDULERS, Scheduler
@@ -24,6 +25,7 @@ from rung.study.algorithm import Problem
 from rung.study.budget import Budget, seconds, whole
 from rung.study.metrics import Goals
 from rung.study.sizes import gpu_share, size_of
+from rung.study.stopping import check_rules, rules_of, said_by
 
 if TYPE_CHECKING:  # a storage knows the clock, and the engine, which takes settings, must not
     from rung.execution.backends import Backend
@@ -40,6 +42,7 @@ Check = Callable[[str, Any], Any]
 
 _MOST_NAMES = 1000
 """Of `report_only`, which may be something without end."""
+_MOST_CALLBACKS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,18 @@ def _configs(name: str, value: Any) -> Any:
     return value
 
 
+def _callbacks(name: str, value: Any) -> tuple[Callable[[Any], object], ...]:
+    if not is_iterable(value):
+        raise ArgumentError(f"{name}={brief(value)}; give a list of functions: {name}=[...]")
+    found = tuple(islice(value, _MOST_CALLBACKS + 1))
+    for callback in found:
+        if not callable(callback) or isinstance(callback, type):
+            raise ArgumentError(f"{name}: {brief(callback)}; give functions, or objects that can be called")
+    if len(found) > _MOST_CALLBACKS:
+        raise ArgumentError(f"{name}: more than {_MOST_CALLBACKS}; one function can call them all")
+    return found
+
+
 def identifier(name: str, value: Any) -> str:
     """Return the name of the resource; raises ArgumentError unless it can be a keyword."""
     if not isinstance(value, str) or len(value) > 200 or not value.isidentifier():
@@ -131,6 +146,10 @@ def _as_it_is(value: Any) -> Any:
 
 def _name(executor: str | Backend | None) -> str | None:
     return executor if executor is None or isinstance(executor, str) else str(getattr(executor, "name", ""))
+
+
+def _texts(rules: Sequence[object]) -> list[str]:
+    return [said_by(rule) for rule in rules]
 
 
 def _described(part: Searcher | Scheduler) -> Mapping[str, Any]:
@@ -155,6 +174,10 @@ class Settings:
     timeout: float | None = field(metadata=_setting(
         None, "session", _optional(_seconds), "Running time in all: 90, 2h, 1h 30m.", "--timeout",
         kind="time", metavar="TIME", to_json=_as_it_is))
+    stop_when: Any = field(metadata=_setting(
+        None, "session", rules_of,
+        "'<= 0.05', 'no improvement in 20 trials' (or 'in 2h'), or never; may be repeated.", "--stop-when",
+        kind="texts", metavar="RULE", to_json=_texts))
     n_workers: int = field(metadata=_setting(
         1, "session", _at_least(1), "Trials at once.", "--n-workers --workers", kind="whole",
         to_json=_as_it_is))
@@ -204,6 +227,8 @@ class Settings:
     on_error: OnError = field(metadata=_setting(
         "continue", "session", _one_of("continue", "raise"), "Whether a trial that raises stops the study.",
         "--on-error", choices=("continue", "raise"), to_json=_as_it_is))
+    callbacks: Sequence[Callable[[Any], object]] = field(metadata=_setting(
+        (), "session", _callbacks, "What is called with each stored fact."))
     name: str | None = field(metadata=_setting(
         None, "place", _as_given, "Of the study; without it, the name of FILE.py, or of the space's file.",
         "--name"))
@@ -224,6 +249,7 @@ class Settings:
         goals = Goals.of(self.metric, self.mode, self.constraints, self.report_only)
         object.__setattr__(self, "goals", goals)
         object.__setattr__(self, "budget", Budget(self.n_trials, self.timeout))
+        check_rules(self.stop_when, goals)
 
     @classmethod
     def of(cls, **arguments: Any) -> Settings:
@@ -253,7 +279,7 @@ class Settings:
     def check_budget(self, space: Space) -> None:
         """Raise ArgumentError if nothing would ever end a study of `space`."""
         finite = space.size is not None or isinstance(self.searcher, searchers.Grid)
-        if self.n_trials is None and self.timeout is None and not finite:
+        if self.n_trials is None and self.timeout is None and not self.stop_when and not finite:
             raise ArgumentError(
                 'no budget: give n_trials=50 or timeout="2h" (the space is infinite, so the study would be)'
             )
@@ -276,5 +302,6 @@ SETTINGS: Mapping[str, Setting] = {
 def _checked(arguments: Mapping[str, Any]) -> dict[str, Any]:
     for name in arguments:
         if name not in SETTINGS:
-            raise ArgumentError(f"{name}: there is no such setting; {did_you_mean(name, SETTINGS)}")
+            hint = advice(name, ARGUMENTS) or f"; {did_you_mean(name, SETTINGS)}"
+            raise ArgumentError(f"{name}: there is no such setting{hint}")
     return {name: SETTINGS[name].check(name, value) for name, value in arguments.items()}

@@ -13,8 +13,8 @@ from cli.commands import write_file
 import rung
 from rung.cli.experiment import OPTIONS, load
 from rung.errors import Error, ObjectiveError, SpaceError
-from rung.execution._pickling import dumps
-from rung.execution.objective import Objective
+from rung.execution.worker.pickling import dumps
+from rung.objectives.function import Objective
 
 
 @pytest.fixture(autouse=True)

@@ -36,7 +36,7 @@ class Deaf:
         pass
 
     def start(self, work):
-        return Forgetful(work.objective, work.trials)
+        return Forgetful(work.objective, work.checkpoints)
 
 
 def test_the_suite_finds_an_executor_that_does_not():
@@ -69,7 +69,7 @@ def test_one_of_a_users_own():
             started.append(work.n_workers)
 
         def start(self, work):
-            return Inline(work.objective, work.trials)
+            return Inline(work.objective, work.checkpoints)
 
     study = rung.tune(lambda config: config["x"], SPACE, n_trials=3, n_workers=7, executor=Mine(), **QUIET)
     assert len(study.trials) == 3

@@ -9,7 +9,7 @@ import pytest
 
 from rung.execution import processes
 from rung.execution.base import AttemptId, Job, Report
-from rung.execution.objective import Objective
+from rung.objectives.function import Objective
 
 
 @pytest.fixture

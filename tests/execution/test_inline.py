@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import rung
 from rung.execution.inline import Inline
-from rung.execution.objective import Objective
+from rung.objectives.function import Objective
 
 
 def test_a_study_is_driven_by_it_with_reports_that_are_answered():

@@ -15,7 +15,7 @@ import pytest
 
 import rung
 from rung.errors import ArgumentError, ObjectiveError, TooManyFailures
-from rung.execution import _gpus
+from rung.execution.worker import gpus
 from rung.study.sizes import size_of
 
 SPACE = {"x": rung.Float(0, 1)}
@@ -179,6 +179,6 @@ def test_gpus_are_asked_of_the_driver_where_the_environment_is_silent(tmp_path, 
     driver.write_text("#!/bin/sh\nprintf '0\\n1\\n'\n")
     driver.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    assert _gpus.assign(1, 2) == ["0", "1"]
+    assert gpus.assign(1, 2) == ["0", "1"]
     driver.write_text("#!/bin/sh\nexit 9\n")
-    assert _gpus.visible() == []
+    assert gpus.visible() == []

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 import rung
 from rung.cli.main import commands
-from rung.execution import _guard
+from rung.objectives import guard
 
 SPACE = {"x": rung.Float(0, 1)}
 
@@ -61,7 +61,7 @@ def test_a_log_keeps_its_beginning_and_its_end_within_bounds(tmp_path):
     tune(endless, tmp_path, n_trials=2)
     for trial in range(2):
         kept = text(tmp_path, f"t{trial}-a1")
-        assert len(kept) <= _guard.LIMIT + 100
+        assert len(kept) <= guard.LIMIT + 100
         assert kept.startswith(f"line 0 of {trial}\nline 1 of {trial}\n")
         assert kept.endswith(f"line 99999 of {trial}\n")
         (left_out,) = map(int, re.findall(r"\n\.\.\. (\d+) bytes are left out here \.\.\.\n", kept))

@@ -21,11 +21,11 @@ import pytest
 import rung
 from rung.engine.recovery import take
 from rung.errors import ObjectiveError, WorkerError
-from rung.execution import _pickling
-from rung.execution._leftovers import boot_id, kill_leftovers, start_time
 from rung.execution.base import AttemptId, End, Job, Report, WorkerUp
-from rung.execution.objective import Objective
 from rung.execution.processes import Processes
+from rung.execution.worker import pickling
+from rung.execution.worker.leftovers import boot_id, kill_leftovers, start_time
+from rung.objectives.function import Objective
 from rung.storage.sqlite import SqliteStorage
 from rung.study.events import Verdict
 
@@ -301,7 +301,7 @@ def test_who_kills_leftovers_spares_itself_and_those_it_came_from():
     """A shell that outlived a trial has its mark, and so has the coordinator that it starts."""
     worker = f"WorkerUp(0, {NOBODY}, {os.getpid()}, 0.0, boot_id())"
     kill = (
-        "from rung.execution._leftovers import *; from rung.execution.base import WorkerUp;"
+        "from rung.execution.worker.leftovers import *; from rung.execution.base import WorkerUp;"
         f"print(kill_leftovers([{worker}]))"
     )
     shell = f"import subprocess, sys; sys.exit(subprocess.call([sys.executable, '-c', {kill!r}]))"
@@ -335,7 +335,7 @@ def test_what_cant_travel_says_why():
     with pytest.raises(
         ObjectiveError, match=r"can't be sent to worker processes: cannot pickle '_thread.lock' object"
     ):
-        _pickling.dumps(Objective.bind(lambda config: lock, ("x",), ("y",)))
+        pickling.dumps(Objective.bind(lambda config: lock, ("x",), ("y",)))
 
 
 def test_what_cant_travel_runs_here_and_says_so(caplog):
@@ -374,7 +374,7 @@ def cached():
 
 
 def test_cached_functions_of_modules_travel_by_name():
-    assert _pickling.dumps(Objective.bind(lambda config: cached(), ("x",), ("y",)))
+    assert pickling.dumps(Objective.bind(lambda config: cached(), ("x",), ("y",)))
 
 
 def test_an_objective_that_cant_be_loaded_there_is_an_error():
@@ -390,7 +390,7 @@ def test_an_objective_that_cant_be_loaded_there_is_an_error():
 
 
 def test_workers_that_never_get_ready_are_an_error(monkeypatch):
-    monkeypatch.setattr("rung.execution._worker_handle._BOOT", "import os; os._exit(9)")
+    monkeypatch.setattr("rung.execution.worker.handle._BOOT", "import os; os._exit(9)")
     with pytest.raises(WorkerError, match=r"die before they are ready; the last one: exit code 9"):
         rung.tune(jobs.quick, SPACE, n_trials=2, n_workers=2, storage=":memory:", progress=False)
 

@@ -9,7 +9,7 @@ import socket
 import stat
 import time
 
-from rung.execution.running import TrialEnded
+from rung.objectives.ended import TrialEnded
 
 
 def said(**body):

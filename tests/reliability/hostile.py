@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 
 import rung
-from rung.execution.running import TrialEnded
+from rung.objectives.ended import TrialEnded
 
 # ---- it raises: the trial has failed, for this reason
 

@@ -10,7 +10,8 @@ import pytest
 import rung
 from rung.errors import StorageError
 from rung.execution.base import AttemptId, Job
-from rung.execution.running import RunningTrial, TrialInterrupted
+from rung.objectives.ended import TrialInterrupted
+from rung.objectives.trial import RunningTrial
 from rung.storage import MemoryStorage
 from rung.storage.sqlite import SqliteStorage
 from rung.study.events import Verdict

@@ -15,8 +15,8 @@ from reliability.deaths import DEATHS, STUBBORN, dies, leaves_daemons, never_end
 import rung
 from rung.engine.recovery import take
 from rung.execution.base import AttemptId, End, Job
-from rung.execution.objective import Objective
 from rung.execution.processes import Processes
+from rung.objectives.function import Objective
 from rung.storage.sqlite import SqliteStorage
 from rung.testing import check_state
 

@@ -6,8 +6,8 @@ import os
 import time
 
 import pytest
-from benchmarks.torture import Study
-from benchmarks.torture_owners import stale_owner, starts
+from benchmarks.torture.kills import Study
+from benchmarks.torture.owners import stale_owner, starts
 
 from rung.storage import Owner
 from rung.storage.sqlite import SqliteStorage

@@ -121,6 +121,7 @@ def test_strange_losses(lab, make, losses):
             "c": Categorical([1, 2, 3]),
         },
         {"o": Ordinal(range(100))},
+        {"s": Float(-0.5, 0.5, step=0.1), "t": Float(0, 1, step=0.25)},
         {"only": 3},
         {"only": 3, "x": Float(0, 1, points=40)},
     ],

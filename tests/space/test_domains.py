@@ -2,10 +2,12 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from rung.errors import ConfigError, SpaceError
-from rung.space import Categorical, Constant, Float, Int, Ordinal, Space
+from rung.space import Categorical, Constant, Float, Int, Ordinal, Space, param
 
 
 def draws(domain, n=20_000, seed=0):
@@ -19,7 +21,7 @@ def chi_square(values, probabilities):
     return stats.chisquare(observed, [p * len(values) for p in probabilities.values()]).pvalue
 
 
-@pytest.mark.parametrize("domain", [Int(1, 6), Int(-3, 3), Int(0, 20, step=5)])
+@pytest.mark.parametrize("domain", [Int(1, 6), Int(-3, 3), Int(0, 20, step=5), Float(0, 1, step=0.25)])
 def test_the_ends_of_an_int_are_as_likely_as_its_middle(domain):
     size = domain.size
     assert chi_square(draws(domain), dict.fromkeys(domain.lattice(), 1 / size)) > 0.01
@@ -87,6 +89,8 @@ def test_canonical_makes_plain_values():
         (Int(1, 3), 2.5, r"2.5 is not an integer; use 2 or 3"),
         (Int(1, 3), "2", r"'2' \(str\) is not a number"),
         (Int(0, 8, step=4), 6, "6 is off the step of 4; use 4 or 8"),
+        (Float(0, 1, step=0.1), 0.25, "0.25 is off the step of 0.1; use 0.2 or 0.3"),
+        (Float(-1, 1, step=0.5), 1.5, "1.5 is out of range; use a value from -1.0 to 1.0"),
         (Categorical(["relu", "tanh"]), "rleu", "'rleu' is no choice; did you mean 'relu'?"),
         (Categorical(["relu", "tanh"]), [1], r"\[1\] is no choice; use one of 'relu', 'tanh'"),
         (Constant(3), 4, "4 is not the constant; use 3"),
@@ -122,6 +126,14 @@ def test_canonical_refuses(domain, value, message):
         (lambda: Int(1, 8, step=0), "step=0; a step needs to be at least 1"),
         (lambda: Int(1, 9, log=True, step=2), "log=True with step=2; use only one of them"),
         (lambda: Int(1, 10, step=4), "step=4 does not lead from 1 to 10; use high=9"),
+        (lambda: Float(0, 1, step=0), "step=0.0; a step needs to be above 0"),
+        (lambda: Float(0, 1, step="0.1"), r"'0.1' \(str\) is not a number"),
+        (lambda: Float(1e-3, 1, log=True, step=0.1), "log=True with step=0.1; use only one of them"),
+        (lambda: Float(0, 1, points=3, step=0.1), "points=3 with step=0.1; use only one of them"),
+        (lambda: Float(0, 1, step=0.3), "step=0.3 does not lead from 0.0 to 1.0; use high=0.9"),
+        (lambda: Float(0, 1, step=2), "step=2.0 does not lead from 0.0 to 1.0; use high=2.0"),
+        (lambda: Float(0, 1, step=1e-7), "step=1e-07 makes more than 1,000,000 values; use a larger step"),
+        (lambda: Float(1e15, 1e15 + 1, step=0.25), "step=0.25 is too small: floats can't tell"),
         (lambda: Categorical([]), "no choices; give at least one"),
         (lambda: Categorical(["a", "a"]), "'a' equals another choice"),
         (lambda: Categorical([1, True]), r"True equals another choice \(in Python 1 == 1.0 == True\)"),
@@ -154,9 +166,44 @@ def test_lattices():
     assert Int(8, 256, log=True).lattice(2) == [8, 256]
     assert Int(1, 3).lattice(100) == [1, 2, 3]
     assert Ordinal([3, 1, 2]).lattice() == (3, 1, 2)
+    assert Float(0.1, 0.7, step=0.1).lattice() == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]
+    assert Float(0, 1, step=0.1).lattice(3) == [0.0, 0.5, 1.0]
+    assert Float(0, 1, step=1 / 3).lattice() == [0.0, 1 / 3, 2 / 3, 1.0]
 
 
-@pytest.mark.parametrize("domain", [Int(1, 2), Int(1, 1000, log=True), Int(0, 30, step=10)])
+def test_a_value_that_was_computed_is_on_the_step():
+    assert [Float(0, 1, step=0.1).canonical(0.1 * k) for k in (3, 6, 7)] == [0.3, 0.6, 0.7]
+    assert Float(1e6, 1e6 + 1e-3, step=1e-5).canonical(1e6 + 3 * 1e-5) == 1000000.00003
+
+
+@given(
+    st.integers(-1000, 1000), st.integers(1, 400), st.integers(1, 1000), st.sampled_from([1, 10, 1000, 10**7])
+)
+def test_a_step_keeps_the_decimals_that_one_reads(low, n, step, scale):
+    domain = Float(low / scale, (low + n * step) / scale, step=step / scale)
+    assert domain.lattice() == [(low + k * step) / scale for k in range(n + 1)]
+    assert domain.size == n + 1
+    assert [domain.canonical(low / scale + k * (step / scale)) for k in range(n + 1)] == domain.lattice()
+    assert domain.decode_all(domain.encode(domain.lattice())) == domain.lattice()
+
+
+def test_a_condition_on_a_step_can_hold():
+    gate = Float(0, 1, step=0.1)
+    space = Space({"gate": gate, "x": Float(0, 1).when(param("gate") == 0.3)})
+    assert space.validate({"gate": 0.3, "x": 0.5}) == {"gate": 0.3, "x": 0.5}
+    with pytest.raises(SpaceError, match=r"0.30000000000000004 is not quite the value on the step; use 0.3"):
+        Space({"gate": gate, "x": Float(0, 1).when(param("gate") == 0.1 * 3)})
+    with pytest.raises(SpaceError, match=r"0.25 is off the step of 0.1; use 0.2 or 0.3"):
+        Space({"gate": gate, "x": Float(0, 1).when(param("gate") == 0.25)})
+
+
+def test_a_float_without_a_step_is_stored_as_ever():
+    assert "step" not in Space({"x": Float(0, 1)}).to_json()["domains"][0][1]
+
+
+@pytest.mark.parametrize(
+    "domain", [Int(1, 2), Int(1, 1000, log=True), Int(0, 30, step=10), Float(0, 0.3, step=0.1)]
+)
 def test_an_int_always_moves_to_another_one(domain):
     rng = np.random.default_rng(0)
     for value in [domain.low, domain.high]:

@@ -18,6 +18,12 @@ FINITE = st.one_of(
     st.builds(lambda low, n: Int(low, low + n), st.integers(-5, 5), st.integers(1, 4)),
     st.builds(lambda low, n: Int(low, low + n, log=True), st.integers(1, 5), st.integers(1, 4)),
     st.builds(lambda n, step: Int(0, n * step, step=step), st.integers(1, 3), st.integers(1, 3)),
+    st.builds(
+        lambda low, n, step: Float(low, round(low + n * step, 3), step=step),
+        st.sampled_from([-1, 0, 0.3]),
+        st.integers(1, 4),
+        st.sampled_from([0.1, 0.25, 0.003, 2]),
+    ),
     st.sampled_from([Categorical(["a", "b", "c"]), Categorical([None, True, 2, 0.5, "x", (1, ("y",))])]),
     st.sampled_from([Ordinal(["small", "medium", "large"]), Ordinal([0.1])]),
     st.sampled_from([Constant("sgd"), 3, None]),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
-from benchmarks.postgres_server import Server, programs, server
+from benchmarks.storage.postgres_server import Server, programs, server
 
 from rung.storage.postgres import PostgresStorage
 

@@ -18,7 +18,7 @@ from rung.study.events import SCHEMA_VERSION, AttemptEnded, Event, SessionStarte
 from rung.study.state import StudyState
 
 GOLDEN = Path(__file__).with_name("golden")
-SPACE = {
+FIRST = {
     "learning_rate": rung.Float(1e-4, 1, log=True),
     "batch_size": rung.Int(8, 256, log=True),
     "optimizer": rung.Categorical(["sgd", "adam", None, True]),
@@ -26,6 +26,9 @@ SPACE = {
     "layers": rung.Ordinal([1, 2, 4]),
     "über": "a constant ☃",
 }
+SECOND = {**FIRST, "dropout": rung.Float(0, 0.5, step=0.1)}
+SPACES = {1: FIRST, 2: SECOND}
+"""By the format in which they are stored."""
 
 
 def objective(config, trial):
@@ -65,7 +68,7 @@ def facts(state: StudyState) -> dict[str, Any]:
 def make(root: Path) -> None:
     for n_trials in (12, 18):
         study = rung.tune(
-            objective, SPACE, metric="error", report_only=["test_error"], scheduler="asha", max_resource=9,
+            objective, SPACES[SCHEMA_VERSION], metric="error", report_only=["test_error"], scheduler="asha", max_resource=9,
             n_trials=n_trials, n_workers=2, searcher="random", seed=4, name="golden", storage=root, progress=False,
         )  # fmt: skip
         study.final_report()

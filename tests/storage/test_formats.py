@@ -10,7 +10,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 import pytest
-from storage.make_golden import GOLDEN, SPACE, facts, objective
+from storage.make_golden import GOLDEN, SPACES, facts, objective
 
 import rung
 from rung.errors import StorageError
@@ -50,7 +50,7 @@ def test_it_goes_on(tmp_path, version):
     storage = placed(tmp_path, version)
     before = len(list(storage.read("golden")))
     study = rung.tune(
-        objective, SPACE, metric="error", report_only=["test_error"], scheduler="asha", max_resource=9,
+        objective, SPACES[version], metric="error", report_only=["test_error"], scheduler="asha", max_resource=9,
         n_trials=20, searcher="random", name="golden", storage=tmp_path, progress=False,
     )  # fmt: skip
     assert len(study.trials) == 20
@@ -86,7 +86,7 @@ def test_a_newer_one_is_refused_by_its_version(tmp_path):
     with pytest.raises(StorageError, match=said):
         rung.Study.load("golden", storage=tmp_path)
     with pytest.raises(StorageError, match=said):
-        rung.Study(SPACE, name="golden", storage=tmp_path)
+        rung.Study(SPACES[SCHEMA_VERSION], name="golden", storage=tmp_path)
     with pytest.raises(StorageError, match=said):
         storage.acquire("golden", rung.storage.Owner("here", 1, 0.0))
     assert path.read_bytes() == bytes_

@@ -15,6 +15,7 @@ from rung.errors import StudyCorrupt, StudyNewer
 from rung.storage import Owner
 from rung.storage._rows import crc_of
 from rung.storage.sqlite import _INSERT, SqliteStorage
+from rung.study.events import SCHEMA_VERSION
 
 SPACE = {"x": rung.Float(0, 1)}
 HERE, LATER = rung.__version__, "99.1.0"
@@ -124,7 +125,7 @@ def test_the_same_by_this_rung_is_no_reason_to_upgrade(storage, tmp_path, kind, 
 
 
 def test_a_session_in_a_later_format_of_a_rung_without_a_new_number(storage, tmp_path):
-    rewrite(storage, "AttemptStarted", new_field, {"schema": "2"})
+    rewrite(storage, "AttemptStarted", new_field, {"schema": str(SCHEMA_VERSION + 1)})
     with pytest.raises(StudyNewer, match="upgrade rung"):
         rung.Study.load("a", storage=tmp_path)
 
@@ -134,16 +135,22 @@ def test_a_session_in_a_later_format_of_a_rung_without_a_new_number(storage, tmp
 )
 def test_a_study_created_in_a_later_format(storage, tmp_path, new):
     def later(body):
-        body.update(new, schema=2)
+        body.update(new, schema=SCHEMA_VERSION + 1)
 
     rewrite(storage, "StudyCreated", later, {"rung": HERE})
-    message = rf"written in format 2; this rung reads up to 1: upgrade rung \(this is rung {HERE}\)"
+    newer = f"written in format {SCHEMA_VERSION + 1}; this rung reads up to {SCHEMA_VERSION}"
+    message = rf"{newer}: upgrade rung \(this is rung {HERE}\)"
     with pytest.raises(StudyNewer, match=message):
         rung.Study.load("a", storage=tmp_path)
 
 
 def test_a_newer_rungs_log_opens_while_all_of_it_is_understood(storage, tmp_path):
-    rewrite(storage, "AttemptEnded", lambda body: None, {"rung": LATER, "schema": "2", "torch": "9"})
+    rewrite(
+        storage,
+        "AttemptEnded",
+        lambda body: None,
+        {"rung": LATER, "schema": str(SCHEMA_VERSION + 1), "torch": "9"},
+    )
     assert len(rung.Study.load("a", storage=tmp_path).trials) == 2
     again = rung.tune(lambda x: x, SPACE, n_trials=3, name="a", storage=tmp_path, progress=False)
     assert len(again.trials) == 3
@@ -178,4 +185,4 @@ def test_the_command_line_never_calls_it_damaged(storage, tmp_path):
 
 def test_a_session_states_its_rung_and_its_format(storage, tmp_path):
     versions = rung.Study.load("a", storage=tmp_path).state.sessions[0].versions
-    assert (versions["rung"], versions["schema"]) == (HERE, "1")
+    assert (versions["rung"], versions["schema"]) == (HERE, str(SCHEMA_VERSION))

@@ -15,7 +15,7 @@ import traceback
 
 import psycopg
 import pytest
-from benchmarks.postgres_server import ENCODED, PASSWORD
+from benchmarks.storage.postgres_server import ENCODED, PASSWORD
 from storage.cutting_proxy import CuttingProxy
 from storage.test_storage import CREATED, owner, reported
 

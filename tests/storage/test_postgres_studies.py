@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from benchmarks.postgres_server import ENCODED, PASSWORD
+from benchmarks.storage.postgres_server import ENCODED, PASSWORD
 from cli.commands import rung, write_file
 
 from rung.schedulers import ASHA

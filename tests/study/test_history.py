@@ -1,8 +1,13 @@
 """What algorithms see of a study."""
 
+import math
+from dataclasses import dataclass
+
 import pytest
 
+import rung
 from rung.errors import StudyError
+from rung.searchers import Random
 from rung.space import Float, Space
 from rung.study.events import SessionStarted, StudyCreated
 from rung.study.history import History
@@ -36,3 +41,26 @@ def test_the_full_resource_is_named_where_it_is_missing():
     assert history(max_resource=9).full_resource == 9
     with pytest.raises(StudyError, match="max_resource=None; give the epochs of a whole trial"):
         _ = history().full_resource
+
+
+def test_the_losses_are_those_of_every_objective():
+    seen = []
+
+    @dataclass(frozen=True)
+    class Looking(Random):
+        def suggest(self, history, rng):
+            seen.append(history.losses)
+            return super().suggest(history, rng)
+
+    def objective(config):
+        n = len(seen)
+        if n == 2:
+            raise ValueError("on purpose")
+        return {"error": n / 10, "accuracy": float(n)}
+
+    rung.tune(
+        objective, {"x": rung.Float(0, 1)}, metric={"error": "min", "accuracy": "max"}, searcher=Looking(),
+        n_trials=4, seed=0, storage=":memory:", progress=False,
+    )  # fmt: skip
+    assert seen[0].shape == (0, 2)
+    assert seen[3].tolist() == [[0.1, -1.0], [math.inf, math.inf], [0.3, -3.0]]

@@ -68,8 +68,7 @@ class ActsFirst(Coordinator):
     """Acts before it logs."""
 
     def _commit(self, step):
-        for command in step.commands:
-            command.execute(self._executor)
+        self._act(step)
         if step.events:
             self._storage.append(self._lease, step.events)
 

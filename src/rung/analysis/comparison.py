@@ -42,7 +42,7 @@ class Incumbents:
         So methods are measured alike whether they complete many trials or few. Reports that break a
         constraint do not count; with several objectives it is the first one.
         """
-        metric, steps = state.goals.metrics[0], list[tuple[float, float]]()
+        metric, steps = state.goals.first, list[tuple[float, float]]()
         for t, value in sorted(_values(state, metric.name)):
             if np.isfinite(value) and (not steps or metric.better(value, steps[-1][1])):
                 steps.append((t, value))

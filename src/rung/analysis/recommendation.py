@@ -49,7 +49,7 @@ def recommended(state: StudyState) -> Recommendation:
     """
     best = best_trial(state)
     assert best.value is not None
-    sign = -1.0 if state.goals.metrics[0].mode == "max" else 1.0
+    sign = -1.0 if state.goals.first.mode == "max" else 1.0
     expected = {e.trial: sign * e.loss for e in GP().recommend(History(state))}  # the best first
     if best.number not in expected:
         return Recommendation(

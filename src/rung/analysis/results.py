@@ -18,7 +18,7 @@ def best_trial(state: StudyState) -> Trial:
     if len(state.goals.metrics) > 1:
         names = ", ".join(m.name for m in state.goals.metrics)
         raise NoTrialError(
-            f"with several objectives ({names}) there is no single best trial; see study.pareto_front"
+            f"with several objectives ({names}) there is no single best trial; see study.front"
         )
     if state.best is None:
         raise NoTrialError(_why_none(state))
@@ -26,19 +26,18 @@ def best_trial(state: StudyState) -> Trial:
 
 
 def pareto_front(state: StudyState) -> Sequence[Trial]:
-    """Feasible completed trials that no other dominates, by the first objective."""
-    completed = [t for t in state.trials if t.status == Outcome.COMPLETED and t.feasible]
-    candidates = [t for t in completed if not state.goals.missing(t.metrics)]
-    losses = {t.number: state.goals.losses(t.metrics) for t in candidates}
-    front: list[Trial] = []
-    for trial in sorted(candidates, key=lambda t: losses[t.number]):
-        if not any(_dominates(losses[other.number], losses[trial.number]) for other in front):
-            front.append(trial)
-    return tuple(front)
+    """Feasible completed trials that no other dominates, sorted by the first objective."""
+    import numpy as np  # `rung status` does without
 
+    from rung.study.history import History
+    from rung.study.pareto import nondominated
 
-def _dominates(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
-    return a != b and all(x <= y for x, y in zip(a, b, strict=True))
+    completed = [t.number for t in state.trials if t.status == Outcome.COMPLETED and t.feasible]
+    candidates = [n for n in completed if not state.goals.missing(state.trials[n].metrics)]
+    losses = History(state).losses[candidates]
+    numbers = np.array(candidates, dtype=int)[nondominated(losses)]
+    first = {number: tuple(row) for number, row in zip(candidates, losses.tolist(), strict=True)}
+    return tuple(state.trials[n] for n in sorted(numbers.tolist(), key=lambda n: (first[n], n)))
 
 
 def _why_none(state: StudyState) -> str:

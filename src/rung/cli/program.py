@@ -13,7 +13,7 @@ import click
 
 from rung.cli.experiment import Experiment, load
 from rung.errors import SpaceError
-from rung.execution.command import Command
+from rung.objectives.command import Command
 from rung.space import Space
 from rung.space.documents import space_of
 from rung.views.text import visible

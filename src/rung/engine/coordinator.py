@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rung.engine._threads import loaded, one_thread
-from rung.engine.engine import Engine, Step
-from rung.errors import StorageError
+from rung.engine.engine import Answer, Discard, Engine, Step, Stop, Submit
+from rung.errors import Error, StorageError
 from rung.execution.base import AttemptId, End, Executor, Message
 from rung.space import Config
 from rung.storage.base import Lease, Storage
@@ -25,7 +25,14 @@ class Coordinator:
     """
 
     def __init__(
-        self, engine: Engine, storage: Storage, lease: Lease, executor: Executor, keeper: Keeper
+        self,
+        engine: Engine,
+        storage: Storage,
+        lease: Lease,
+        executor: Executor,
+        keeper: Keeper,
+        *,
+        discard: Callable[[int], object] | None = None,
     ) -> None:
         self.engine = engine
         self._storage = storage
@@ -33,10 +40,17 @@ class Coordinator:
         self._executor = executor
         executor.deliver = self.step
         self._keeper = keeper
+        self._discard = discard
+        """Deletes the checkpoints of a trial; None where they are not ours."""
         self._offset = engine.state.t - executor.now()
         self._stop = ""
         self._libraries = loaded()  # the searcher's check has loaded what it needs
         self._between_steps = threading.Lock()
+        self.stop_when: Callable[[], str] | None = None
+        """Asked once a trial's end is durable, before another trial starts: why the study is to stop, or "".
+        What it raises as a rung Error stops the study too."""
+        self.tell: Callable[[StudyState, Sequence[Event]], object] | None = None
+        """Gets events once they are durable; it must not block."""
         self.torn = False
         """Whether a step was cut short, so that `engine.state` may be ahead of the log."""
 
@@ -68,17 +82,33 @@ class Coordinator:
 
     def step(self, messages: Sequence[Message], capacity: int | None = None) -> Step:
         """Handle, append, act: once."""
+        capacity = self._executor.capacity if capacity is None else capacity
+        if self.stop_when is not None and any(isinstance(message, End) for message in messages):
+            step = self._handle(messages, 0)  # its commands are done, so that only its facts are looked at
+            if step.finished:
+                return step
+            self._ask()
+            messages = ()
+        return self._handle(messages, capacity)
+
+    def _handle(self, messages: Sequence[Message], capacity: int) -> Step:
         with self._whole():
             if self._stop:
                 self.engine.stop(self._stop)
             with one_thread(self._libraries):
-                step = self.engine.handle(
-                    messages,
-                    now=self.now(),
-                    capacity=self._executor.capacity if capacity is None else capacity,
-                )
+                step = self.engine.handle(messages, now=self.now(), capacity=capacity)
             self._commit(step)
         return step
+
+    def _ask(self) -> None:
+        assert self.stop_when is not None
+        if self.engine.stopping:
+            return
+        try:
+            if reason := self.stop_when():
+                self.engine.stop(f"stop_when: {reason}")
+        except Error as error:
+            self.engine.stop("error", error)
 
     def create(self, config: Config) -> None:
         """Start a trial of a configuration that the caller chose."""
@@ -123,5 +153,18 @@ class Coordinator:
         if step.events:
             self._storage.append(self._lease, step.events)
             self._keeper.keep(self.engine.state, step.events)
+        self._act(step)
+        if self.tell is not None:
+            self.tell(self.engine.state, step.events)
+
+    def _act(self, step: Step) -> None:
         for command in step.commands:
-            command.execute(self._executor)
+            match command:
+                case Submit(job):
+                    self._executor.submit(job)
+                case Answer(report, verdict):
+                    self._executor.answer(report, verdict)
+                case Stop(attempt, grace):
+                    self._executor.stop(attempt, grace=grace)
+                case Discard(trial) if self._discard is not None:
+                    self._discard(trial)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from rung.engine import _errors
 from rung.errors import Error, MetricError, TrialError
-from rung.execution.base import AttemptId, End, Executor, Job, Message, Report, WorkerUp
+from rung.execution.base import AttemptId, End, Job, Message, Report, WorkerUp
 from rung.schedulers.base import Drop, Finish, Resume, Start, Wait
 from rung.searchers.base import Suggestion
 from rung.settings import Settings
@@ -29,6 +29,7 @@ from rung.study.events import (
 )
 from rung.study.history import History
 from rung.study.state import StudyState
+from rung.study.stopping import Rule
 from rung.study.streams import derived_seed, stream
 from rung.study.trial import Trial
 
@@ -39,10 +40,6 @@ class Submit:
 
     job: Job
 
-    def execute(self, executor: Executor) -> None:
-        """Do it."""
-        executor.submit(self.job)
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -50,10 +47,6 @@ class Answer:
 
     report: Report
     verdict: Verdict
-
-    def execute(self, executor: Executor) -> None:
-        """Do it."""
-        executor.answer(self.report, self.verdict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +56,12 @@ class Stop:
     attempt: AttemptId
     grace: float
 
-    def execute(self, executor: Executor) -> None:
-        """Do it."""
-        executor.stop(self.attempt, grace=self.grace)
-
 
 @dataclass(frozen=True, slots=True)
 class Discard:
     """Delete a checkpoint."""
 
     trial: int
-
-    def execute(self, executor: Executor) -> None:
-        """Do it."""
-        executor.discard(self.trial)
 
 
 Command = Submit | Answer | Stop | Discard
@@ -118,6 +103,8 @@ class Engine:
         """Trials whose checkpoints are to be discarded."""
         self._kept = -1
         """The best finished trial, whose checkpoint stays."""
+        self._asked = -1
+        """How many attempts had ended when the stop rules were asked last."""
         self._origin = "searcher"
         """Where the configuration proposed last came from."""
         for trial in state.trials:
@@ -134,6 +121,7 @@ class Engine:
         for message in messages:
             self._receive(message)
         self._check_failures()
+        left = self._check_rules()
         while not self.stopping and len(self.state.open) < capacity and self._start_one():
             pass
         self._discard()
@@ -141,7 +129,7 @@ class Engine:
             self._emit(SessionEnded(id=f"s{self.state.epoch}/end", t=self._now, reason=self.stopping))
             self._step.finished = True
         elif not self.stopping:
-            left = self.settings.budget.time_left(self._now)
+            left = min(left, self.settings.budget.time_left(self._now))
             self._step.wait = None if math.isinf(left) else max(0.0, left)
         return self._taken()
 
@@ -167,6 +155,17 @@ class Engine:
     def _check_failures(self) -> None:
         if self.state.failed_in_a_row >= self.settings.max_failures:
             self.stop("failures", _errors.too_many(self.state))
+
+    def _check_rules(self) -> float:
+        """Stop if a rule says so; returns the seconds until one must be asked again."""
+        rules = [rule for rule in self.settings.stop_when if isinstance(rule, Rule)]
+        left = min((rule.seconds_left(self.state, self._now) for rule in rules), default=math.inf)
+        if self._asked != len(self.state.ends) or left <= 0:
+            self._asked = len(self.state.ends)
+            for rule in rules:
+                if reason := rule.reason(self.state, self._now):
+                    self.stop(f"stop_when: {reason}")
+        return left
 
     # ---- messages in
 
@@ -228,7 +227,7 @@ class Engine:
         elif outcome == Outcome.COMPLETED:
             outcome, reason = self._check_result(end)
         elif outcome == Outcome.LOST or (outcome == Outcome.INTERRUPTED and not self.stopping):
-            # Interrupted without a request: the objective raised KeyboardInterrupt itself.
+            # Interrupted without a request: an executor gave it up.
             outcome, reason = self._after_loss(end)
         elif error := self._error(end):
             # The trial did not fail, the objective's code is wrong: it runs again once that is fixed.

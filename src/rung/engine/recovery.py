@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from rung.execution._leftovers import kill_leftovers
+from rung.execution.worker.leftovers import kill_leftovers
 from rung.storage._foreign import refuse_strangers
 from rung.storage.base import Lease, Owner, Storage
 from rung.storage.snapshots import Keeper, open_to_go_on

@@ -23,5 +23,8 @@ class Session:
             self.coordinator.engine.state.torn = self.coordinator.torn
             try:
                 self.executor.close()
+            except KeyboardInterrupt:  # a second Ctrl-C, while the workers are being ended
+                self.executor.close()
+                raise
             finally:
                 self._storage.release(self._lease)

@@ -13,11 +13,11 @@ from typing import ClassVar, Protocol
 
 from rung._registry import Registry
 from rung.errors import ArgumentError, ObjectiveError
-from rung.execution import _gpus
-from rung.execution._checkpoints import Checkpoints
 from rung.execution.base import End, Executor, Job, Report
-from rung.execution.objective import Objective
-from rung.execution.running import run_attempt
+from rung.execution.worker.gpus import assign
+from rung.objectives.attempt import run_attempt
+from rung.objectives.checkpoints import CheckpointStore
+from rung.objectives.function import Objective
 from rung.study.budget import whole
 from rung.study.events import Verdict
 
@@ -39,8 +39,8 @@ class Work:
         Seconds and bytes of a trial; each job has what is left of them.
     gpus_per_trial : float or None
         GPUs that each worker is to see.
-    trials : Path
-        The folder in which trials keep their checkpoints.
+    checkpoints : CheckpointStore or None
+        Where trials keep their checkpoints; None before the study exists.
     logs : Path or None
         The folder for what workers print; None of a study in memory.
     """
@@ -50,16 +50,12 @@ class Work:
     trial_timeout: float | None = None
     trial_memory: int | None = None
     gpus_per_trial: float | None = None
-    trials: Path = Path()
+    checkpoints: CheckpointStore | None = None
     logs: Path | None = None
 
     def run(self, job: Job, send: Callable[[Report], Verdict]) -> End:
         """Run an attempt in this thread, to its end. `send` hands a report in and returns its answer."""
-        return run_attempt(self.objective, job, send, self.trials)
-
-    def discard(self, trial: int) -> None:
-        """Delete the checkpoints of a trial that never runs again."""
-        Checkpoints(self.trials, trial).discard()
+        return run_attempt(self.objective, job, send, self.checkpoints)
 
     @property
     def limits(self) -> list[str]:
@@ -104,7 +100,7 @@ class InThisProcess:
         """Return an `Inline`."""
         from rung.execution.inline import Inline
 
-        return Inline(work.objective, work.trials)
+        return Inline(work.objective, work.checkpoints)
 
 
 class InWorkerProcesses:
@@ -116,16 +112,16 @@ class InWorkerProcesses:
         """Raise ArgumentError for too many workers or too few GPUs."""
         whole("n_workers", work.n_workers, 1, _MOST_WORKERS)
         if work.gpus_per_trial is not None:
-            _gpus.assign(work.gpus_per_trial, work.n_workers)
+            assign(work.gpus_per_trial, work.n_workers)
 
     def start(self, work: Work) -> Executor:
         """Return `Processes`; raises ObjectiveError if the objective can't travel to a process."""
         from rung.execution.processes import Processes
 
         share = work.gpus_per_trial
-        gpus = None if share is None else _gpus.assign(share, work.n_workers)
+        gpus = None if share is None else assign(share, work.n_workers)
         try:
-            return Processes(work.objective, work.n_workers, work.logs, work.trials, gpus)
+            return Processes(work.objective, work.n_workers, work.logs, work.checkpoints, gpus)
         except ObjectiveError as error:
             if work.limits:
                 raise ObjectiveError(f"{work.limits[0]} needs a worker process, but {error}") from error

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from pathlib import Path
 from time import monotonic  # bound now: an objective may patch the module
 
-from rung.execution._checkpoints import Checkpoints
 from rung.execution.base import AttemptId, Deliver, End, Job, Message, Report
-from rung.execution.objective import Objective
-from rung.execution.running import TrialInterrupted, run_attempt
+from rung.objectives.attempt import run_attempt
+from rung.objectives.checkpoints import CheckpointStore
+from rung.objectives.ended import TrialInterrupted
+from rung.objectives.function import Objective
 from rung.study.events import Outcome, Verdict
+
+
+class _CutOff(TrialInterrupted, KeyboardInterrupt):
+    """Ctrl-C inside the objective, which may catch it as it would any."""
 
 
 class Inline:
@@ -24,12 +28,14 @@ class Inline:
     capacity = 1
     deliver: Deliver
 
-    def __init__(self, objective: Objective, folder: Path | None = None) -> None:
+    def __init__(self, objective: Objective, store: CheckpointStore | None = None) -> None:
         self._objective = objective
-        self._folder = folder
+        self._store = store
         self._jobs: deque[Job] = deque()
         self._verdict = Verdict.CONTINUE
         self._in_objective = False
+        self._reports = False
+        """Whether the objective is one that reports."""
         self._interrupted = False
         self._error: BaseException | None = None
 
@@ -48,11 +54,6 @@ class Inline:
     def stop(self, attempt: AttemptId, *, grace: float) -> None:
         """Do nothing: code in this thread can't be ended by force; its next report gets the verdict."""
 
-    def discard(self, trial: int) -> None:
-        """See `Executor`."""
-        if self._folder is not None:
-            Checkpoints(self._folder, trial).discard()
-
     def poll(self, timeout: float | None) -> Sequence[Message]:
         """Run the next job to its end."""
         if not self._jobs:
@@ -63,20 +64,24 @@ class Inline:
         return (end,)
 
     def interrupt(self) -> None:
-        """Raise KeyboardInterrupt if user code runs; the coordinator's own code is never cut short."""
-        self._interrupted = True
-        if self._in_objective:
-            raise KeyboardInterrupt
+        """Let an objective that reports reach its next report; the second time, or any other, cut it off.
+
+        The coordinator's own code is never cut short.
+        """
+        again, self._interrupted = self._interrupted, True
+        if self._in_objective and (again or not self._reports):
+            raise _CutOff("KeyboardInterrupt")
 
     def close(self) -> None:
         """See `Executor`."""
 
     def _run(self, job: Job) -> End:
+        self._reports = job.max_resource is not None
         self._in_objective = True
         try:
             if self._interrupted:  # since this job was submitted
-                raise KeyboardInterrupt
-            return run_attempt(self._objective, job, self._send, self._folder)
+                raise _CutOff("KeyboardInterrupt")
+            return run_attempt(self._objective, job, self._send, self._store)
         except KeyboardInterrupt:  # it came just before the objective began, or just after it ended
             return End(job.id, Outcome.INTERRUPTED, reason="KeyboardInterrupt")
         finally:
@@ -90,5 +95,5 @@ class Inline:
             # The coordinator's trouble is not the objective's: it ends, and `poll` raises the error.
             self._error = self._error or error
             raise TrialInterrupted(f"{report.id}/r{report.number} could not be stored") from None
-        self._in_objective = True
+        self._in_objective = self._reports = True
         return Verdict.INTERRUPT if self._interrupted else self._verdict

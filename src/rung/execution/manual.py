@@ -34,9 +34,6 @@ class Manual:
     def stop(self, attempt: AttemptId, *, grace: float) -> None:
         """The caller sees the verdict at the next report."""
 
-    def discard(self, trial: int) -> None:
-        """The caller keeps its own files."""
-
     def poll(self, timeout: float | None) -> Sequence[Message]:
         """Nothing arrives by itself."""
         return ()

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import pickle
 import selectors
-import signal
 import socket
 import subprocess
 from collections import deque
@@ -16,13 +14,14 @@ from pathlib import Path
 from time import monotonic  # bound now: an objective may patch the module
 
 from rung.errors import WorkerError
-from rung.execution import _guard, _memory, _pickling
-from rung.execution._checkpoints import Checkpoints
-from rung.execution._frames import Broken, Hello, Ready, Said
-from rung.execution._leftovers import boot_id, kill_leftovers, start_time
-from rung.execution._worker_handle import Worker, environments
 from rung.execution.base import AttemptId, Deliver, End, Job, Message, Report, WorkerUp
-from rung.execution.objective import Objective
+from rung.execution.worker import memory, pickling
+from rung.execution.worker.frames import Broken, Hello, Ready, Said
+from rung.execution.worker.handle import Worker, environments
+from rung.execution.worker.leftovers import boot_id, kill_leftovers, start_time
+from rung.objectives.checkpoints import CheckpointStore
+from rung.objectives.function import Objective
+from rung.objectives.guard import PATIENCE, how_it_ended
 from rung.study.events import Outcome, Verdict
 from rung.study.sizes import size_text
 
@@ -55,14 +54,13 @@ class Processes:
         objective: Objective,
         n_workers: int,
         logs: Path | None = None,
-        trials: Path | None = None,
+        store: CheckpointStore | None = None,
         gpus: Sequence[str] | None = None,
     ) -> None:
-        # `logs` gets what workers print, `trials` the checkpoints.
-        self._objective = pickle.dumps((_pickling.dumps(objective), trials))
+        # `logs` gets what workers print, `store` the checkpoints.
+        self._objective = pickle.dumps((pickling.dumps(objective), store))
         self._capacity = n_workers
         self._logs = logs
-        self._trials = trials
         self._environments = environments(n_workers, gpus)
         self._selector = selectors.DefaultSelector()
         self._jobs: deque[Job] = deque()
@@ -114,11 +112,6 @@ class Processes:
             worker.deadlines.append(
                 (self.now() + grace, (Outcome.INTERRUPTED, f"no report within {grace:g} s"))
             )
-
-    def discard(self, trial: int) -> None:
-        """See `Executor`."""
-        if self._trials is not None:
-            Checkpoints(self._trials, trial).discard()
 
     def poll(self, timeout: float | None) -> Sequence[Message]:
         """See `Executor`; raises WorkerError when no worker can be started."""
@@ -172,7 +165,7 @@ class Processes:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 worker.guard.wait(max(0.0, polite - monotonic()))
             worker.close()
-        last = monotonic() + 2 * _guard.PATIENCE
+        last = monotonic() + 2 * PATIENCE
         for worker in workers:
             _wait_for_guard(worker, last)
         kill_leftovers([worker.up for worker in workers if worker.up is not None and worker.guard.returncode])
@@ -261,8 +254,8 @@ class Processes:
             with contextlib.suppress(KeyError):
                 self._selector.unregister(item)
         worker.close()
-        _wait_for_guard(worker, monotonic() + _guard.PATIENCE)
-        how = "its guard was killed" if status is None else _describe(status)
+        _wait_for_guard(worker, monotonic() + PATIENCE)
+        how = "its guard was killed" if status is None else how_it_ended(status)
         if status is None and worker.up is not None:  # nobody else ends the worker's children then
             kill_leftovers([worker.up])
         if not worker.ready:
@@ -295,7 +288,7 @@ class Processes:
 
     def _look_at_memory(self, limits: dict[int, int]) -> None:
         workers = {worker.guard.pid: worker for worker in self._workers.values()}
-        for guard, size in _memory.exceeding(limits).items():
+        for guard, size in memory.exceeding(limits).items():
             why = f"it held {size_text(size)} of memory, more than trial_memory={size_text(limits[guard])}"
             workers[guard].kill((Outcome.FAILED, why), at_once=True)
 
@@ -315,12 +308,3 @@ def _wait_for_guard(worker: Worker, until: float) -> None:
     except subprocess.TimeoutExpired:
         worker.kill_guard()
         worker.guard.wait()
-
-
-def _describe(status: int) -> str:
-    if os.WIFSIGNALED(status):
-        number = os.WTERMSIG(status)
-        hint = " (out of memory?)" if number == signal.SIGKILL else ""
-        names = {known.value: known.name for known in signal.Signals}
-        return f"killed by {names.get(number, f'signal {number}')}{hint}"
-    return f"exit code {os.WEXITSTATUS(status)}"

@@ -78,9 +78,6 @@ class Simulator:
         """End the attempt `grace` seconds from now, unless it ends before."""
         self._plan(grace, attempt, End(attempt, Outcome.INTERRUPTED))
 
-    def discard(self, trial: int) -> None:
-        """Nothing is on disk."""
-
     def poll(self, timeout: float | None) -> Sequence[Message]:
         """Jump to the next event and return it, or to the end of the timeout."""
         while self._queue:

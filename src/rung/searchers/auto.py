@@ -30,7 +30,7 @@ _LATEST = 20
 class Auto(Searcher):
     """A Gaussian process, or local search where fitting one would cost more than 5 % of the trials' time.
 
-    GP, the strongest per trial in most of our families of tasks (benchmarks/league.py); TPE in spaces of more
+    GP, the strongest per trial in most of our families of tasks (benchmarks/league); TPE in spaces of more
     than 100 hyperparameters. Searching may take half a minute in all, then a twentieth of the
     time of the trials: if these are too short for a model each, some are chosen by it, the others by local
     search around the best. What a suggestion takes is estimated from the number of trials, so that a
@@ -55,6 +55,7 @@ class Auto(Searcher):
 
 def _chosen(history: History) -> tuple[Searcher, str]:
     n, part, free = len(history.trials), _affordable(history), len(history.space.varying)
+    # The share `part` of the trials spread evenly: a model wherever the whole number moves on.
     if math.floor((n + 1) * part) == math.floor(n * part):
         return Local(), (
             f"a trial takes {_seconds(history):.2g} s: {_SHARE:.0%} of that pays for a model at one trial"
@@ -62,20 +63,23 @@ def _chosen(history: History) -> tuple[Searcher, str]:
         )
     if free > _DIMENSIONS:
         return TPE(), f"{free} hyperparameters are too many for a Gaussian process"
-    return GP(), "it is the strongest per trial in most of our families of tasks (benchmarks/league.py)"
+    return GP(), "it is the strongest per trial in most of our families of tasks (benchmarks/league)"
 
 
 def _affordable(history: History) -> float:
     """Return the share of the suggestions that a model may make."""
     n = len(history.trials)
+    # Seconds of a suggestion, by the number of trials: a formula and no clock, for a study replayed on
+    # another machine, or resumed, must choose alike.
     cost = 0.01 + 0.04 * min(n / 300, 1.0)
-    if n * cost <= _GRACE:
+    if n * cost <= _GRACE:  # more than all suggestions so far have taken
         return 1.0
     return min(1.0, max(_SHARE * _seconds(history) / cost, 1e-3))
 
 
 def _seconds(history: History) -> float:
     """Return the median duration of the latest attempts that ended."""
+    # The latest, since trials get slower or faster as the search turns to other models.
     ended = [history.trials[trial].attempts[attempt - 1] for trial, attempt in history.ends[-_LATEST:]]
     took = [attempt.ended - attempt.started for attempt in ended if attempt.ended is not None]
     return float(np.median(took)) if took else math.inf

@@ -67,6 +67,8 @@ def _arguments(domain: Domain) -> dict[str, Any]:
         arguments = {"args": list(domain.args), "kwds": dict(domain.kwds)}
         return {"type": "scipy.stats", "name": domain.name, **arguments}
     words = {f.name: getattr(domain, f.name) for f in fields(domain) if f.init and f.name != "condition"}
+    if isinstance(domain, Float) and domain.step is None:
+        del words["step"]  # as logs of the first format have it
     return {"type": type(domain).__name__.lower()} | {k: value_to_json(v) for k, v in words.items()}
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from rung._text import brief
 from rung.errors import ConfigError, SpaceError
-from rung.space.conditions import Comparison
+from rung.space.conditions import ORDERINGS, Comparison
 from rung.space.domains import Domain, cells, check_numeric, check_points, evenly, nudge, spread
 from rung.space.values import Value, number, whole
 
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LARGEST = 2**40  # beyond this, float64 can't tell the cells of neighbouring integers apart
+_MOST = 1_000_000  # values of a Float with a step
+_NOISE = 1e-6  # of a step
+
+
+def _number(value: object) -> float:
+    try:
+        return number(value)
+    except SpaceError as error:
+        raise ConfigError(str(error)) from None
 
 
 class _Bounded(Domain):
@@ -40,10 +50,7 @@ class _Bounded(Domain):
             self._fail(f"low={self.low!r} with log=True; a log scale needs low > 0")
 
     def _inside(self, value: object) -> float:
-        try:
-            result = number(value)
-        except SpaceError as error:
-            raise ConfigError(str(error)) from None
+        result = _number(value)
         if not self.low <= result <= self.high:
             raise ConfigError(f"{result!r} is out of range; use a value from {self.low!r} to {self.high!r}")
         return result
@@ -65,31 +72,37 @@ class Float(_Bounded):
         Whether a draw is uniform in the logarithm: where a factor matters, as of a learning rate.
     points : int, optional
         Values in a grid search, at least 2, both ends among them; other searchers ignore it.
+    step : float, optional
+        Keeps low, low + step, ..., high only, at most 1,000,000 values; not with log or points.
     condition : Condition, optional
         When the hyperparameter is active; set by `when`.
 
     Raises
     ------
     SpaceError
-        If the range is empty or not finite, or if low <= 0 on a log scale.
+        If the range is empty or not finite, if low <= 0 on a log scale, or if `step` does not lead to `high`.
 
     Examples
     --------
     >>> import rung
     >>> rung.Float(1e-4, 1, log=True).decode(0.5)  # the middle of four decades
     0.01
+    >>> rung.Float(0, 0.5, step=0.1).lattice()
+    [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
     """
 
     low: float
     high: float
     log: bool = False
     points: int | None = None
+    step: float | None = None
 
     def __post_init__(self) -> None:
         try:
             low, high = float(number(self.low)), float(number(self.high))
             if self.points is not None:
                 check_points(self.points)
+            step = None if self.step is None else float(number(self.step))
         except SpaceError as error:
             self._fail(error)
         self._check_bounds()
@@ -97,16 +110,44 @@ class Float(_Bounded):
             self._fail(f"low and high are the same float, {low!r}; use Int, or a wider range")
         if math.isinf(high - low):
             self._fail("high - low is more than a float can hold; use a narrower range or log=True")
+        if step is not None:
+            self._check_step(low, high, step)
         object.__setattr__(self, "low", low)
         object.__setattr__(self, "high", high)
+        object.__setattr__(self, "step", step)
+
+    def _check_step(self, low: float, high: float, step: float) -> None:
+        if step <= 0:
+            self._fail(f"step={step!r}; a step needs to be above 0")
+        if self.log or self.points is not None:
+            other = "log=True" if self.log else f"points={self.points}"
+            self._fail(f"{other} with step={step!r}; use only one of them")
+        if step < 8 * math.ulp(max(abs(low), abs(high))):
+            self._fail(
+                f"step={step!r} is too small: floats can't tell such neighbours apart; use a larger one"
+            )
+        if (high - low) / step > _MOST - 0.5:
+            self._fail(f"step={step!r} makes more than {_MOST:,} values; use a larger step, or none")
+        steps = (high - low) / step
+        if steps < 0.5 or abs(steps - round(steps)) * step > _noise(high, step) + _noise(low, step):
+            end = _on_grid(low, step, max(1, int(steps)))
+            self._fail(f"step={step!r} does not lead from {low!r} to {high!r}; use high={end!r}")
 
     @property
     def size(self) -> int | None:
-        """None: there are infinitely many values."""
-        return None
+        """The number of values with a `step`; otherwise None: there are infinitely many."""
+        return None if self.step is None else round((self.high - self.low) / self.step) + 1
+
+    def _at(self, k: int) -> float:
+        # The value after k steps.
+        assert self.size is not None
+        assert self.step is not None
+        return self.high if k == self.size - 1 else _on_grid(self.low, self.step, k)
 
     def decode(self, u: float) -> float:
-        """Return the value at `u` in [0, 1] of the (log) scale."""
+        """Return the value at `u` in [0, 1] of the (log) scale, of a `step` the one whose cell holds `u`."""
+        if self.size:
+            return self._at(min(int(u * self.size), self.size - 1))
         if self.log:
             x: float = self.low ** (1 - u) * self.high**u  # exact at both ends
         else:
@@ -114,33 +155,82 @@ class Float(_Bounded):
         return min(max(x, self.low), self.high)
 
     def encode(self, values: Sequence[Any]) -> NDArray[np.float64]:
-        """Return the places of `values` on the (log) scale, in [0, 1], shape (n,)."""
+        """Return the places of `values` on the (log) scale, in [0, 1], shape (n,).
+
+        With a `step`, a value's place is the middle of its cell.
+        """
         import numpy as np
 
         x = np.asarray(values, dtype=np.float64)
+        if self.step is not None and self.size:
+            return np.clip((np.rint((x - self.low) / self.step) + 0.5) / self.size, 0, 1)
         low, high = self.low, self.high
         if self.log:
             x, low, high = np.log(x), math.log(low), math.log(high)
         return np.clip((x - low) / (high - low), 0, 1)
 
     def snap(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return `u`, shape (n,), itself: each place has a value of its own."""
-        return u
+        """Return `u`, shape (n,), itself: each place has a value of its own, but for those of a `step`."""
+        return cells(u, self.size) if self.size else u
 
     def canonical(self, value: object) -> float:
-        """Return `value` as a float; ConfigError if it is no number or out of range."""
-        return float(self._inside(value))
+        """Return `value` as a float; ConfigError if it is no number, out of range or off the step."""
+        if self.step is None:
+            return float(self._inside(value))
+        x = float(_number(value))
+        for end in (self.low, self.high):
+            if abs(x - end) <= _noise(end, self.step):
+                return end
+        inside = self._inside(x)
+        steps = (inside - self.low) / self.step
+        nearest = self._at(round(steps))
+        if abs(inside - nearest) > _noise(inside, self.step):
+            below = math.floor(steps)
+            between = f"{self._at(below)!r} or {self._at(below + 1)!r}"
+            raise ConfigError(f"{inside!r} is off the step of {self.step!r}; use {between}")
+        return nearest
+
+    def check_comparison(self, comparison: Comparison) -> None:
+        """Raise SpaceError if `comparison` is with no number, or can never hold."""
+        check_numeric(self, comparison, self.low, self.high)
+        for value in () if comparison.op in ORDERINGS else comparison.options():
+            if (exact := self.canonical(value)) != value:
+                raise SpaceError(f"{value!r} is not quite the value on the step; use {exact!r}")
 
     def lattice(self, points: int | None = None) -> Sequence[Value]:
-        """Return `points` (or the domain's own `points`) values, evenly spaced on the (log) scale."""
+        """Return `points` (or the domain's own `points`) values, evenly spaced on the (log) scale.
+
+        With a `step`, and no `points`, all values.
+        """
+        if self.size and points is None:
+            return [self._at(k) for k in range(self.size)]
         chosen = self.points if points is None else points
         if chosen is None:
             self._fail("a grid needs the number of points; use Float(..., points=5) or Grid(points=5)")
         return spread(self, evenly(chosen))
 
     def move(self, value: Any, rng: Generator) -> Value:
-        """Return `value` after a normal step of standard deviation 0.2 in the unit interval."""
-        return self._step(value, rng)  # type: ignore[no-any-return]
+        """Return `value` after a normal step of sd 0.2 in the unit interval; with a `step`, another value."""
+        moved = self._step(value, rng)
+        if moved != value or self.step is None or not self.size:
+            return moved  # type: ignore[no-any-return]
+        return self._at(nudge(round((value - self.low) / self.step), 1, 0, self.size - 1, rng))
+
+
+def _noise(x: float, step: float) -> float:
+    # How far off the step a value near x may be that was computed.
+    return _NOISE * step + 2 * math.ulp(x)
+
+
+def _on_grid(low: float, step: float, k: int) -> float:
+    # 0.1 + 2 * 0.1 is 0.30000000000000004; a user who reads the decimals of low and step expects 0.3.
+    return round(low + k * step, max(_decimals(low), _decimals(step))) + 0.0
+
+
+@lru_cache(maxsize=256)
+def _decimals(x: float) -> int:
+    digits, _, exponent = repr(x).partition("e")
+    return max(0, len(digits.partition(".")[2]) - int(exponent or 0))
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -126,7 +126,8 @@ def _look(descriptor: Descriptor | None) -> os.stat_result | None:
 
 def _only(numbers: Iterable[int], path: Path) -> Descriptor | None:
     file = file_at(path)
-    found = [descriptor for descriptor in map(Descriptor.of, numbers) if descriptor.file == file]
+    # Other threads close theirs meanwhile.
+    found = [opened for opened in (Descriptor(number, file) for number in numbers) if opened.is_ours]
     return found[0] if len(found) == 1 else None
 
 

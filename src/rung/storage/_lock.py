@@ -72,18 +72,18 @@ def _taken(path: Path, study: str, owner: Owner) -> IO[str]:
     try:
         descriptor = open_regular(path, os.O_RDWR | os.O_CREAT)
     except OSError as error:
-        raise StorageError(f"study {study!r}: {path} can't be written: {error.strerror}") from error
+        raise StorageError(f"study {study!r}: {path} can't be written: {error.strerror}") from None
     file = open(descriptor, "r+", encoding="utf-8")  # noqa: SIM115, PTH123 -- kept while the lease lives
     try:
         _flock(file)
-    except OSError as error:
+    except OSError:
         other = _read_owner(file)
         file.close()
         mine = other is not None and (other.host, other.pid) == (owner.host, owner.pid)
         way_out = (
             "it is this one: close() the other Study" if mine else "wait for it, stop it, or use another name"
         )
-        raise StudyInUse(f"study {study!r} is run by {other or 'another process'}; {way_out}") from error
+        raise StudyInUse(f"study {study!r} is run by {other or 'another process'}; {way_out}") from None
     file.truncate(0)
     json.dump(asdict(owner), file)
     file.flush()

@@ -93,7 +93,7 @@ class SqliteStorage:
         try:
             self._root = Path(root).expanduser().absolute()
         except RuntimeError as error:  # ~ of nobody
-            raise ArgumentError(f"storage={str(root)!r}: {error}") from error
+            raise ArgumentError(f"storage={str(root)!r}: {error}") from None
         self._synchronous = _SYNCHRONOUS[durability]
 
     def __str__(self) -> str:
@@ -114,8 +114,8 @@ class SqliteStorage:
                 _copy(trials, aside / "trials")
         except OSError as error:
             if folder.exists():
-                raise StudyExists(f"study {study!r} is there already, in {folder}") from error
-            raise StorageError(f"no study can be made in {self._root}: {error.strerror or error}") from error
+                raise StudyExists(f"study {study!r} is there already, in {folder}") from None
+            raise StorageError(f"no study can be made in {self._root}: {error.strerror or error}") from None
         except sqlite3.Error as error:
             raise StorageError(f"no study can be made in {self._root}: {error}") from error
 

@@ -20,7 +20,8 @@ from rung import __version__
 from rung._text import brief
 from rung.errors import StorageError, StudyCorrupt, StudyNewer
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2: `Float(step=)` in a space."""
 _RELEASE = re.compile(r"(\d{1,6})\.(\d{1,6})(?:\.(\d{1,6}))?")
 _FOR_EVER = 1e12
 """Seconds that no study lasts."""

@@ -63,6 +63,19 @@ class History:
         return self._points[:n]
 
     @property
+    def losses(self) -> NDArray[np.float64]:
+        """Every objective of all trials, lower is better, shape (n, m).
+
+        Those of a trial's end, or of its last pause; infinite where it gave no number, and where it failed.
+        """
+        metrics = self.goals.metrics
+        rows = [
+            [math.inf if trial.status == Outcome.FAILED else m.loss_in(trial.metrics) for m in metrics]
+            for trial in self.trials
+        ]
+        return np.array(rows, dtype=np.float64).reshape(-1, len(metrics))
+
+    @property
     def best(self) -> Trial | None:
         """The best feasible completed trial by the first metric, None before there is one."""
         return self._state.best
@@ -117,10 +130,8 @@ class History:
         return next(t.number for t in self._state.trials if t.status == Outcome.PAUSED)
 
     def loss(self, metrics: Metrics) -> float:
-        """The first tuned metric, negated where higher is better; infinite where it is missing or NaN."""
-        metric = self._state.goals.metrics[0]
-        loss = metric.loss(metrics.get(metric.name, math.nan))
-        return math.inf if math.isnan(loss) else loss
+        """The first objective, lower is better; infinite where it is missing or NaN."""
+        return self._state.goals.first.loss_in(metrics)
 
     def cached(self, key: Hashable, make: Callable[[History], T]) -> T:
         """Return what `make(self)` returned when `key` was new: the one place for every cache.

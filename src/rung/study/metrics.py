@@ -62,6 +62,11 @@ class Metric:
         """The value, negated where higher is better."""
         return value if self.mode == "min" else -value
 
+    def loss_in(self, metrics: Metrics) -> float:
+        """The loss that `metrics` hold; infinite where it is missing or NaN."""
+        loss = self.loss(metrics.get(self.name, math.nan))
+        return math.inf if math.isnan(loss) else loss
+
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
@@ -72,9 +77,9 @@ class Constraint:
     bound: float
 
     @classmethod
-    def parse(cls, name: str, text: str) -> Constraint:
-        """Read ``"<= 20"``; raises ArgumentError on anything else."""
-        check_metric_name(name, "constraints: name")
+    def parse(cls, name: str, text: str, what: str = "constraints") -> Constraint:
+        """Read ``"<= 20"``; raises ArgumentError, which begins with `what`, on anything else."""
+        check_metric_name(name, f"{what}: name")
         match = _BOUND.fullmatch(text) if isinstance(text, str) and len(text) <= _BOUND_LENGTH else None
         try:
             bound = float(match[2]) if match else math.nan
@@ -82,7 +87,7 @@ class Constraint:
             bound = math.nan
         if match is None or math.isnan(bound):
             raise ArgumentError(
-                f'constraints: {name}={brief(text)}; write a relation and a number, such as "<= 20"'
+                f'{what}: {name}={brief(text)}; write a relation and a number, such as "<= 20"'
             )
         return cls(name, match[1], bound)
 
@@ -144,6 +149,11 @@ class Goals:
         )
 
     @property
+    def first(self) -> Metric:
+        """The objective that counts wherever trials are compared by one number."""
+        return self.metrics[0]
+
+    @property
     def required(self) -> tuple[str, ...]:
         """Names that a finished trial must have given a finite number for."""
         return tuple(dict.fromkeys([m.name for m in self.metrics] + [c.name for c in self.constraints]))
@@ -177,10 +187,6 @@ class Goals:
     def feasible(self, metrics: Metrics) -> bool:
         """Whether every constraint holds."""
         return all(c.name in metrics and c.holds(metrics[c.name]) for c in self.constraints)
-
-    def losses(self, metrics: Metrics) -> tuple[float, ...]:
-        """The tuned values, negated where higher is better, in the order of `metrics`."""
-        return tuple(m.loss(metrics[m.name]) for m in self.metrics)
 
     def __str__(self) -> str:
         parts = [", ".join(f"{m.name} ({m.mode})" for m in self.metrics), *map(str, self.constraints)]

@@ -255,7 +255,7 @@ class StudyState:
             trial.value = None
         elif trial.status in {Outcome.COMPLETED, Outcome.STOPPED, Outcome.PAUSED}:
             self.failed_in_a_row = 0
-            trial.value = trial.metrics.get(self.goals.metrics[0].name)
+            trial.value = trial.metrics.get(self.goals.first.name)
             trial.feasible = self.goals.feasible(trial.metrics)
         if trial.status == Outcome.COMPLETED and trial.feasible and self._beats(trial, self.incumbent):
             self.incumbent = trial
@@ -263,7 +263,7 @@ class StudyState:
     def _beats(self, trial: Trial, best: Trial | None) -> bool:
         if best is None or best.value is None or trial.value is None:
             return trial.value is not None and not math.isnan(trial.value)
-        return self.goals.metrics[0].better(trial.value, best.value)
+        return self.goals.first.better(trial.value, best.value)
 
     @property
     def best(self) -> Trial | None:

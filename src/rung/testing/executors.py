@@ -10,8 +10,9 @@ from tempfile import TemporaryDirectory
 
 from rung.execution.backends import Backend, Work
 from rung.execution.base import AttemptId, End, Executor, Job, Message, Report
-from rung.execution.objective import Objective
-from rung.execution.running import RunningTrial
+from rung.objectives.checkpoints import FolderStore
+from rung.objectives.function import Objective
+from rung.objectives.trial import RunningTrial
 from rung.space import Config
 from rung.study.events import Outcome, Verdict
 
@@ -81,7 +82,8 @@ def _talking(
     objective: Callable[..., object],
     verdict: Callable[[Report], Verdict] = lambda _: Verdict.CONTINUE,
 ) -> Iterator[_Talk]:
-    work = Work(Objective.bind(objective, ("x",), ("y",)), trials=folder / "trials", logs=folder / "logs")
+    store = FolderStore(folder / "trials")
+    work = Work(Objective.bind(objective, ("x",), ("y",)), checkpoints=store, logs=folder / "logs")
     backend.check(work)
     before = time.monotonic()
     with closing(backend.start(work)) as executor:

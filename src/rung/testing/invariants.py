@@ -96,7 +96,7 @@ def at_most_one_attempt_per_trial(events: Iterable[Event], capacity: int | None 
 
 def best_is_the_best(state: StudyState) -> None:
     """The incumbent equals the best feasible completed trial found by looking at all."""
-    metric = state.goals.metrics[0]
+    metric = state.goals.first
     candidates = [t for t in state.trials if t.status == "completed" and t.feasible]
     if not candidates:
         halted = {"stopped", "paused"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -26,7 +27,7 @@ class Plain:
     def __init__(self, reading: Callable[[], AbstractContextManager[StudyState]]) -> None:
         self._reading = reading
         with reading() as state:
-            self._metric, self._space = state.goals.metrics[0], state.space
+            self._metric, self._space = state.goals.first, state.space
         self._seen = 0
         self._unfinished: list[Trial] = []
         self._best: float | None = None
@@ -94,7 +95,9 @@ class Plain:
 
     def _said(self, trial: Trial) -> str:
         value = trial.metrics.get(self._metric.name)
-        metric = "" if value is None else f"{one_line(self._metric.name)}={number(value)}  "
+        # What is no number, the reason says.
+        known = value is not None and (math.isfinite(value) or trial.status != Outcome.FAILED)
+        metric = f"{one_line(self._metric.name)}={number(value)}  " if value is not None and known else ""
         reason = f"  {one_line(trial.reason)}" if trial.status == Outcome.FAILED else ""
         return f"{metric}{shown(varied(self._space, trial.config))}{reason}"
 

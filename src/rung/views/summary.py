@@ -116,7 +116,7 @@ class Row:
 def summarise(name: str, state: StudyState, now: float, budget: Budget, end: float | None = None) -> Summary:
     """Return how the study stands `now`, in seconds on its clock, if its trials will be done at `end`."""
     counts = {status: n for status, n in state.counts.items() if n}
-    best, metric = state.best, state.goals.metrics[0].name
+    best, metric = state.best, state.goals.first.name
     return Summary(
         name=name,
         metric=metric,

@@ -41,7 +41,7 @@ def figure(state: StudyState) -> Figure:
     span more than two decades. With several objectives it is the first one. Raises NoTrialError if no
     trial reported the metric.
     """
-    metric = state.goals.metrics[0]
+    metric = state.goals.first
     curves = _curves(state, metric)
     picture = ShownFigure(6.4, 4.2)
     axes = picture.subplots()

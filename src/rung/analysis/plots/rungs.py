@@ -42,7 +42,7 @@ def figure(state: StudyState) -> Figure:
     are paused (never promoted, or not yet). With several objectives it is the first one. Raises NoTrialError
     if there is no rung that a trial has reached.
     """
-    metric = state.goals.metrics[0].name
+    metric = state.goals.first.name
     climbs = _climbs(state, metric)
     if not climbs:
         raise NoTrialError(

@@ -45,7 +45,7 @@ def figure(state: StudyState) -> Figure:
         _draw(axes, name, state.space[name], trials, norm)
         stars += _star(axes, name, state.space[name], state.best)
     panels[0].set_yscale(scale([value(trial) for trial in trials]))  # all panels share it
-    metric = plain(state.goals.metrics[0].name)
+    metric = plain(state.goals.first.name)
     picture.supylabel(metric)
     picture.suptitle(f"{metric} of {counted(len(trials), 'completed trial')}")
     picture.colorbar(

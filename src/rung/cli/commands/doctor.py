@@ -150,5 +150,5 @@ def log_summary(events: Sequence[Event]) -> str:
     """What a log holds, in a few words."""
     state = StudyState.replay(events)
     finished = sum(trial.is_finished for trial in state.trials)
-    best = f", best {state.goals.metrics[0].name} = {state.best.value!r}" if state.best else ""
+    best = f", best {state.goals.first.name} = {state.best.value!r}" if state.best else ""
     return f"{len(events)} events, {len(state.trials)} trials, {finished} finished{best}"

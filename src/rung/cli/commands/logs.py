@@ -13,7 +13,7 @@ from rung._disk import open_regular
 from rung._view import StudyView
 from rung.cli.output import find_trial, name_argument, number_argument, storage_option
 from rung.errors import NoTrialError, StorageError
-from rung.execution._guard import LIMIT
+from rung.objectives.guard import LIMIT
 from rung.views.text import visible
 
 _LARGEST = 2 * LIMIT

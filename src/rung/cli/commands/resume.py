@@ -18,7 +18,9 @@ from rung.errors import StudyError
 
 @click.command()
 @click.argument("name")
-@with_options(*options_of("n_trials", "timeout", "n_workers"), storage_option, quiet_option, json_option)
+@with_options(
+    *options_of("n_trials", "timeout", "stop_when", "n_workers"), storage_option, quiet_option, json_option
+)
 def resume(name: str, storage: str, quiet: bool, as_json: bool, **flags: Any) -> None:
     """Go on with a study that `rung run` made.
 

@@ -1,4 +1,4 @@
-"""The checkpoints of all trials, as `rung.execution` keeps them.
+"""The checkpoints of all trials, as `rung.objectives.checkpoints` keeps them.
 
 Of each trial the last one, and until its report is answered the one before.
 """

@@ -125,7 +125,7 @@ class FaultyExecutor:
         self._arrive(grace, End(attempt, Outcome.INTERRUPTED))
 
     def discard(self, trial: int) -> None:
-        """See `Executor`."""
+        """Delete the checkpoints of a trial, as the coordinator asks."""
         self._world.point("before a discard")
         self._world.disk.discard(trial)
 

@@ -170,7 +170,9 @@ class World:
             shift.executor.kill_workers()
         engine = self.parts.engine(live, self._settings(), grace=2.0)
         executor = FaultyExecutor(self, lease)
-        coordinator = self.parts.coordinator(engine, self.storage, lease, executor, keeper)
+        coordinator = self.parts.coordinator(
+            engine, self.storage, lease, executor, keeper, discard=executor.discard
+        )
         executor.stop_session = coordinator.stop
         self._at_work.append(_Shift(lease, executor, live))
         try:

@@ -1,0 +1,207 @@
+"""What a few fresh runs of a few finalists say: the winner's value, its interval, and how sure the choice is.
+
+All values are losses: lower is better. Finalist i has n_i fresh runs, on seeds that chose nothing before.
+
+| here | meaning |
+|---|---|
+| k | number of finalists |
+| n_i, m_i, s_i^2 | number, mean and variance of the fresh runs of finalist i |
+| d, s^2 | sum of n_i - 1 over the finalists; their pooled variance |
+| v_i | moderated variance of one run: `(d_0 s^2 + (n_i - 1) s_i^2) / (d_0 + n_i - 1)`, d_0 = 4 |
+| f_i | true mean loss of finalist i; `f_i ~ N(M, tau^2)` with M flat and tau half-t around s |
+| w | the winner |
+
+The moderated variance (Smyth 2004, "Linear models and empirical Bayes methods") borrows from the other
+finalists: a variance of their own from five runs is often far too small, and a common one is wrong where
+noise differs between configurations. The winner was chosen by some of the runs that its interval rests on,
+so the interval is widened to hold for all k finalists at once (Bonferroni). Its value is the posterior mean
+of f_w, which takes out of m_w what the choice put in.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from scipy.special import gammaincinv, stdtr, stdtrit
+
+Floats = NDArray[np.float64]
+Runs = Mapping[int, float]
+"""The loss of each fresh run by the number of its seed: equal numbers, equal seeds."""
+
+PRIOR_RUNS = 4
+"""d_0: what the pooled variance counts for in each finalist's own, in degrees of freedom."""
+_SIGMAS, _TAUS, _DRAWS = 21, 40, 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Where a true mean lies, at some level; `low` and `high` are None if there are too few runs to say."""
+
+    mean: float
+    low: float | None
+    high: float | None
+
+    @property
+    def width(self) -> float:
+        """The distance of its ends; infinite if there are none."""
+        return math.inf if self.low is None or self.high is None else self.high - self.low
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """How much runs of the same configuration differ."""
+
+    counts: Floats
+    means: Floats
+    variances: Floats
+    """v_i, moderated: of one run of each finalist."""
+    pooled: float
+    """s^2."""
+    freedom: int
+    """d."""
+
+    @classmethod
+    def of(cls, finalists: Sequence[Runs]) -> Noise:
+        """Of the fresh runs of each finalist, which are one at least."""
+        samples = [np.array(list(runs.values()), dtype=np.float64) for runs in finalists]
+        counts = np.array([len(sample) for sample in samples], dtype=np.float64)
+        means = np.array([sample.mean() for sample in samples])
+        # Exactly 0 where all runs are equal, whatever rounding does to their mean.
+        squares = np.array([
+            ((sample - mean) ** 2).sum() if np.ptp(sample) else 0.0
+            for sample, mean in zip(samples, means, strict=True)
+        ])  # fmt: skip
+        freedom = int(counts.sum()) - len(counts)
+        pooled = float(squares.sum()) / freedom if freedom else math.nan
+        variances = (PRIOR_RUNS * pooled + squares) / (PRIOR_RUNS + counts - 1)
+        return cls(counts, means, variances, pooled, freedom)
+
+    def degrees(self, n: float) -> float:
+        """The degrees of freedom of the moderated variance from n runs."""
+        # A variance that borrows from nobody is only its own.
+        return min(n + PRIOR_RUNS - 1, self.freedom + 2) if len(self.counts) > 1 else self.freedom
+
+    def interval(self, which: int, level: float, among: int) -> Interval:
+        """Of the true mean of finalist `which`, if it was chosen `among` as many by the same runs."""
+        mean, n = float(self.means[which]), float(self.counts[which])
+        if not self.freedom:
+            return Interval(mean, None, None)
+        t = stdtrit(self.degrees(n), 1 - (1 - level) / (2 * among))
+        half = float(t * math.sqrt(self.variances[which] / n))
+        return Interval(mean, mean - half, mean + half)
+
+
+@dataclass(frozen=True, slots=True)
+class Posterior:
+    """What is believed of the finalists' true means."""
+
+    means: Floats
+    """E[f_i]."""
+    best: Floats
+    """P(f_i is the least)."""
+    expected_loss: Floats
+    """E[f_i - min f]: what it costs on average to take finalist i."""
+
+    @classmethod
+    def of(cls, noise: Noise, rng: Generator) -> Posterior:
+        """Of at least two runs of one finalist; `rng` draws what has no closed form."""
+        k = len(noise.means)
+        if k == 1 or not noise.pooled:
+            best = (noise.means == noise.means.min()) / np.count_nonzero(noise.means == noise.means.min())
+            return cls(noise.means, best, noise.means - noise.means.min())
+        tau2, of_means, weights = _grid(noise)
+        precision = 1 / (tau2[:, None] + of_means)
+        total = precision.sum(axis=1)
+        centre = precision @ noise.means / total
+        log_likelihood = 0.5 * (
+            np.log(precision).sum(axis=1)
+            - np.log(total)
+            - (precision * (noise.means - centre[:, None]) ** 2).sum(axis=1)
+        )
+        weights = weights * np.exp(log_likelihood - log_likelihood.max())
+        weights /= weights.sum()
+        kept = tau2[:, None] * precision  # the share of m_i - M that is believed
+        means = weights @ (kept * noise.means + (1 - kept) * centre[:, None])
+        cells = rng.choice(len(weights), size=_DRAWS, p=weights)
+        middle = centre[cells] + rng.standard_normal(_DRAWS) / np.sqrt(total[cells])
+        spread = np.sqrt(kept * of_means)[cells]
+        drawn = (
+            kept[cells] * noise.means
+            + (1 - kept[cells]) * middle[:, None]
+            + spread * rng.standard_normal((_DRAWS, k))
+        )
+        least = drawn.argmin(axis=1)
+        lost = drawn - drawn.min(axis=1, keepdims=True)
+        return cls(means, np.bincount(least, minlength=k) / _DRAWS, lost.mean(axis=0))
+
+
+def _grid(noise: Noise) -> tuple[Floats, Floats, Floats]:
+    """tau^2, the variances of the m_i, and the prior weight, of each cell of a grid over tau and sigma."""
+    middles = (np.arange(_SIGMAS) + 0.5) / _SIGMAS
+    ratio = noise.freedom / (2 * gammaincinv(noise.freedom / 2, middles))  # sigma^2 / s^2
+    x = np.geomspace(0.02, 200.0, _TAUS)  # tau / (s / 2)
+    prior = x * (1 + x**2 / 3) ** -2  # half-t with 3 degrees of freedom, on a logarithmic grid
+    tau2 = np.repeat((x * math.sqrt(noise.pooled) / 2) ** 2, _SIGMAS)
+    of_means = np.tile(ratio, _TAUS)[:, None] * (noise.variances / noise.counts)
+    return tau2, of_means, np.repeat(prior, _SIGMAS)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How much worse another configuration is than the winner: positive is worse."""
+
+    by: Interval
+    p_better: float | None
+    """The probability that the winner is the better one."""
+    paired: bool
+    """Whether the runs of equal seeds were compared."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether the interval leaves 0 out."""
+        low, high = self.by.low, self.by.high
+        return low is not None and high is not None and (low > 0 or high < 0)
+
+
+def difference(winner: Runs, other: Runs, level: float, among: int) -> Difference:
+    """The mean loss of `other` minus the winner's, if the winner is compared with `among` others at once."""
+    noise = Noise.of([winner, other])
+    common = sorted(winner.keys() & other.keys())
+    if not noise.freedom:
+        by = float(noise.means[1] - noise.means[0])
+        return Difference(Interval(by, None, None), None, False)
+    apart = noise.variances.sum()
+    if len(common) >= 2:
+        # Equal seeds take out what they have in common, if anything; few pairs borrow from the unpaired.
+        each = np.array([other[i] - winner[i] for i in common])
+        n, by = len(common), float(each.mean())
+        squares = float(((each - by) ** 2).sum())
+        variance, freedom = (PRIOR_RUNS * apart + squares) / (PRIOR_RUNS + n - 1) / n, noise.degrees(n)
+    else:
+        by = float(noise.means[1] - noise.means[0])
+        variance = float((noise.variances / noise.counts).sum())
+        freedom = noise.degrees(float(noise.counts.min()))
+    error = math.sqrt(variance)
+    if not error:
+        return Difference(Interval(by, by, by), float(by > 0) if by else 0.5, len(common) >= 2)
+    half = float(stdtrit(freedom, 1 - (1 - level) / (2 * among))) * error
+    return Difference(Interval(by, by - half, by + half), float(stdtr(freedom, by / error)), len(common) >= 2)
+
+
+def unseen_mean(claim: Runs, others: Sequence[Runs], level: float) -> Interval:
+    """The mean of a metric over runs that chose nothing.
+
+    The variance borrows from `others`, the degrees of freedom do not: these runs are few, and the others may
+    be less noisy.
+    """
+    noise = Noise.of([claim, *(runs for runs in others if runs)])
+    mean, n = float(noise.means[0]), len(claim)
+    if n < 2:
+        return Interval(mean, None, None)
+    half = float(stdtrit(n - 1, (1 + level) / 2) * math.sqrt(noise.variances[0] / n))
+    return Interval(mean, mean - half, mean + half)

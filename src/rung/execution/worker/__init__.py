@@ -1,0 +1,1 @@
+"""Worker processes of this machine: what runs in one, and the coordinator's side of it."""

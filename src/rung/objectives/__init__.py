@@ -1,0 +1,1 @@
+"""What runs, wherever it runs: objectives, trials, attempts, checkpoints, and the guard."""
