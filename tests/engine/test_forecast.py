@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import rung
+from rung.engine.coordinator import act
 from rung.engine.engine import Engine
 from rung.engine.forecast import TimeLeft, end_of
 from rung.execution.base import End
@@ -67,8 +68,7 @@ class Session:
         messages = ()
         while True:
             step = self.engine.handle(messages, now=self.workers.now(), capacity=self.workers.capacity)
-            for command in step.commands:
-                command.execute(self.workers)
+            act(step, self.workers)
             if step.finished:
                 return
             messages = self.workers.poll(step.wait)

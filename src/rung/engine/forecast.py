@@ -16,6 +16,7 @@ from typing import ClassVar
 from numpy.random import Generator
 
 from rung import schedulers
+from rung.engine.coordinator import act
 from rung.engine.engine import Engine
 from rung.engine.pace import Pace
 from rung.execution.base import AttemptId, Deliver, End, Job, Message, Report
@@ -141,9 +142,6 @@ class _Workers:
         self._now, _, message = heapq.heappop(self._queue)
         return (message,)
 
-    def discard(self, trial: int) -> None:
-        """Nothing is on disk."""
-
     def interrupt(self) -> None:
         """Nothing blocks."""
 
@@ -201,8 +199,7 @@ class Forecast:
         """Take in what comes next; returns whether the study has ended."""
         workers = self._workers
         step = self._engine.handle(self._messages, now=workers.now(), capacity=workers.capacity)
-        for command in step.commands:
-            command.execute(workers)
+        act(step, workers)
         self._messages = workers.poll(None)
         return step.finished or not self._messages
 
