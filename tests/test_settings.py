@@ -128,14 +128,14 @@ def test_the_log_keeps_what_a_session_was_asked_for():
         "n_trials": 2, "timeout": 3600.0, "stop_when": [], "n_workers": 1, "searcher": {"name": "random"},
         "scheduler": {"name": "fifo"}, "max_resource": 3, "resource": "epoch", "keep_checkpoints": "all",
         "trial_timeout": 120.0, "trial_memory": 8 * 10**9, "gpus_per_trial": None, "retries": 4,
-        "executor": None,
+        "executor": None, "confirm": None,
         "max_failures": 5, "on_error": "raise", "command": "",
     }  # fmt: skip
 
 
 def test_a_log_keeps_every_setting_of_the_session_but_what_it_has_elsewhere():
     kept = set(Settings.of().to_json())
-    assert set(SESSION) - kept == {"initial_configs", "durability"}
+    assert set(SESSION) - kept == {"initial_configs", "durability", "callbacks"}
     assert kept - set(SESSION) == {"max_resource", "resource"}
 
 
@@ -173,21 +173,21 @@ def test_drive_takes_settings_of_the_session_alone():
 def test_every_setting_with_a_flag_is_one_of_rung_run(tmp_path):
     shown = rung_here("run", "--help", cwd=tmp_path).stdout
     flags = {name: setting.flags for name, setting in SETTINGS.items() if setting.flags}
-    assert set(SETTINGS) - set(flags) == {"initial_configs", "progress"}
+    assert set(SETTINGS) - set(flags) == {"initial_configs", "progress", "callbacks"}
     for name, spellings in flags.items():
         for flag in spellings:
             assert f" {flag}" in shown, name
 
 
 TYPED = {
-    "executor": "processes",
-    "n_trials": "3", "timeout": "50s", "stop_when": ">= 2", "n_workers": "1", "searcher": "random", "scheduler": "median",
+    "executor": "processes", "confirm": "3",
+    "n_trials": "5", "timeout": "50s", "stop_when": ">= 2", "n_workers": "1", "searcher": "random", "scheduler": "median",
     "keep_checkpoints": "all", "trial_timeout": "40s", "trial_memory": "4GB", "gpus_per_trial": "1",
     "retries": "2", "max_failures": "7", "on_error": "raise", "durability": "process",
 }  # fmt: skip
 
 KEPT = {
-    "executor": "processes",
+    "executor": "processes", "confirm": 3,
     "timeout": 50.0, "stop_when": [">= 2"], "n_workers": 1, "searcher": {"name": "random"}, "keep_checkpoints": "all",
     "trial_timeout": 40.0, "trial_memory": 4 * 10**9, "gpus_per_trial": 1, "retries": 2, "max_failures": 7,
     "on_error": "raise", "max_resource": 3,
@@ -203,10 +203,10 @@ def test_resume_keeps_every_setting_of_the_session(tmp_path, monkeypatch):
     flags = [word for name, value in TYPED.items() for word in (SETTINGS[name].flags[0], value)]
     done = rung_here("run", "job.py", "--quiet", "--mode", "max", "--max-resource", "3", *flags, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    done = rung_here("resume", "job", "--quiet", "--n-trials", "4", cwd=tmp_path)
+    done = rung_here("resume", "job", "--quiet", "--n-trials", "6", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     first, second = rung.Study.load("job", storage=str(tmp_path / "rung_studies")).state.sessions
-    assert (first.plan["n_trials"], second.plan["n_trials"]) == (3, 4)
+    assert (first.plan["n_trials"], second.plan["n_trials"]) == (5, 6)
     for plan in (first.plan, second.plan):
         assert plan["flags"].keys() >= TYPED.keys()
         for name, value in KEPT.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from rung._opening import command, warn_of_objectives
 from rung._view import StudyView
@@ -12,30 +12,34 @@ from rung.engine.coordinator import Coordinator
 from rung.engine.engine import Engine
 from rung.engine.recovery import take
 from rung.engine.session import Session
+from rung.execution.backends import Backend
 from rung.execution.base import Executor
 from rung.settings import Settings
 from rung.study.stopping import Rule, ask
 
+E = TypeVar("E", bound=Executor)
+
 
 def begin(
     study: StudyView,
-    start: Callable[[], Executor],
+    start: Callable[[], E],
     settings: Settings,
     extra: Mapping[str, Any],
     *,
+    backend: Backend | None = None,
     discard: Callable[[int], object] | None = None,
     confirming: Confirming | None = None,
-) -> Session:
+) -> Session[E]:
     """Take `study` for a session on the executor that `start` makes; the log keeps settings and `extra`.
 
-    `discard` deletes the checkpoints of a trial, if they are the session's to delete; `confirming` says
-    how the winner is confirmed, if it is not as the settings say.
+    `backend` made that executor, if it has one; `discard` deletes the checkpoints of a trial, if they are the
+    session's to delete; `confirming` says how the winner is confirmed, if it is not as the settings say.
     """
     warn_of_objectives(study.name, settings)
     again = command() if settings.name is not None else ""
     # The study is ours, and a dead coordinator's leftovers are gone, before the first worker starts.
     plan = {**settings.to_json(), "command": again, **extra}
-    lease, study._state, keeper = take(study._storage, study.name, plan)
+    lease, study._state, keeper = take(study._storage, study.name, plan, backend)
     try:
         executor = start()
     except BaseException:

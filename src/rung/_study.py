@@ -11,6 +11,7 @@ from typing import Any
 
 from rung._names import generated_name
 from rung._opening import create_or_open, where
+from rung._other_libraries import explained
 from rung._session import begin
 from rung._text import brief
 from rung._view import StudyView
@@ -91,6 +92,7 @@ class Study(StudyView):
     True
     """
 
+    @explained
     def __init__(
         self,
         space: Space | Mapping[str, Domain | Any],
@@ -126,7 +128,7 @@ class Study(StudyView):
         storage = open_storage(where(settings.storage), settings.durability)
         name = generated_name() if settings.name is None else settings.name
         super().__init__(storage, name, create_or_open(storage, name, space, settings))
-        self._session: Session | None = None
+        self._session: Session[Manual] | None = None
         self._pid = os.getpid()
         self._lock = threading.RLock()  # ask, report and tell may come from several threads
 
@@ -184,15 +186,6 @@ class Study(StudyView):
             How many configurations are run again, at most.
         compare : sequence of mappings
             Configurations of the study, such as the default, that are run as often and can't win.
-
-        Returns
-        -------
-        Winner
-
-        Raises
-        ------
-        NoTrialError
-            If no trial has completed, or no fresh run gave a result.
         """
         from rung._confirm import confirm
 
@@ -229,7 +222,6 @@ class Study(StudyView):
                 self._step(session, (), capacity=len(self._state.open) + 1)
             else:
                 session.coordinator.create(self.space.validate(config))
-            assert isinstance(session.executor, Manual)
             jobs = session.executor.jobs
             return RunningTrial(jobs.pop(), self._tuned, self._send) if jobs else None
 
@@ -329,7 +321,7 @@ class Study(StudyView):
     def _tuned(self) -> tuple[str, ...]:
         return tuple(m.name for m in self.goals.metrics)
 
-    def _manual(self) -> Session:
+    def _manual(self) -> Session[Manual]:
         if self._session is not None and self._session.coordinator.torn:
             self.close()  # what is in the log is what counts
         if self._session is None:
@@ -339,7 +331,12 @@ class Study(StudyView):
     def drive(self, executor: Executor, **settings: Any) -> None:
         """Run the study to its end on an executor of one's own, such as a simulator.
 
-        Settings of the session, such as `n_trials` or `max_failures`, may differ from the study's.
+        Parameters
+        ----------
+        executor : Executor
+            Where trials run; it is closed at the end.
+        **settings
+            Those of the session, such as `n_trials` or `max_failures`, may differ from the study's.
         """
         for name in settings:
             if name in SETTINGS and SETTINGS[name].scope != "session":
@@ -357,14 +354,13 @@ class Study(StudyView):
         with self._lock:
             session = self._manual()
             session.coordinator.step((report,), capacity=0)
-            assert isinstance(session.executor, Manual)
             verdict = session.executor.verdict
             finite = all(math.isfinite(report.metrics.get(name, 0.0)) for name in self._tuned)
             if finite and verdict in {Verdict.PAUSE, Verdict.STOP}:  # the caller hears it and stops
                 self._step(session, (End(report.id, after_verdict(verdict)),), capacity=0)
             return verdict
 
-    def _step(self, session: Session, messages: Sequence[Message], capacity: int) -> None:
+    def _step(self, session: Session[Manual], messages: Sequence[Message], capacity: int) -> None:
         if session.coordinator.step(messages, capacity=capacity).finished:
             self.close()  # the next ask begins another session
 

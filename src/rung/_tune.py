@@ -14,10 +14,12 @@ from typing import Any
 
 from rung import views
 from rung._interrupts import end_in_a_line, stoppable
+from rung._other_libraries import explained
 from rung._session import begin
 from rung._study import Study, study_of
 from rung._text import visible, visible_lines
 from rung.engine.confirming import Confirming
+from rung.engine.forecast import TimeLeft
 from rung.errors import Interrupted, ObjectiveError
 from rung.execution.backends import EXECUTORS, Backend, Work, backend_for
 from rung.execution.base import Executor
@@ -29,6 +31,7 @@ from rung.settings import KeepCheckpoints, OnError, Settings
 from rung.space import Space
 from rung.storage import Durability, Storage
 from rung.study.stopping import Rule, StopWhen, ask
+from rung.views.callbacks import Update, telling
 
 logger = logging.getLogger("rung")
 
@@ -36,6 +39,7 @@ importing: ContextVar[bool] = ContextVar("importing", default=False)
 """Whether the command line reads a file, which is then not to tune by itself."""
 
 
+@explained
 def tune(
     objective: Callable[..., Any],
     space: Space | Mapping[str, Any],
@@ -63,6 +67,7 @@ def tune(
     retries: int = 1,
     max_failures: int = 10,
     on_error: OnError = "continue",
+    callbacks: Sequence[Callable[[Update], object]] = (),
     name: str | None = None,
     storage: str | Storage | None = None,
     durability: Durability = "machine",
@@ -103,8 +108,8 @@ def tune(
         Trials at once, at least 1.
     executor : str or Backend, optional
         "inline" runs the objective in this process, "processes" in worker processes; or an object with
-        `check` and `start` (see docs/extending.md). The default is "inline" for one worker, unless one of
-        `trial_timeout`, `trial_memory` and `gpus_per_trial` is given, and "processes" for more.
+        `check`, `reap` and `start` (see docs/extending.md). The default is "inline" for one worker, unless
+        one of `trial_timeout`, `trial_memory` and `gpus_per_trial` is given, and "processes" for more.
     searcher : str or Searcher
         "auto" (a Gaussian process, or local search where fitting one would cost more than 5 % of the trials'
         time), another name of `rung.searchers.SEARCHERS` such as "random", or a searcher.
@@ -138,6 +143,9 @@ def tune(
         "continue" counts a trial that raises as failed; "raise" stops the study with TrialError, and the same
         call again runs that trial again. A trial whose worker died, or whose metric is no number, has failed
         either way.
+    callbacks : sequence of callables
+        Each is called with an `Update` whenever a trial has started, reported or ended and that is stored, in
+        a thread of its own: one that fails or lags costs the study nothing.
     name : str, optional
         Of the study; by default it is generated, shown and logged.
     storage : str or Storage, optional
@@ -186,8 +194,8 @@ def tune(
         max_resource=max_resource, resource=resource, initial_configs=initial_configs,
         constraints=constraints, report_only=report_only, seed=seed, keep_checkpoints=keep_checkpoints,
         trial_timeout=trial_timeout, trial_memory=trial_memory, gpus_per_trial=gpus_per_trial,
-        retries=retries, max_failures=max_failures, on_error=on_error, name=name, storage=storage,
-        durability=durability, progress=progress,
+        retries=retries, max_failures=max_failures, on_error=on_error, callbacks=callbacks,
+        name=name, storage=storage, durability=durability, progress=progress,
     )  # fmt: skip
     return run_study(objective, space, settings)
 
@@ -253,7 +261,7 @@ def run_session(
     confirming: Confirming | None = None,
 ) -> None:
     """Run a session of `study` to its end; raises Interrupted after Ctrl-C."""
-    with _home(study.folder) as home:
+    with _home(study.folder) as home, telling(study.name, settings.callbacks) as tell:
         logs = home / "logs" if study.folder is not None else None
         store = FolderStore(home / "trials")
         placed = replace(work, checkpoints=store, logs=logs)
@@ -262,13 +270,20 @@ def run_session(
             lambda: _started(backend, placed, settings),
             settings,
             {"objective_code": fingerprint(work.objective.function), **made_by},
+            backend=backend,
             discard=store.discard,
             confirming=confirming,
         )
         coordinator = session.coordinator
+        coordinator.tell = tell
         logger.info("study %r: %s", study.name, study.folder or "in memory")
         view = views.watch(
-            study.name, coordinator.reading, coordinator.now, settings.budget, progress=settings.progress
+            study.name,
+            coordinator.reading,
+            coordinator.now,
+            settings.budget,
+            lambda: TimeLeft(settings),
+            progress=settings.progress,
         )
         try:
             with view, stoppable(coordinator):

@@ -14,6 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 from rung import schedulers, searchers
+from rung._other_libraries import ARGUMENTS, advice
 from rung._text import brief, is_iterable
 from rung.errors import ArgumentError, ConfigError
 from rung.schedulers import SCHEDULERS, Scheduler
@@ -41,6 +42,7 @@ Check = Callable[[str, Any], Any]
 
 _MOST_NAMES = 1000
 """Of `report_only`, which may be something without end."""
+_MOST_CALLBACKS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,18 @@ def _configs(name: str, value: Any) -> Any:
     if not is_iterable(value):
         raise ConfigError(f"{name}={brief(value)}; give a list of configurations, which are dicts")
     return value
+
+
+def _callbacks(name: str, value: Any) -> tuple[Callable[[Any], object], ...]:
+    if not is_iterable(value):
+        raise ArgumentError(f"{name}={brief(value)}; give a list of functions: {name}=[...]")
+    found = tuple(islice(value, _MOST_CALLBACKS + 1))
+    for callback in found:
+        if not callable(callback) or isinstance(callback, type):
+            raise ArgumentError(f"{name}: {brief(callback)}; give functions, or objects that can be called")
+    if len(found) > _MOST_CALLBACKS:
+        raise ArgumentError(f"{name}: more than {_MOST_CALLBACKS}; one function can call them all")
+    return found
 
 
 def identifier(name: str, value: Any) -> str:
@@ -231,6 +245,8 @@ class Settings:
     on_error: OnError = field(metadata=_setting(
         "continue", "session", _one_of("continue", "raise"), "Whether a trial that raises stops the study.",
         "--on-error", choices=("continue", "raise"), to_json=_as_it_is))
+    callbacks: Sequence[Callable[[Any], object]] = field(metadata=_setting(
+        (), "session", _callbacks, "What is called with each stored fact."))
     name: str | None = field(metadata=_setting(
         None, "place", _as_given, "Of the study; without it, the name of FILE.py, or of the space's file.",
         "--name"))
@@ -320,5 +336,6 @@ SETTINGS: Mapping[str, Setting] = {
 def _checked(arguments: Mapping[str, Any]) -> dict[str, Any]:
     for name in arguments:
         if name not in SETTINGS:
-            raise ArgumentError(f"{name}: there is no such setting; {did_you_mean(name, SETTINGS)}")
+            hint = advice(name, ARGUMENTS) or f"; {did_you_mean(name, SETTINGS)}"
+            raise ArgumentError(f"{name}: there is no such setting{hint}")
     return {name: SETTINGS[name].check(name, value) for name, value in arguments.items()}

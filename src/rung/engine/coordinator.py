@@ -50,6 +50,8 @@ class Coordinator:
         self.stop_when: Callable[[], str] | None = None
         """Asked once a trial's end is durable, before another trial starts: why the study is to stop, or "".
         What it raises as a rung Error stops the study too."""
+        self.tell: Callable[[StudyState, Sequence[Event]], object] | None = None
+        """Gets events once they are durable; it must not block."""
         self.torn = False
         """Whether a step was cut short, so that `engine.state` may be ahead of the log."""
 
@@ -152,16 +154,20 @@ class Coordinator:
         if step.events:
             self._storage.append(self._lease, step.events)
             self._keeper.keep(self.engine.state, step.events)
-        self._act(step)
+        act(step, self._executor, self._discard)
+        if self.tell is not None:
+            self.tell(self.engine.state, step.events)
 
-    def _act(self, step: Step) -> None:
-        for command in step.commands:
-            match command:
-                case Submit(job):
-                    self._executor.submit(job)
-                case Answer(report, verdict):
-                    self._executor.answer(report, verdict)
-                case Stop(attempt, grace):
-                    self._executor.stop(attempt, grace=grace)
-                case Discard(trial) if self._discard is not None:
-                    self._discard(trial)
+
+def act(step: Step, executor: Executor, discard: Callable[[int], object] | None = None) -> None:
+    """Do what a step of the engine commands."""
+    for command in step.commands:
+        match command:
+            case Submit(job):
+                executor.submit(job)
+            case Answer(report, verdict):
+                executor.answer(report, verdict)
+            case Stop(attempt, grace):
+                executor.stop(attempt, grace=grace)
+            case Discard(trial) if discard is not None:
+                discard(trial)

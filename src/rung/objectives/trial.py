@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rung._text import brief
 from rung.errors import MetricError, ObjectiveError
@@ -69,6 +69,14 @@ class RunningTrial:
         self._pid = os.getpid()
         self._over = False
 
+    if not TYPE_CHECKING:  # for a type checker, a trial has no such attributes
+
+        def __getattr__(self, name: str) -> Any:
+            from rung._other_libraries import TRIAL, advice
+
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}"
+                                 f"{advice(name, TRIAL)}", name=name, obj=self)  # fmt: skip
+
     def __repr__(self) -> str:
         return f"<rung.RunningTrial {self.number}, attempt {self.attempt}: {self.config}>"
 
@@ -123,10 +131,22 @@ class RunningTrial:
             with trial.checkpoint() as path:
                 torch.save(model.state_dict(), path / "model.pt")
 
-        Save before you report: a trial may be paused at its report. `epoch` is the one whose end this is;
-        inside `trial.epochs()` it is known.
+        Save before you report: a trial may be paused at its report.
 
-        On a full disk the study stops (StorageError), and the trial runs again once there is room.
+        Parameters
+        ----------
+        epoch : int, optional
+            The one whose end this is; inside `trial.epochs()` it is known.
+
+        Yields
+        ------
+        Path
+            The folder to write into.
+
+        Raises
+        ------
+        StorageError
+            On a full disk: the study stops, and the trial runs again once there is room.
         """
         with _saving(), self._checkpoints().save(self.number, self._next(epoch)) as path:
             yield path
@@ -149,6 +169,16 @@ class RunningTrial:
             for epoch in trial.epochs():
                 ...
                 trial.report(epoch=epoch, validation_error=error)
+
+        Yields
+        ------
+        int
+            From `start_resource` + 1 to `max_resource`.
+
+        Raises
+        ------
+        ObjectiveError
+            If the study has no `max_resource`.
         """
         if self.max_resource is None:
             raise ObjectiveError("trial.epochs(): how many? give max_resource= to tune")
@@ -259,7 +289,7 @@ class RunningTrial:
                 f"{what} {self._next(epoch)} reported, but max_resource={self.max_resource}; "
                 "train `for epoch in trial.epochs()`, or up to trial.max_resource"
             )
-        values = as_metrics(metrics)
+        values = as_metrics(metrics, self._tuned)
         if not any(name in values for name in self._tuned):
             wanted = " or ".join(repr(name) for name in self._tuned)
             raise MetricError(f"a report without {wanted}; it has: {', '.join(values) or 'nothing'}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import operator
@@ -63,7 +64,7 @@ class StudyState:
         """Trials to be run again: interrupted or lost."""
         self.sessions: list[SessionStarted] = []
         self.workers: list[WorkerStarted] = []
-        """Worker processes of the latest session."""
+        """Workers of the latest session."""
         self.ended = ""
         """Why the latest session ended; "" while it runs or if it was killed."""
         self.torn = False
@@ -133,6 +134,18 @@ class StudyState:
     def resource(self) -> str:
         """What the resource is called."""
         return str(self.plan.get("resource", "epoch"))
+
+    def copy(self) -> StudyState:
+        """A state that goes its own way: what is applied to it leaves this one as it is."""
+        own = copy.copy(self)
+        own.curve = self.curve.copy()
+        own.trials = Trials()
+        for trial in self.trials:
+            own.trials.append(trial if trial.is_finished else trial.copy(own.curve))
+        own.open = {number: own.trials[number].attempts[-1] for number in self.open}
+        for name in ("waiting", "sessions", "workers", "counts", "ends", "known", "_keys"):
+            setattr(own, name, copy.copy(getattr(self, name)))
+        return own
 
     def seen(self, config: Config) -> bool:
         """Whether a trial with this configuration exists."""

@@ -211,7 +211,7 @@ def check_rules(rules: Iterable[object], goals: Goals) -> None:
 
 def said_by(rule: object) -> str:
     """A rule as it stands in the log: its text, or the name of a function."""
-    return str(rule) if isinstance(rule, Rule) else str(getattr(rule, "__qualname__", type(rule).__name__))
+    return str(rule) if isinstance(rule, Rule) else str(getattr(rule, "__name__", type(rule).__name__))
 
 
 def ask(rules: Iterable[object], study: Any) -> str:
