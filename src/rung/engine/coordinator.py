@@ -158,7 +158,7 @@ class Coordinator:
             self.tell(self.engine.state, step.events)
 
 
-def act(step: Step, executor: Executor, discard: Callable[[int], None] | None = None) -> None:
+def act(step: Step, executor: Executor, discard: Callable[[int], object] | None = None) -> None:
     """Do what a step of the engine commands."""
     for command in step.commands:
         match command:
