@@ -19,7 +19,7 @@ from rung.engine.engine import Engine
 from rung.engine.recovery import take
 from rung.engine.session import Session
 from rung.errors import ArgumentError, MetricError, StudyError
-from rung.execution.base import End, Executor, Message, Report
+from rung.execution.base import End, Executor, Log, Message, Report
 from rung.execution.manual import Manual
 from rung.objectives.function import Objective
 from rung.objectives.trial import RunningTrial
@@ -317,12 +317,14 @@ class Study(StudyView):
             finally:
                 session.close()
 
-    def _send(self, report: Report) -> Verdict:
+    def _send(self, report: Report | Log) -> Verdict:
         with self._lock:
             session = self._manual()
             session.coordinator.step((report,), capacity=0)
             assert isinstance(session.executor, Manual)
             verdict = session.executor.verdict
+            if isinstance(report, Log):
+                return verdict
             finite = all(math.isfinite(report.metrics.get(name, 0.0)) for name in self._tuned)
             if finite and verdict in {Verdict.PAUSE, Verdict.STOP}:  # the caller hears it and stops
                 self._step(session, (End(report.id, after_verdict(verdict)),), capacity=0)
@@ -387,6 +389,7 @@ def begin(
         raise
     engine = Engine(study._state, settings)
     coordinator = Coordinator(engine, study._storage, lease, executor, keeper, discard=discard)
+    coordinator.folder = study.folder
     if not all(isinstance(rule, Rule) for rule in settings.stop_when):
         view = StudyView(study._storage, study.name, study._state)
         coordinator.stop_when = lambda: ask(settings.stop_when, view)

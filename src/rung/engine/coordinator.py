@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 
 from rung.engine._threads import loaded, one_thread
 from rung.engine.engine import Answer, Discard, Engine, Step, Stop, Submit
@@ -46,6 +48,8 @@ class Coordinator:
         self._stop = ""
         self._libraries = loaded()  # the searcher's check has loaded what it needs
         self._between_steps = threading.Lock()
+        self.folder: Path | None = None
+        """The study's, if it has one."""
         self.stop_when: Callable[[], str] | None = None
         """Asked once a trial's end is durable, before another trial starts: why the study is to stop, or "".
         What it raises as a rung Error stops the study too."""
@@ -161,7 +165,7 @@ class Coordinator:
         for command in step.commands:
             match command:
                 case Submit(job):
-                    self._executor.submit(job)
+                    self._executor.submit(job if self.folder is None else replace(job, folder=self.folder))
                 case Answer(report, verdict):
                     self._executor.answer(report, verdict)
                 case Stop(attempt, grace):

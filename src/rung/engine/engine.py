@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from rung.engine import _errors
 from rung.errors import Error, MetricError, TrialError
-from rung.execution.base import AttemptId, End, Job, Message, Report, WorkerUp
+from rung.execution.base import AttemptId, End, Job, Log, Message, Report, WorkerUp
 from rung.schedulers.base import Drop, Finish, Resume, Start, Wait
 from rung.searchers.base import Suggestion
 from rung.settings import Settings
@@ -18,6 +18,7 @@ from rung.study.events import (
     AttemptStarted,
     Event,
     Judged,
+    Noted,
     Outcome,
     Reported,
     SessionEnded,
@@ -45,7 +46,7 @@ class Submit:
 class Answer:
     """Answer a report."""
 
-    report: Report
+    report: Report | Log
     verdict: Verdict
 
 
@@ -173,6 +174,8 @@ class Engine:
         match message:
             case Report():
                 self._on_report(message)
+            case Log():
+                self._on_log(message)
             case End():
                 self._on_end(_errors.bounded(message))
             case WorkerUp():
@@ -201,6 +204,18 @@ class Engine:
                             attempt=report.id.attempt, number=report.number, resource=report.resource,
                             metrics=report.metrics, checkpoint=report.checkpoint))  # fmt: skip
         self._step.commands.append(Answer(report, self._judge(report)))
+
+    def _on_log(self, log: Log) -> None:
+        if not self._is_open(log.id):
+            self._step.commands.append(Answer(log, Verdict.SUPERSEDED))
+            return
+        notes = self.state.trials[log.id.trial].notes
+        if log.number <= sum(note.attempt == log.id.attempt for note in notes):
+            return  # a repeated message
+        self._emit(Noted(id=f"{log.id}/n{log.number}", t=self._now, trial=log.id.trial,
+                         attempt=log.id.attempt, number=log.number, values=log.values,
+                         files=log.files))  # fmt: skip
+        self._step.commands.append(Answer(log, Verdict.CONTINUE))
 
     def _judge(self, report: Report) -> Verdict:
         trial = self.state.trials[report.id.trial]

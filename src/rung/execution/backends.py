@@ -13,7 +13,7 @@ from typing import ClassVar, Protocol
 
 from rung._registry import Registry
 from rung.errors import ArgumentError, ObjectiveError
-from rung.execution.base import End, Executor, Job, Report
+from rung.execution.base import End, Executor, Job, Log, Report
 from rung.execution.worker.gpus import assign
 from rung.objectives.attempt import run_attempt
 from rung.objectives.checkpoints import CheckpointStore
@@ -53,7 +53,7 @@ class Work:
     checkpoints: CheckpointStore | None = None
     logs: Path | None = None
 
-    def run(self, job: Job, send: Callable[[Report], Verdict]) -> End:
+    def run(self, job: Job, send: Callable[[Report | Log], Verdict]) -> End:
         """Run an attempt in this thread, to its end. `send` hands a report in and returns its answer."""
         return run_attempt(self.objective, job, send, self.checkpoints)
 
