@@ -11,6 +11,7 @@ from typing import Any
 
 from rung._names import generated_name
 from rung._opening import command, create_or_open, warn_of_objectives, where
+from rung._other_libraries import explained
 from rung._text import brief
 from rung._view import StudyView
 from rung.analysis import FinalReport
@@ -91,6 +92,7 @@ class Study(StudyView):
     True
     """
 
+    @explained
     def __init__(
         self,
         space: Space | Mapping[str, Domain | Any],
@@ -389,7 +391,7 @@ def begin(
         raise
     engine = Engine(study._state, settings)
     coordinator = Coordinator(engine, study._storage, lease, executor, keeper, discard=discard)
-    coordinator.folder = study.folder
+    engine.folder = study.folder
     if not all(isinstance(rule, Rule) for rule in settings.stop_when):
         view = StudyView(study._storage, study.name, study._state)
         coordinator.stop_when = lambda: ask(settings.stop_when, view)

@@ -14,8 +14,10 @@ from typing import Any
 
 from rung import views
 from rung._interrupts import end_in_a_line, stoppable
+from rung._other_libraries import explained
 from rung._study import Study, begin, study_of
 from rung._text import visible, visible_lines
+from rung.engine.forecast import TimeLeft
 from rung.errors import Interrupted, ObjectiveError
 from rung.execution.backends import EXECUTORS, Backend, Work, backend_for
 from rung.execution.base import Executor
@@ -35,6 +37,7 @@ importing: ContextVar[bool] = ContextVar("importing", default=False)
 """Whether the command line reads a file, which is then not to tune by itself."""
 
 
+@explained
 def tune(
     objective: Callable[..., Any],
     space: Space | Mapping[str, Any],
@@ -258,7 +261,12 @@ def _run(study: Study, work: Work, backend: Backend, made_by: Mapping[str, Any])
         coordinator.tell = tell
         logger.info("study %r: %s", study.name, study.folder or "in memory")
         view = views.watch(
-            study.name, coordinator.reading, coordinator.now, settings.budget, progress=settings.progress
+            study.name,
+            coordinator.reading,
+            coordinator.now,
+            settings.budget,
+            lambda: TimeLeft(settings),
+            progress=settings.progress,
         )
         try:
             with view, stoppable(coordinator):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rung import analysis
 from rung._opening import look
+from rung._other_libraries import STUDY, advice
 from rung._text import visible, visible_lines
 from rung.analysis.plots import Plots
 from rung.space import Config, Space
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
+    from rung.analysis.front import Front, Hypervolume
     from rung.analysis.recommendation import Recommendation
 
 _WRITING = ("ask", "report", "tell", "fail", "drive", "close")
@@ -84,7 +86,9 @@ class StudyView:
                     f"study {self._name!r} was loaded to look at and has no {name}(); to go on with it, call "
                     f"rung.tune or rung.Study with name={self._name!r} and the arguments that made it"
                 )
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            known = [word for word in dir(type(self)) if not word.startswith("_")]
+            hint = "" if name.startswith("_") else advice(name, STUDY, known)
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
 
     # ---- the log
 
@@ -169,7 +173,7 @@ class StudyView:
         """The completed trial with the best value that keeps all constraints.
 
         Raises NoTrialError if there is none (telling the first failure's reason), or if the study has
-        several objectives: see `pareto_front`.
+        several objectives: see `front` and `best`.
         """
         return analysis.best_trial(self._state)
 
@@ -197,9 +201,65 @@ class StudyView:
         return recommended(self._state)
 
     @property
-    def pareto_front(self) -> Sequence[Trial]:
-        """The feasible completed trials that no other one beats in every objective."""
-        return analysis.pareto_front(self._state)
+    def front(self) -> Front:
+        """The feasible completed trials that no other one beats in every objective; prints as a table."""
+        from rung.analysis.front import Front  # loads numpy
+
+        return Front.of(self._state)
+
+    @property
+    def pareto_front(self) -> Front:
+        """The same as `front`."""
+        return self.front
+
+    def best(
+        self, *, weights: Mapping[str, float] | None = None, limits: Mapping[str, str] | None = None
+    ) -> Trial:
+        """Choose a trial from the front, after the fact.
+
+        Parameters
+        ----------
+        weights : mapping of str to float, optional
+            How much each objective counts; one that is not named counts nothing. Each is measured from its
+            best value on the front (0) to its worst (1), and the trial is chosen whose largest weighted
+            loss is the smallest. So equal weights give the trial that is nowhere far from the best.
+        limits : mapping of str to str, optional
+            Bounds of any metrics, such as ``{"inference_ms": "<= 5"}``. If they leave one objective without
+            a bound, the best trial in that one is chosen.
+
+        Returns
+        -------
+        Trial
+            Feasible and completed.
+
+        Raises
+        ------
+        NoTrialError
+            If none keeps the limits; it names the nearest.
+        ArgumentError
+            If an argument is wrong, or does not choose between several objectives.
+        """
+        from rung.analysis.front import chosen
+
+        return chosen(self._state, weights, limits)
+
+    def hypervolume(self, reference: Mapping[str, float] | None = None) -> Hypervolume:
+        """The volume of what some trial beats in all objectives, over time: one number for a whole front.
+
+        Parameters
+        ----------
+        reference : mapping of str to float, optional
+            A point that all trials of interest beat, with a number for each objective. By default it lies a
+            tenth of the front's range beyond the worst of the front, so it is another one for another study.
+
+        Returns
+        -------
+        Hypervolume
+            `value`, `times`, `values` and the `reference` itself.
+        """
+        from rung.analysis.front import Hypervolume
+
+        return Hypervolume.of(self._state, reference)
 
     def to_dataframe(self) -> DataFrame:
         """A row per trial: number, status, hyperparameters, metrics. Needs pandas (``rung[pandas]``)."""

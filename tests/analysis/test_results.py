@@ -37,7 +37,7 @@ def test_why_there_is_no_best(fold, Told):
     heavy = Told({"x": 0.1}, {"loss": 1.0, "mb": 30.0})
     with pytest.raises(NoTrialError, match=r"none of 1 completed trials keeps mb <= 20, loss < 1"):
         best_trial(fold(X, [heavy], constraints={"mb": "<= 20", "loss": "< 1"}))
-    with pytest.raises(NoTrialError, match=r"several objectives \(a, b\).*study\.pareto_front"):
+    with pytest.raises(NoTrialError, match=r"several objectives \(a, b\).*study\.front"):
         best_trial(fold(X, [], {"a": "min", "b": "max"}))
 
 

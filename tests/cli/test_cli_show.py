@@ -93,6 +93,21 @@ def test_status_says_how_things_stand(storage: str) -> None:
     assert data["best"]["config"] == {"x": 0.25, "kind": EVIL, "shape": [1, 2]}
 
 
+def test_status_says_when_a_study_under_asha_will_end(tmp_path: Path) -> None:
+    study = rung.Study({"x": rung.Float(0, 1)}, n_trials=9, max_resource=9, scheduler="asha", searcher="random",
+                       name="s", storage=str(tmp_path))  # fmt: skip
+    for _ in range(3):
+        trial = study.ask()
+        assert trial is not None
+        study.report(trial, value=trial.config["x"])
+    with study:
+        data = strict_json(call("status", "--storage", str(tmp_path), "--json").stdout)
+        text = call("status", "--storage", str(tmp_path)).stdout
+    assert data["end"] > 0
+    assert "paused   3 wait at a rung" in text
+    assert " left\n" in text
+
+
 def test_status_of_a_study_that_runs(tmp_path: Path) -> None:
     with rung.Study({"x": rung.Float(0, 1)}, metric="loss", name="s", storage=str(tmp_path)) as study:
         trial = study.ask()
@@ -132,6 +147,25 @@ def test_trials_as_table_json_and_csv(storage: str) -> None:
     assert [cell["x"] for cell in cells] == ["0.5", "0.25", "0.75"]
     assert cells[0]["kind"] == r"a\x1b[31m\rred"
     assert call("trials", "--storage", storage, "--json", "--csv").exit_code == 2
+
+
+def test_front_is_a_table_with_its_hypervolume(tmp_path: Path) -> None:
+    with rung.Study(
+        {"x": rung.Float(0, 1)}, metric={"a": "min", "b": "max"}, name="two", storage=str(tmp_path)
+    ) as study:
+        assert call("front", "--storage", str(tmp_path)).exit_code == 1
+        for x in (0.25, 0.75):
+            trial = study.ask({"x": x})
+            assert trial is not None
+            study.tell(trial, {"a": x, "b": x})
+    lines = call("front", "--storage", str(tmp_path)).stdout.splitlines()
+    assert [line.split() for line in lines[:3]] == [
+        ["trial", "a", "b", "x"], ["0", "0.25", "0.25", "0.25"], ["1", "0.75", "0.75", "0.75"]
+    ]  # fmt: skip
+    assert lines[3] == "2 of 2 trials; hypervolume 0.0525 up to a = 0.8, b = 0.2"
+    found = strict_json(call("front", "--storage", str(tmp_path), "--json").stdout)
+    assert [trial["trial"] for trial in found["front"]] == [0, 1]
+    assert found["hypervolume"]["reference"] == pytest.approx({"a": 0.8, "b": 0.2})
 
 
 def test_best_of_several_objectives_is_the_front(tmp_path: Path) -> None:
@@ -199,3 +233,10 @@ def test_delete_asks_first(storage: str) -> None:
     gone = call("delete", "s", "--storage", storage, "--yes")
     assert gone.exit_code == 2
     assert "no study 's'" in gone.output
+
+
+@pytest.mark.parametrize("command", ["trial", "logs"])
+def test_the_arguments_the_other_way_round_say_what_to_type(storage, command):
+    result = CliRunner().invoke(commands, [command, "s", "2", "--storage", storage])
+    assert result.exit_code == 2
+    assert f"'s' is no number; it comes first: rung {command} 2 s" in result.output

@@ -6,12 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from rung._text import visible
 from rung.errors import NoTrialError
 from rung.study.events import Outcome
-from rung.study.history import History
 from rung.study.state import StudyState
 from rung.study.trial import Trial
 
@@ -21,7 +18,7 @@ def best_trial(state: StudyState) -> Trial:
     if len(state.goals.metrics) > 1:
         names = ", ".join(m.name for m in state.goals.metrics)
         raise NoTrialError(
-            f"with several objectives ({names}) there is no single best trial; see study.pareto_front"
+            f"with several objectives ({names}) there is no single best trial; see study.front"
         )
     if state.best is None:
         raise NoTrialError(_why_none(state))
@@ -30,16 +27,17 @@ def best_trial(state: StudyState) -> Trial:
 
 def pareto_front(state: StudyState) -> Sequence[Trial]:
     """Feasible completed trials that no other dominates, sorted by the first objective."""
-    losses = History(state).losses
+    import numpy as np  # `rung status` does without
+
+    from rung.study.history import History
+    from rung.study.pareto import nondominated
+
     completed = [t.number for t in state.trials if t.status == Outcome.COMPLETED and t.feasible]
     candidates = [n for n in completed if not state.goals.missing(state.trials[n].metrics)]
-    front: list[int] = []
-    # In this order, a trial can only be dominated by an earlier one.
-    for number in sorted(candidates, key=lambda n: tuple(losses[n])):
-        no_worse = np.all(losses[front] <= losses[number], axis=1)
-        if not np.any(no_worse & np.any(losses[front] < losses[number], axis=1)):
-            front.append(number)
-    return tuple(state.trials[number] for number in front)
+    losses = History(state).losses[candidates]
+    numbers = np.array(candidates, dtype=int)[nondominated(losses)]
+    first = {number: tuple(row) for number, row in zip(candidates, losses.tolist(), strict=True)}
+    return tuple(state.trials[n] for n in sorted(numbers.tolist(), key=lambda n: (first[n], n)))
 
 
 def _why_none(state: StudyState) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
 
 from rung.engine._threads import loaded, one_thread
 from rung.engine.engine import Answer, Discard, Engine, Step, Stop, Submit
@@ -48,8 +46,6 @@ class Coordinator:
         self._stop = ""
         self._libraries = loaded()  # the searcher's check has loaded what it needs
         self._between_steps = threading.Lock()
-        self.folder: Path | None = None
-        """The study's, if it has one."""
         self.stop_when: Callable[[], str] | None = None
         """Asked once a trial's end is durable, before another trial starts: why the study is to stop, or "".
         What it raises as a rung Error stops the study too."""
@@ -157,18 +153,20 @@ class Coordinator:
         if step.events:
             self._storage.append(self._lease, step.events)
             self._keeper.keep(self.engine.state, step.events)
-        self._act(step)
+        act(step, self._executor, self._discard)
         if self.tell is not None:
             self.tell(self.engine.state, step.events)
 
-    def _act(self, step: Step) -> None:
-        for command in step.commands:
-            match command:
-                case Submit(job):
-                    self._executor.submit(job if self.folder is None else replace(job, folder=self.folder))
-                case Answer(report, verdict):
-                    self._executor.answer(report, verdict)
-                case Stop(attempt, grace):
-                    self._executor.stop(attempt, grace=grace)
-                case Discard(trial) if self._discard is not None:
-                    self._discard(trial)
+
+def act(step: Step, executor: Executor, discard: Callable[[int], object] | None = None) -> None:
+    """Do what a step of the engine commands."""
+    for command in step.commands:
+        match command:
+            case Submit(job):
+                executor.submit(job)
+            case Answer(report, verdict):
+                executor.answer(report, verdict)
+            case Stop(attempt, grace):
+                executor.stop(attempt, grace=grace)
+            case Discard(trial) if discard is not None:
+                discard(trial)

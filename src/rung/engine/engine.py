@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from rung.engine import _errors
 from rung.errors import Error, MetricError, TrialError
@@ -98,6 +99,8 @@ class Engine:
         """Why no more attempts are started; "" while they are."""
         self.error: Error | None = None
         """What the caller of `tune` is to see, when the study can't go on."""
+        self.folder: Path | None = None
+        """The study's, for the jobs: they keep files in it."""
         self._step = Step()
         self._now = state.t
         self._over: set[int] = set()
@@ -370,7 +373,7 @@ class Engine:
                                   target=target))  # fmt: skip
         seed, asked = derived_seed(self.state.seed, "trial", number), self.settings
         job = Job(attempt, trial.config, seed, asked.max_resource, self._begun(trial), target, trial.parent,
-                  asked.resource, self._seconds_left(trial), asked.trial_memory)  # fmt: skip
+                  asked.resource, self._seconds_left(trial), asked.trial_memory, self.folder)  # fmt: skip
         self._step.commands.append(Submit(job))
 
     def _seconds_left(self, trial: Trial) -> float | None:

@@ -100,7 +100,8 @@ class InThisProcess:
         """Return an `Inline`."""
         from rung.execution.inline import Inline
 
-        return Inline(work.objective, work.checkpoints)
+        # A study in memory is gone with this process.
+        return Inline(work.objective, work.checkpoints, guarded=work.logs is not None)
 
 
 class InWorkerProcesses:

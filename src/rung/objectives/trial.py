@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rung._text import brief
 from rung.errors import MetricError, ObjectiveError
@@ -67,6 +67,14 @@ class RunningTrial:
         self._lock = threading.Lock()
         self._pid = os.getpid()
         self._over = False
+
+    if not TYPE_CHECKING:  # for a type checker, a trial has no such attributes
+
+        def __getattr__(self, name: str) -> Any:
+            from rung._other_libraries import TRIAL, advice
+
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}"
+                                 f"{advice(name, TRIAL)}", name=name, obj=self)  # fmt: skip
 
     def __repr__(self) -> str:
         return f"<rung.RunningTrial {self.number}, attempt {self.attempt}: {self.config}>"
@@ -292,7 +300,7 @@ class RunningTrial:
                 f"{what} {self._next(epoch)} reported, but max_resource={self.max_resource}; "
                 "train `for epoch in trial.epochs()`, or up to trial.max_resource"
             )
-        values = as_metrics(metrics)
+        values = as_metrics(metrics, self._tuned)
         if not any(name in values for name in self._tuned):
             wanted = " or ".join(repr(name) for name in self._tuned)
             raise MetricError(f"a report without {wanted}; it has: {', '.join(values) or 'nothing'}")

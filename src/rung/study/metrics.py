@@ -77,9 +77,9 @@ class Constraint:
     bound: float
 
     @classmethod
-    def parse(cls, name: str, text: str) -> Constraint:
-        """Read ``"<= 20"``; raises ArgumentError on anything else."""
-        check_metric_name(name, "constraints: name")
+    def parse(cls, name: str, text: str, what: str = "constraints") -> Constraint:
+        """Read ``"<= 20"``; raises ArgumentError, which begins with `what`, on anything else."""
+        check_metric_name(name, f"{what}: name")
         match = _BOUND.fullmatch(text) if isinstance(text, str) and len(text) <= _BOUND_LENGTH else None
         try:
             bound = float(match[2]) if match else math.nan
@@ -87,7 +87,7 @@ class Constraint:
             bound = math.nan
         if match is None or math.isnan(bound):
             raise ArgumentError(
-                f'constraints: {name}={brief(text)}; write a relation and a number, such as "<= 20"'
+                f'{what}: {name}={brief(text)}; write a relation and a number, such as "<= 20"'
             )
         return cls(name, match[1], bound)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import operator
@@ -130,6 +131,18 @@ class StudyState:
     def resource(self) -> str:
         """What the resource is called."""
         return str(self.plan.get("resource", "epoch"))
+
+    def copy(self) -> StudyState:
+        """A state that goes its own way: what is applied to it leaves this one as it is."""
+        own = copy.copy(self)
+        own.curve = self.curve.copy()
+        own.trials = Trials()
+        for trial in self.trials:
+            own.trials.append(trial if trial.is_finished else trial.copy(own.curve))
+        own.open = {number: own.trials[number].attempts[-1] for number in self.open}
+        for name in ("waiting", "sessions", "workers", "counts", "ends", "known", "_keys"):
+            setattr(own, name, copy.copy(getattr(self, name)))
+        return own
 
     def seen(self, config: Config) -> bool:
         """Whether a trial with this configuration exists."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rung.study.events import FINAL, WAITING
 from rung.study.notes import Note
-from rung.study.reports import Reports
+from rung.study.reports import Curve, Reports
 
 
 @dataclass(slots=True)
@@ -77,6 +77,13 @@ class Trial:
     attempts: list[Attempt] = field(default_factory=list, repr=False)
     held_back: dict[str, float] = field(default_factory=dict, repr=False)
     notes: list[Note] = field(default_factory=list, repr=False)
+
+    def copy(self, curve: Curve) -> Trial:
+        """The same trial in another fold, whose reports are in `curve`."""
+        attempts = [replace(attempt) for attempt in self.attempts]
+        return replace(
+            self, reports=Reports(curve, self.reports.last), attempts=attempts, metrics=dict(self.metrics)
+        )
 
     @property
     def is_finished(self) -> bool:

@@ -18,8 +18,10 @@ PLOTS: dict[str, str] = {
     "rungs": "rung.analysis.plots.rungs",
     "anytime": "rung.analysis.plots.anytime",
     "slice": "rung.analysis.plots.slice",
+    "front": "rung.analysis.plots.front",
+    "hypervolume": "rung.analysis.plots.hypervolume",
 }
-"""The module of each plot, whose `figure(state)` draws it: a plot is one file and one line here."""
+"""The module of each plot, whose `figure(state, **options)` draws it: one file and one line here."""
 
 
 class Plots:
@@ -35,13 +37,13 @@ class Plots:
         figure: Figure = drawing(PLOTS[name])(self._state)
         return figure
 
-    def __getattr__(self, name: str) -> Callable[[], Figure]:
+    def __getattr__(self, name: str) -> Callable[..., Figure]:
         if name not in PLOTS:
             raise AttributeError(f"there is no plot {name!r}; {did_you_mean(name, PLOTS)}")
         draw = drawing(PLOTS[name])
 
-        def plot() -> Figure:
-            figure: Figure = draw(self._state)
+        def plot(**options: Any) -> Figure:
+            figure: Figure = draw(self._state, **options)
             return figure
 
         plot.__name__, plot.__doc__ = name, draw.__doc__

@@ -18,6 +18,8 @@ BEST = "#D55E00"  # Okabe and Ito's vermilion: safe for the colour-blind, and no
 INK = "#333333"
 FAINT = "#999999"
 _LARGEST = 1e100  # beyond, as in trials that diverge, matplotlib's margins overflow
+_UNITS = (("h", 3600.0), ("min", 60.0), ("s", 1.0))
+_TICKS = 3  # a unit is used once the time spans so many of it
 
 
 class ShownFigure(Figure):
@@ -59,6 +61,11 @@ def scale(values: Collection[float]) -> str:
     """Return "log" if `values` are positive and span more than two decades, otherwise "linear"."""
     low, high = min(values), max(values)
     return "log" if low > 0 and high > 100 * low else "linear"
+
+
+def time_unit(span: float) -> tuple[str, float]:
+    """Return the unit in which `span` seconds are drawn, and its seconds."""
+    return next((unit for unit in _UNITS if span >= _TICKS * unit[1]), _UNITS[-1])
 
 
 def best_label(trial: Trial) -> str:

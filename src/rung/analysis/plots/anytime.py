@@ -17,15 +17,13 @@ from rung.analysis.plots._figure import (
     legend,
     plain,
     scale,
+    time_unit,
     value,
 )
 from rung.study.events import Outcome
 from rung.study.metrics import Metric
 from rung.study.state import StudyState
 from rung.study.trial import Trial
-
-_UNITS = (("h", 3600.0), ("min", 60.0), ("s", 1.0))
-_TICKS = 3  # a unit is used once the time spans so many of it
 
 
 def figure(state: StudyState) -> Figure:
@@ -37,7 +35,7 @@ def figure(state: StudyState) -> Figure:
     """
     trials = sorted(completed(state), key=_ended)
     metric = state.goals.first
-    unit, seconds = _unit(state.t)
+    unit, seconds = time_unit(state.t)
     picture = ShownFigure(6.4, 4.2)
     axes = picture.subplots()
     _points(axes, [t for t in trials if t.feasible], seconds, "trial", FAINT)
@@ -67,10 +65,6 @@ def incumbents(trials: Iterable[Trial], metric: Metric) -> list[tuple[float, flo
 def _ended(trial: Trial) -> float:
     assert trial.ended is not None
     return trial.ended
-
-
-def _unit(span: float) -> tuple[str, float]:
-    return next((unit for unit in _UNITS if span >= _TICKS * unit[1]), _UNITS[-1])
 
 
 def _steps(axes: Axes, steps: list[tuple[float, float]], now: float, seconds: float) -> None:

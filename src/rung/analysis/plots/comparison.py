@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rung.analysis.plots._figure import ShownFigure, plain, scale
-from rung.analysis.plots.anytime import _unit
+from rung.analysis.plots._figure import ShownFigure, plain, scale, time_unit
 
 if TYPE_CHECKING:
     from rung.analysis.comparison import Comparison
@@ -25,7 +24,7 @@ def figure(comparison: Comparison) -> Figure:
     """Plot the median of the best value so far with a band of quartiles, and the average rank, over time."""
     picture = ShownFigure(9.6, 4.0)
     left, right = picture.subplots(1, 2)
-    unit, seconds = _unit(float(comparison.times[-1]))
+    unit, seconds = time_unit(float(comparison.times[-1]))
     for axes, draw in ((left, _values), (right, _ranks)):
         draw(axes, comparison, seconds)
         axes.set_xlabel(f"running time of the study ({unit})")

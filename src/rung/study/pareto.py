@@ -1,0 +1,88 @@
+"""Results of several objectives: which no other dominates, and what volume they dominate together.
+
+Losses are rows of shape (n, m), lower is better. A row dominates another if it is nowhere worse and somewhere
+better; equal rows don't dominate each other.
+
+| here | papers |
+| --- | --- |
+| layers | the fronts F_1, F_2, ... of Deb et al. (2002), NSGA-II, section III-A |
+| crowding | i_distance, there in section III-B |
+| volume gained | the exclusive hypervolume of While, Bradstreet and Barone (2012), WFG, section III |
+| limited | `limitset`, there |
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[np.floating[Any]]
+
+
+def nondominated(losses: Array) -> NDArray[np.bool_]:
+    """Return which rows (n, m) no other one dominates."""
+    found = np.zeros(len(losses), dtype=bool)
+    front = np.empty((0, losses.shape[1]))
+    for i in np.lexsort(losses.T[::-1]):  # a row is dominated by earlier ones only
+        row = losses[i]
+        if not ((front <= row).all(axis=1) & (front != row).any(axis=1)).any():
+            found[i] = True
+            front = np.vstack([front, row])
+    return found
+
+
+def layers(losses: Array) -> NDArray[np.int_]:
+    """Return the layer of each row (n, m): 0 if nothing dominates it, 1 if only those of layer 0 do, ..."""
+    layer = np.full(len(losses), -1)
+    n = 0
+    while (left := np.flatnonzero(layer < 0)).size:
+        layer[left[nondominated(losses[left])]] = n
+        n += 1
+    return layer
+
+
+def crowding(losses: Array) -> Array:
+    """Return how far the neighbours of each row (n, m) of a layer lie apart; infinite at the ends."""
+    distance = np.zeros(len(losses))
+    for column in losses.T:
+        order = np.argsort(column, kind="stable")
+        span = column[order[-1]] - column[order[0]]
+        distance[order[[0, -1]]] = np.inf
+        if span > 0:
+            distance[order[1:-1]] += (column[order[2:]] - column[order[:-2]]) / span
+    return distance
+
+
+def hypervolume(losses: Array, reference: Array) -> float:
+    """Return the volume that rows (n, m) dominate and that dominates the reference point (m,)."""
+    return float(hypervolumes(losses, reference)[-1]) if len(losses) else 0.0
+
+
+def hypervolumes(losses: Array, reference: Array) -> Array:
+    """Return the hypervolume of the first row, of the first two, and so on: shape (n,)."""
+    gained = np.zeros(len(losses))
+    front = np.empty((0, losses.shape[1]))
+    for i, row in enumerate(losses):
+        if (row < reference).all() and not (front <= row).all(axis=1).any():
+            gained[i] = _gained(row, front, reference)
+            front = np.vstack([front[~(row <= front).all(axis=1)], row])
+    return np.cumsum(gained)
+
+
+def _gained(row: Array, front: Array, reference: Array) -> float:
+    """The volume that `row` dominates and the front (n, m) does not."""
+    return float((reference - row).prod()) - _volume(np.maximum(front, row), reference)
+
+
+def _volume(limited: Array, reference: Array) -> float:
+    if not len(limited):
+        return 0.0
+    front = np.unique(limited[nondominated(limited)], axis=0)  # by the first objective
+    if front.shape[1] == 1:
+        return float(reference[0] - front[0, 0])
+    if front.shape[1] == 2:  # stairs
+        above = np.concatenate([[reference[1]], front[:-1, 1]])
+        return float(((reference[0] - front[:, 0]) * (above - front[:, 1])).sum())
+    return sum(_gained(row, front[i + 1 :], reference) for i, row in enumerate(front))
