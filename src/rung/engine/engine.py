@@ -188,8 +188,8 @@ class Engine:
         if any(worker.worker == up.worker for worker in self.state.workers):
             return  # a repeated message
         event_id = f"s{self.state.epoch}/w{up.worker}"
-        self._emit(WorkerStarted(id=event_id, t=self._now, worker=up.worker, pid=up.pid,
-                                 guard=up.guard, started=up.started, boot=up.boot))  # fmt: skip
+        self._emit(WorkerStarted(id=event_id, t=self._now, worker=up.worker, backend=up.backend,
+                                 identity=up.identity))  # fmt: skip
 
     def _is_open(self, attempt: AttemptId) -> bool:
         current = self.state.open.get(attempt.trial)

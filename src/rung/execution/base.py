@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from rung.objectives.job import AttemptId, End, Job, Log, Report
 from rung.study.events import Verdict
@@ -14,14 +14,14 @@ __all__ = ["AttemptId", "Deliver", "End", "Executor", "Job", "Log", "Message", "
 
 @dataclass(frozen=True, slots=True)
 class WorkerUp:
-    """A worker process has started."""
+    """A worker has started, which may outlive the coordinator. The log keeps this before it runs a trial."""
 
     worker: int
-    pid: int
-    guard: int
-    started: float
-    """Seconds after the boot."""
-    boot: str
+    """Its number in this session."""
+    backend: str
+    """The backend's name."""
+    identity: Mapping[str, Any]
+    """What its backend needs to find it again and to end it; of what JSON has."""
 
 
 Message = WorkerUp | Report | Log | End

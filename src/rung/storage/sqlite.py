@@ -168,6 +168,8 @@ class SqliteStorage:
     def release(self, lease: Lease) -> None:
         """See `Storage`. Leaves one database file, without a write-ahead log beside it."""
         assert isinstance(lease, _SqliteLease)
+        if not lease.lock.is_held:  # its descriptors' numbers may be those of another lease by now
+            return
         if lease.opened.state() in {"", "deleted"}:
             with contextlib.suppress(*SQLITE_ERRORS):
                 if _epoch(lease.connection) == lease.epoch:

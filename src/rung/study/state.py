@@ -63,7 +63,7 @@ class StudyState:
         """Trials to be run again: interrupted or lost."""
         self.sessions: list[SessionStarted] = []
         self.workers: list[WorkerStarted] = []
-        """Worker processes of the latest session."""
+        """Workers of the latest session."""
         self.ended = ""
         """Why the latest session ended; "" while it runs or if it was killed."""
         self.torn = False

@@ -14,11 +14,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import monotonic  # bound now: an objective may patch the module
 
-from rung.execution.base import End, Job, Log, Report, WorkerUp
+from rung.execution.base import End, Job, Log, Report
 from rung.execution.worker import frames
 from rung.execution.worker.channel import Channel
 from rung.execution.worker.frames import Broken, Hello, Ready, Said
 from rung.execution.worker.gpus import VARIABLE
+from rung.execution.worker.leftovers import Identity
 from rung.objectives import guard
 from rung.study.events import Outcome
 
@@ -47,7 +48,8 @@ class Worker:
         self.ready = False
         self.trusted = True
         """Whether all it said is what rung's own code says; after that nothing it says counts."""
-        self.up: WorkerUp | None = None
+        self.identity: Identity | None = None
+        """Known once it has said hello."""
         self.job: Job | None = None
         self.report: Report | None = None
         """The last report of this job."""
@@ -105,9 +107,9 @@ class Worker:
     def _expects(self, said: Said) -> bool:
         match said:
             case Hello():
-                return self.up is None
+                return self.identity is None
             case Ready():
-                return self.up is not None and not self.ready
+                return self.identity is not None and not self.ready
             case Broken():
                 return not self.ready
             case End():

@@ -208,7 +208,7 @@ class FaultyExecutor:
         if not self._world.setting.processes:
             return
         number = next(self._workers)
-        up = WorkerUp(number, 1000 + number, 2000 + number, 0.0, "a simulated machine")
+        up = WorkerUp(number, "processes", {"number": number})
         self._arrive(float(self._world.rng.exponential(0.1)), up)
         if self._world.happens("doubled"):
             self._arrive(float(self._world.rng.exponential(LEASE)), up)
