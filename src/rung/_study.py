@@ -21,7 +21,7 @@ from rung.engine.recovery import take
 from rung.engine.session import Session
 from rung.errors import ArgumentError, MetricError, StudyError
 from rung.execution.backends import Backend
-from rung.execution.base import End, Executor, Message, Report
+from rung.execution.base import End, Executor, Log, Message, Report
 from rung.execution.manual import Manual
 from rung.objectives.function import Objective
 from rung.objectives.trial import RunningTrial
@@ -31,7 +31,7 @@ from rung.settings import SETTINGS, Settings
 from rung.space import Domain, Space
 from rung.storage import Durability, Storage, open_storage
 from rung.study.events import Outcome, Verdict, after_verdict
-from rung.study.stopping import Rule, ask
+from rung.study.stopping import asking
 
 E = TypeVar("E", bound=Executor)
 
@@ -326,12 +326,13 @@ class Study(StudyView):
             finally:
                 session.close()
 
-    def _send(self, report: Report) -> Verdict:
+    def _send(self, report: Report | Log) -> Verdict:
         with self._lock:
             session = self._manual()
             session.coordinator.step((report,), capacity=0)
             verdict = session.executor.verdict
-            finite = all(math.isfinite(report.metrics.get(name, 0.0)) for name in self._tuned)
+            metrics = report.metrics if isinstance(report, Report) else {}
+            finite = all(math.isfinite(metrics.get(name, 0.0)) for name in self._tuned)
             if finite and verdict in {Verdict.PAUSE, Verdict.STOP}:  # the caller hears it and stops
                 self._step(session, (End(report.id, after_verdict(verdict)),), capacity=0)
             return verdict
@@ -398,7 +399,6 @@ def begin(
         raise
     engine = Engine(study._state, settings)
     coordinator = Coordinator(engine, study._storage, lease, executor, keeper, discard=discard)
-    if not all(isinstance(rule, Rule) for rule in settings.stop_when):
-        view = StudyView(study._storage, study.name, study._state)
-        coordinator.stop_when = lambda: ask(settings.stop_when, view)
+    engine.folder = study.folder
+    coordinator.stop_when = asking(settings.stop_when, StudyView(study._storage, study.name, study._state))
     return Session(study._storage, lease, executor, coordinator)

@@ -177,6 +177,19 @@ class Reported(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Noted(Event):
+    """The objective logged values and files of its own, which nothing is decided by."""
+
+    kind: ClassVar[str] = "Noted"
+    trial: int
+    attempt: int
+    number: int
+    values: Mapping[str, Any]
+    files: Mapping[str, str]
+    """What each file is called in the trial's folder of notes; "" of one that was not kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Judged(Event):
     """The scheduler's answer to a report, where it is not to continue."""
 
@@ -219,7 +232,7 @@ class FinalReportShown(Event):
 KINDS: dict[str, type[Event]] = {
     cls.kind: cls
     for cls in (StudyCreated, SessionStarted, SessionEnded, WorkerStarted, TrialCreated,
-                AttemptStarted, Reported, Judged, AttemptEnded, TrialDropped, FinalReportShown)
+                AttemptStarted, Reported, Noted, Judged, AttemptEnded, TrialDropped, FinalReportShown)
 }  # fmt: skip
 _FIELDS = {cls: tuple(f.name for f in fields(cls) if f.name not in {"id", "t"}) for cls in KINDS.values()}
 
