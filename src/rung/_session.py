@@ -15,7 +15,7 @@ from rung.engine.session import Session
 from rung.execution.backends import Backend
 from rung.execution.base import Executor
 from rung.settings import Settings
-from rung.study.stopping import Rule, ask
+from rung.study.stopping import asking
 
 E = TypeVar("E", bound=Executor)
 
@@ -47,7 +47,6 @@ def begin(
         raise
     engine = Engine(study._state, settings, confirming=confirming)
     coordinator = Coordinator(engine, study._storage, lease, executor, keeper, discard=discard)
-    if not all(isinstance(rule, Rule) for rule in settings.stop_when):
-        view = StudyView(study._storage, study.name, study._state)
-        coordinator.stop_when = lambda: ask(settings.stop_when, view)
+    engine.folder = study.folder
+    coordinator.stop_when = asking(settings.stop_when, StudyView(study._storage, study.name, study._state))
     return Session(study._storage, lease, executor, coordinator)

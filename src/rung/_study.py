@@ -19,7 +19,7 @@ from rung.analysis import FinalReport
 from rung.analysis.winner import Winner
 from rung.engine.session import Session
 from rung.errors import ArgumentError, MetricError, StudyError
-from rung.execution.base import End, Executor, Message, Report
+from rung.execution.base import End, Executor, Log, Message, Report
 from rung.execution.manual import Manual
 from rung.objectives.function import Objective
 from rung.objectives.trial import RunningTrial
@@ -189,7 +189,7 @@ class Study(StudyView):
         """
         from rung._confirm import confirm
 
-        return confirm(self, objective, runs=runs, finalists=finalists, compare=compare)
+        return confirm(self, self._settings, objective, runs=runs, finalists=finalists, compare=compare)
 
     # ---- step by step
 
@@ -350,12 +350,13 @@ class Study(StudyView):
             finally:
                 session.close()
 
-    def _send(self, report: Report) -> Verdict:
+    def _send(self, report: Report | Log) -> Verdict:
         with self._lock:
             session = self._manual()
             session.coordinator.step((report,), capacity=0)
             verdict = session.executor.verdict
-            finite = all(math.isfinite(report.metrics.get(name, 0.0)) for name in self._tuned)
+            metrics = report.metrics if isinstance(report, Report) else {}
+            finite = all(math.isfinite(metrics.get(name, 0.0)) for name in self._tuned)
             if finite and verdict in {Verdict.PAUSE, Verdict.STOP}:  # the caller hears it and stops
                 self._step(session, (End(report.id, after_verdict(verdict)),), capacity=0)
             return verdict

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import logging
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-from rung import views
-from rung._interrupts import end_in_a_line, stoppable
+from rung._interrupts import end_in_a_line
 from rung._other_libraries import explained
-from rung._session import begin
+from rung._running import run_session
 from rung._study import Study, study_of
-from rung._text import visible, visible_lines
-from rung.engine.confirming import Confirming
-from rung.engine.forecast import TimeLeft
 from rung.errors import Interrupted, ObjectiveError
-from rung.execution.backends import EXECUTORS, Backend, Work, backend_for
-from rung.execution.base import Executor
-from rung.objectives.checkpoints import FolderStore
+from rung.execution.backends import Backend, Work, backend_for
 from rung.objectives.function import Objective, fingerprint
 from rung.schedulers.base import Scheduler
 from rung.searchers.base import Searcher
@@ -31,7 +21,7 @@ from rung.settings import KeepCheckpoints, OnError, Settings
 from rung.space import Space
 from rung.storage import Durability, Storage
 from rung.study.stopping import Rule, StopWhen, ask
-from rung.views.callbacks import Update, telling
+from rung.views.callbacks import Update
 
 logger = logging.getLogger("rung")
 
@@ -249,80 +239,6 @@ def _say_complete(study: Study, level: int) -> None:
     logger.log(level, "study %r is complete with %d trials, nothing was run (%s); for more raise n_trials "
                "or timeout, for a new study use another name=",
                study.name, len(study.trials), where)  # fmt: skip
-
-
-def run_session(
-    study: Study,
-    settings: Settings,
-    work: Work,
-    backend: Backend,
-    *,
-    made_by: Mapping[str, Any],
-    confirming: Confirming | None = None,
-) -> None:
-    """Run a session of `study` to its end; raises Interrupted after Ctrl-C."""
-    with _home(study.folder) as home, telling(study.name, settings.callbacks) as tell:
-        logs = home / "logs" if study.folder is not None else None
-        store = FolderStore(home / "trials")
-        placed = replace(work, checkpoints=store, logs=logs)
-        session = begin(
-            study,
-            lambda: _started(backend, placed, settings),
-            settings,
-            {"objective_code": fingerprint(work.objective.function), **made_by},
-            backend=backend,
-            discard=store.discard,
-            confirming=confirming,
-        )
-        coordinator = session.coordinator
-        coordinator.tell = tell
-        logger.info("study %r: %s", study.name, study.folder or "in memory")
-        view = views.watch(
-            study.name,
-            coordinator.reading,
-            coordinator.now,
-            settings.budget,
-            lambda: TimeLeft(settings),
-            progress=settings.progress,
-        )
-        try:
-            with view, stoppable(coordinator):
-                coordinator.run()
-        finally:
-            session.close()
-    if coordinator.engine.stopping == "interrupted":
-        raise KeyboardInterrupt
-    _warn_of_failures(study)
-
-
-def _warn_of_failures(study: Study) -> None:
-    counts = study.state.counts
-    if counts["failed"] and not counts["completed"] + counts["stopped"]:
-        first = next(t for t in study.trials if t.status == "failed")
-        logger.warning("no trial has succeeded; the first, trial %d: %s\n%s",
-                       first.number, visible(first.reason), visible_lines(first.traceback))  # fmt: skip
-
-
-@contextmanager
-def _home(folder: Path | None) -> Iterator[Path]:
-    # A study in memory keeps its checkpoints as long as it runs.
-    if folder is not None:
-        yield folder
-        return
-    with tempfile.TemporaryDirectory(prefix="rung-", ignore_cleanup_errors=True) as temporary:
-        yield Path(temporary)
-
-
-def _started(backend: Backend, work: Work, settings: Settings) -> Executor:
-    try:
-        return backend.start(work)
-    except ObjectiveError as error:
-        if settings.executor is not None or work.limits:
-            raise
-        logger.warning(
-            "%s; running it in this process, one trial at a time, not by %d workers", error, work.n_workers
-        )
-        return EXECUTORS["inline"]().start(work)
 
 
 def _nothing_left(study: Study) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from rung.execution.base import AttemptId, Job, Report
-from rung.study.events import Verdict
+from rung.execution.base import AttemptId, Job, Log, Report
+from rung.study.events import Event, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Submit:
 class Answer:
     """Answer a report."""
 
-    report: Report
+    report: Report | Log
     verdict: Verdict
 
 
@@ -39,3 +39,14 @@ class Discard:
 
 
 Command = Submit | Answer | Stop | Discard
+
+
+@dataclass(slots=True)
+class Step:
+    """What `Engine.handle` decided: facts to log, then commands to execute."""
+
+    events: list[Event] = field(default_factory=list)
+    commands: list[Command] = field(default_factory=list)
+    wait: float | None = None
+    """Seconds until the engine wants to be asked again without a message; None: no need."""
+    finished: bool = False

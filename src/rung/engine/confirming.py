@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rung.confirmation.actions import Action, Done
+from rung.confirmation.actions import Action, Choose, Done, Elect
 from rung.study.confirmations import NO_NOISE
-from rung.study.events import FINAL
+from rung.study.events import FINAL, Event, FinalistsChosen, WinnerChosen
 from rung.study.history import History
 
 if TYPE_CHECKING:
@@ -96,3 +96,17 @@ def has_no_noise(history: History) -> bool:
 def is_searched_since(history: History) -> bool:
     """Whether a trial was searched for after the last confirmation."""
     return bool(history.trials) and history.trials[-1].repeats is None
+
+
+def event_of(action: Action, history: History, now: float) -> Event | None:
+    """The fact that a choice is; None for what is none."""
+    number = len(history.confirmations)
+    match action:
+        case Choose():
+            return FinalistsChosen(id=f"confirm{number}", t=now, trials=action.finalists, runs=action.runs,
+                                   claim=action.claim, compared=action.compared)  # fmt: skip
+        case Elect():
+            return WinnerChosen(
+                id=f"confirm{number - 1}/winner", t=now, trial=action.trial, reason=action.reason
+            )
+    return None

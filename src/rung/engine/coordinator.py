@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rung.engine._threads import loaded, one_thread
-from rung.engine.commands import Answer, Discard, Stop, Submit
-from rung.engine.engine import Engine, Step
+from rung.engine.commands import Answer, Discard, Step, Stop, Submit
+from rung.engine.engine import Engine
 from rung.errors import Error, StorageError
 from rung.execution.base import AttemptId, End, Executor, Message
 from rung.space import Config

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from pathlib import Path
 
 from rung.confirmation import actions as policy
 from rung.engine import _errors
-from rung.engine.commands import Answer, Command, Discard, Stop, Submit
-from rung.engine.confirming import Confirming
+from rung.engine.commands import Answer, Discard, Step, Stop, Submit
+from rung.engine.confirming import Confirming, event_of
 from rung.errors import Error, MetricError, TrialError
-from rung.execution.base import AttemptId, End, Job, Message, Report, WorkerUp
+from rung.execution.base import AttemptId, End, Job, Log, Message, Report, WorkerUp
 from rung.schedulers.base import Drop, Finish, Resume, Start, Wait
 from rung.searchers.base import Suggestion
 from rung.settings import Settings
@@ -20,15 +20,14 @@ from rung.study.events import (
     AttemptEnded,
     AttemptStarted,
     Event,
-    FinalistsChosen,
     Judged,
+    Noted,
     Outcome,
     Reported,
     SessionEnded,
     TrialCreated,
     TrialDropped,
     Verdict,
-    WinnerChosen,
     WorkerStarted,
     after_verdict,
 )
@@ -40,17 +39,6 @@ from rung.study.trial import Trial
 
 GRACE = 5.0
 """Seconds that running trials get to reach their next report when the study stops."""
-
-
-@dataclass(slots=True)
-class Step:
-    """What `Engine.handle` decided: facts to log, then commands to execute."""
-
-    events: list[Event] = field(default_factory=list)
-    commands: list[Command] = field(default_factory=list)
-    wait: float | None = None
-    """Seconds until the engine wants to be asked again without a message; None: no need."""
-    finished: bool = False
 
 
 class Engine:
@@ -79,6 +67,8 @@ class Engine:
         """Why no more attempts are started; "" while they are."""
         self.error: Error | None = None
         """What the caller of `tune` is to see, when the study can't go on."""
+        self.folder: Path | None = None
+        """The study's, for the jobs: they keep files in it."""
         self._step = Step()
         self._now = state.t
         self._over: set[int] = set()
@@ -155,6 +145,8 @@ class Engine:
         match message:
             case Report():
                 self._on_report(message)
+            case Log():
+                self._on_log(message)
             case End():
                 self._on_end(_errors.bounded(message))
             case WorkerUp():
@@ -183,6 +175,18 @@ class Engine:
                             attempt=report.id.attempt, number=report.number, resource=report.resource,
                             metrics=report.metrics, checkpoint=report.checkpoint))  # fmt: skip
         self._step.commands.append(Answer(report, self._judge(report)))
+
+    def _on_log(self, log: Log) -> None:
+        if not self._is_open(log.id):
+            self._step.commands.append(Answer(log, Verdict.SUPERSEDED))
+            return
+        notes = self.state.trials[log.id.trial].notes
+        if log.number <= sum(note.attempt == log.id.attempt for note in notes):
+            return  # a repeated message
+        self._emit(Noted(id=f"{log.id}/n{log.number}", t=self._now, trial=log.id.trial,
+                         attempt=log.id.attempt, number=log.number, values=log.values,
+                         files=log.files))  # fmt: skip
+        self._step.commands.append(Answer(log, Verdict.CONTINUE))
 
     def _judge(self, report: Report) -> Verdict:
         trial = self.state.trials[report.id.trial]
@@ -290,25 +294,11 @@ class Engine:
 
     def _confirm(self, confirming: Confirming) -> bool:
         action = confirming.next(self.history, self.settings)
-        match action:
-            case policy.Choose():
-                event_id = f"confirm{len(self.state.confirmations)}"
-                self._emit(
-                    FinalistsChosen(
-                        id=event_id,
-                        t=self._now,
-                        trials=action.finalists,
-                        runs=action.runs,
-                        claim=action.claim,
-                        compared=action.compared,
-                    )
-                )
-            case policy.Elect(trial, reason):
-                event_id = f"confirm{len(self.state.confirmations) - 1}/winner"
-                self._emit(WinnerChosen(id=event_id, t=self._now, trial=trial, reason=reason))
-            case policy.Repeat(trial, number):
-                config = self.state.trials[trial].config
-                self._attempt(self._create(config, "confirm", repeats=trial, repeat=number))
+        if (event := event_of(action, self.history, self._now)) is not None:
+            self._emit(event)
+        elif isinstance(action, policy.Repeat):
+            config = self.state.trials[action.trial].config
+            self._attempt(self._create(config, "confirm", repeats=action.trial, repeat=action.number))
         return not isinstance(action, policy.Wait | policy.Done)
 
     def _drop(self, trials: Iterable[int]) -> None:
@@ -380,7 +370,8 @@ class Engine:
         fresh = ("repeat", trial.repeat) if trial.repeat is not None else ("trial", number)
         seed, asked = derived_seed(self.state.seed, *fresh), self.settings
         job = Job(attempt, trial.config, seed, asked.max_resource, self._begun(trial), target, trial.parent,
-                  asked.resource, self._seconds_left(trial), asked.trial_memory, trial.repeat)  # fmt: skip
+                  asked.resource, self._seconds_left(trial), asked.trial_memory, self.folder,
+                  trial.repeat)  # fmt: skip
         self._step.commands.append(Submit(job))
 
     def _seconds_left(self, trial: Trial) -> float | None:

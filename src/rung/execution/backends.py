@@ -15,7 +15,7 @@ from typing import ClassVar, Protocol
 from rung._registry import Registry
 from rung._text import brief
 from rung.errors import ArgumentError, ObjectiveError
-from rung.execution.base import End, Executor, Job, Report
+from rung.execution.base import End, Executor, Job, Log, Report
 from rung.execution.worker.gpus import assign
 from rung.execution.worker.leftovers import INLINE, PROCESSES
 from rung.execution.worker.leftovers import reap as reap_processes
@@ -59,7 +59,7 @@ class Work:
     checkpoints: CheckpointStore | None = None
     logs: Path | None = None
 
-    def run(self, job: Job, send: Callable[[Report], Verdict]) -> End:
+    def run(self, job: Job, send: Callable[[Report | Log], Verdict]) -> End:
         """Run an attempt in this thread, to its end. `send` hands a report in and returns its answer."""
         return run_attempt(self.objective, job, send, self.checkpoints)
 

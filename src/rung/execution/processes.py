@@ -15,7 +15,7 @@ from pathlib import Path
 from time import monotonic  # bound now: an objective may patch the module
 
 from rung.errors import WorkerError
-from rung.execution.base import AttemptId, Deliver, End, Job, Message, Report, WorkerUp
+from rung.execution.base import AttemptId, Deliver, End, Job, Log, Message, Report, WorkerUp
 from rung.execution.worker import memory, pickling
 from rung.execution.worker.frames import Broken, Hello, Ready, Said
 from rung.execution.worker.handle import Worker, environments
@@ -96,7 +96,7 @@ class Processes:
         self._jobs.append(job)
         self._assign()
 
-    def answer(self, report: Report, verdict: Verdict) -> None:
+    def answer(self, report: Report | Log, verdict: Verdict) -> None:
         """See `Executor`."""
         worker = self._worker_of(report.id)
         if worker is not None:
@@ -148,7 +148,7 @@ class Processes:
 
     def _others_work(self) -> bool:
         """Whether a worker has a job and does not wait for an answer."""
-        waiting = sum(isinstance(message, Report) for message in self._messages)
+        waiting = sum(isinstance(message, Report | Log) for message in self._messages)
         return waiting < sum(worker.job is not None for worker in self._workers.values())
 
     def interrupt(self) -> None:
@@ -241,6 +241,9 @@ class Processes:
                 )
             case Report():
                 worker.report, worker.waiting = said, True
+                self._messages.append(said)
+            case Log():
+                worker.logs, worker.waiting = said.number, True
                 self._messages.append(said)
             case End():
                 self._messages.append(said)

@@ -9,7 +9,6 @@ SessionStarted only.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
@@ -20,10 +19,10 @@ from rung import __version__
 from rung._text import brief
 from rung.errors import StorageError, StudyCorrupt, StudyNewer
 from rung.study.upcasting import upcast
+from rung.study.versions import format_number, release
 
 SCHEMA_VERSION = 3
 """2: `Float(step=)` in a space. 3: WorkerStarted has what its backend wrote, not a process's ids."""
-_RELEASE = re.compile(r"(\d{1,6})\.(\d{1,6})(?:\.(\d{1,6}))?")
 _FOR_EVER = 1e12
 """Seconds that no study lasts."""
 _LARGEST = 2**64
@@ -150,23 +149,20 @@ class TrialCreated(Event):
     parent: int | None = None
     """The trial from whose checkpoint this one begins."""
     repeats: int | None = None
-    """The trial whose configuration it runs again, on a fresh seed."""
+    """The trial whose configuration it runs again, on the fresh seed of the number `repeat`."""
     repeat: int | None = None
-    """The number of that seed: repeats of equal numbers have equal seeds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinalistsChosen(Event):
-    """The search is over for now: `trials`, the best first, are run again on fresh seeds."""
+    """`trials`, the best first, get `runs` fresh runs in all; the winner gets `claim` of them at least."""
 
     kind: ClassVar[str] = "FinalistsChosen"
     trials: Sequence[int]
     runs: int
-    """Fresh runs in all."""
     claim: int
-    """How many of them the winner gets after it was chosen, at least."""
     compared: Sequence[int] = ()
-    """Trials that are run beside the finalists and can't win."""
+    """Trials that are run beside them and can't win."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +197,19 @@ class Reported(Event):
     metrics: Mapping[str, float]
     checkpoint: bool = False
     """Whether the trial had saved a checkpoint by then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted(Event):
+    """The objective logged values and files of its own, which nothing is decided by."""
+
+    kind: ClassVar[str] = "Noted"
+    trial: int
+    attempt: int
+    number: int
+    values: Mapping[str, Any]
+    files: Mapping[str, str]
+    """What each file is called in the trial's folder of notes; "" of one that was not kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,7 +255,7 @@ class FinalReportShown(Event):
 KINDS: dict[str, type[Event]] = {
     cls.kind: cls
     for cls in (StudyCreated, SessionStarted, SessionEnded, WorkerStarted, TrialCreated,
-                AttemptStarted, Reported, Judged, AttemptEnded, TrialDropped, FinalReportShown,
+                AttemptStarted, Reported, Noted, Judged, AttemptEnded, TrialDropped, FinalReportShown,
                 FinalistsChosen, WinnerChosen)
 }  # fmt: skip
 _FIELDS = {cls: tuple(f.name for f in fields(cls) if f.name not in {"id", "t"}) for cls in KINDS.values()}
@@ -261,8 +270,8 @@ def not_understood(problem: str, versions: Mapping[str, Any]) -> StorageError:
 
     NotUnderstood, or StudyNewer if the session's rung is newer than this one: then it is no damage.
     """
-    wrote = _release(versions.get("rung"))
-    if wrote <= _release(__version__) and _format(versions.get("schema")) <= SCHEMA_VERSION:
+    wrote = release(versions.get("rung"))
+    if wrote <= release(__version__) and format_number(versions.get("schema")) <= SCHEMA_VERSION:
         return NotUnderstood(problem)
     newer = ".".join(map(str, wrote))
     return StudyNewer(
@@ -273,7 +282,7 @@ def not_understood(problem: str, versions: Mapping[str, Any]) -> StorageError:
 
 def check_schema(what: object, schema: object) -> None:
     """Raise StudyNewer, which begins with `what`, if `schema` is a later format than this rung reads."""
-    if (newer := _format(schema)) > SCHEMA_VERSION:
+    if (newer := format_number(schema)) > SCHEMA_VERSION:
         raise StudyNewer(
             f"{what} was written in format {newer}; this rung reads up to {SCHEMA_VERSION}: upgrade rung "
             f"(this is rung {__version__})"
@@ -292,16 +301,6 @@ def understood(events: Iterable[Event], versions: Mapping[str, Any]) -> Iterator
             yield event
     except NotUnderstood as error:
         raise not_understood(str(error), versions) from error.__cause__
-
-
-def _release(version: object) -> tuple[int, ...]:
-    match = _RELEASE.match(version) if isinstance(version, str) else None
-    return tuple(int(number or 0) for number in match.groups()) if match else ()
-
-
-def _format(schema: object) -> int:
-    text = str(schema) if isinstance(schema, int | str) else ""
-    return int(text) if text.isdecimal() and len(text) < 30 else 0
 
 
 def decode(kind: str, event_id: str, t: float, body: Mapping[str, Any]) -> Event:
@@ -356,7 +355,7 @@ def _check_types(event: Event) -> None:
             raise TypeError(f"{name}={brief(value)}")
         if accepted is _NESTED:
             _check_depth(name, value)
-        if accepted is _NUMBERS and not all(type(number) is int for number in value):
+        if accepted is _NUMBERS and {int, *map(type, value)} != {int}:
             raise TypeError(f"{name}={brief(value)}")
         if type(value) in (int, float) and not -_FOR_EVER <= value < _LARGEST:
             raise ValueError(f"{name}={brief(value)}")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rung.study.events import FINAL, WAITING
+from rung.study.notes import Note
 from rung.study.reports import Curve, Reports
 
 
@@ -59,6 +60,8 @@ class Trial:
         The runs of the trial.
     held_back : dict of str to float
         The metrics of `report_only`.
+    notes : list of Note
+        What `trial.log` kept: each has `attempt`, `t`, `values` and `files`.
     repeats : int or None
         The trial whose configuration this one runs again, on a fresh seed, to confirm it.
     repeat : int or None
@@ -77,6 +80,7 @@ class Trial:
     feasible: bool = True
     attempts: list[Attempt] = field(default_factory=list, repr=False)
     held_back: dict[str, float] = field(default_factory=dict, repr=False)
+    notes: list[Note] = field(default_factory=list, repr=False)
     repeats: int | None = None
     repeat: int | None = None
 

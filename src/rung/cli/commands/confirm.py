@@ -36,7 +36,13 @@ def confirm(
         study = study_of(Space.of(again.experiment.space), settings)
         made_by = {**again.experiment.source, "flags": kept_flags(again.typed), "command": command}
         winner = confirm_study(
-            study, again.experiment.objective, runs=runs, finalists=finalists, compare=(), made_by=made_by
+            study,
+            settings,
+            again.experiment.objective,
+            runs=runs,
+            finalists=finalists,
+            compare=(),
+            made_by=made_by,
         )
     if as_json:
         write_json({"study": study.name, "winner": winner.to_json()})

@@ -18,7 +18,7 @@ from rung.cli.output import json_option, name_argument, storage_option, write_js
 from rung.confirmation.audit import problems
 from rung.errors import StudyNewer
 from rung.storage import Storage, open_storage
-from rung.storage._salvage import examine
+from rung.storage.salvage import examine
 from rung.storage.sqlite import SqliteStorage
 from rung.study.events import Event
 from rung.study.sizes import size_text

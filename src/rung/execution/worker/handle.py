@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import monotonic  # bound now: an objective may patch the module
 
-from rung.execution.base import End, Job, Report
+from rung.execution.base import End, Job, Log, Report
 from rung.execution.worker import frames
 from rung.execution.worker.channel import Channel
 from rung.execution.worker.frames import Broken, Hello, Ready, Said
@@ -53,8 +53,10 @@ class Worker:
         self.job: Job | None = None
         self.report: Report | None = None
         """The last report of this job."""
+        self.logs = 0
+        """How often this job has logged something of its own."""
         self.waiting = False
-        """Whether that report was not answered yet."""
+        """Whether what it said last, a report or a log, was not answered yet."""
         self.deadlines: list[tuple[float, Fate]] = []
         """When the attempt is to be ended by force."""
         self.fate: Fate | None = None
@@ -85,7 +87,7 @@ class Worker:
 
     def start(self, job: Job) -> None:
         """Hand over a job."""
-        self.job, self.report, self.waiting = job, None, False
+        self.job, self.report, self.logs, self.waiting = job, None, 0, False
         self.send(pickle.dumps(job))
 
     def says(self) -> Iterator[Said]:
@@ -114,6 +116,8 @@ class Worker:
                 return self.job is not None and said.id == self.job.id
         if self.job is None or said.id != self.job.id or self.waiting:
             return False
+        if isinstance(said, Log):
+            return said.number == self.logs + 1
         number, resource = (self.report.number, self.report.resource) if self.report else (0, 0)
         return said.number == number + 1 and said.resource > resource
 
