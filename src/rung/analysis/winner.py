@@ -11,7 +11,6 @@ from rung._text import visible
 from rung.errors import NoTrialError
 from rung.study.confirmations import NO_NOISE, Confirmation
 from rung.study.events import Outcome
-from rung.study.history import History
 from rung.study.metrics import Metric
 from rung.study.state import StudyState
 from rung.study.trial import Trial
@@ -186,6 +185,7 @@ def _estimated(state: StudyState, current: Confirmation, level: float, reported:
 
     from rung.confirmation.policy import Fresh
     from rung.confirmation.statistics import Noise
+    from rung.study.history import History
 
     fresh = Fresh(History(state), current)
     losses = {number: fresh.losses(number) for number in (*current.finalists, *current.compared)}
