@@ -308,7 +308,12 @@ class Study(StudyView):
     def drive(self, executor: Executor, **settings: Any) -> None:
         """Run the study to its end on an executor of one's own, such as a simulator.
 
-        Settings of the session, such as `n_trials` or `max_failures`, may differ from the study's.
+        Parameters
+        ----------
+        executor : Executor
+            Where trials run; it is closed at the end.
+        **settings
+            Those of the session, such as `n_trials` or `max_failures`, may differ from the study's.
         """
         for name in settings:
             if name in SETTINGS and SETTINGS[name].scope != "session":

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from rung.execution.backends import Backend, reap
-from rung.storage._foreign import refuse_strangers
 from rung.storage.base import Lease, Owner, Storage
+from rung.storage.foreign import refuse_strangers
 from rung.storage.snapshots import Keeper, open_to_go_on
 from rung.study.events import SCHEMA_VERSION, AttemptEnded, Event, Outcome, SessionStarted, after_verdict
 from rung.study.state import StudyState

@@ -130,10 +130,22 @@ class RunningTrial:
             with trial.checkpoint() as path:
                 torch.save(model.state_dict(), path / "model.pt")
 
-        Save before you report: a trial may be paused at its report. `epoch` is the one whose end this is;
-        inside `trial.epochs()` it is known.
+        Save before you report: a trial may be paused at its report.
 
-        On a full disk the study stops (StorageError), and the trial runs again once there is room.
+        Parameters
+        ----------
+        epoch : int, optional
+            The one whose end this is; inside `trial.epochs()` it is known.
+
+        Yields
+        ------
+        Path
+            The folder to write into.
+
+        Raises
+        ------
+        StorageError
+            On a full disk: the study stops, and the trial runs again once there is room.
         """
         with _saving(), self._checkpoints().save(self.number, self._next(epoch)) as path:
             yield path
@@ -156,6 +168,16 @@ class RunningTrial:
             for epoch in trial.epochs():
                 ...
                 trial.report(epoch=epoch, validation_error=error)
+
+        Yields
+        ------
+        int
+            From `start_resource` + 1 to `max_resource`.
+
+        Raises
+        ------
+        ObjectiveError
+            If the study has no `max_resource`.
         """
         if self.max_resource is None:
             raise ObjectiveError("trial.epochs(): how many? give max_resource= to tune")

@@ -33,11 +33,11 @@ from rung.storage._aside import made_aside
 from rung.storage._damage import SQLITE_ERRORS, check_pages, check_schema, explained, hint
 from rung.storage._descriptors import CLOSED_BENEATH, File, OpenFiles, State, abandon, file_at, open_now
 from rung.storage._filled import fill_log
-from rung.storage._foreign import check_files, distrust, refuse_link, refuse_links
 from rung.storage._lock import Lock, holder
 from rung.storage._names import slug
 from rung.storage._rows import event_of, row_of
 from rung.storage.base import Durability, Lease, Owner, StudyInfo, check_durability, check_name
+from rung.storage.foreign import check_files, distrust, refuse_link, refuse_links
 from rung.study.events import SCHEMA_VERSION, Event, SessionStarted, StudyCreated
 
 _SCHEMA = """
