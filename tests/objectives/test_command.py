@@ -54,7 +54,9 @@ class Attempt:
         out, err = io.StringIO(), io.StringIO()
         job = {"max_resource": 3, "seed": 7} | job
         with redirect_stdout(out), redirect_stderr(err):
-            self.end: End = run_attempt(objective, Job(AttemptId(4, 2), config, **job), send, folder and FolderStore(folder))
+            self.end: End = run_attempt(
+                objective, Job(AttemptId(4, 2), config, **job), send, folder and FolderStore(folder)
+            )
         self.stdout, self.stderr = out.getvalue(), err.getvalue()
 
     @property
