@@ -259,7 +259,7 @@ def _run(study: Study, work: Work, backend: Backend, made_by: Mapping[str, Any])
         )
         coordinator = session.coordinator
         coordinator.tell = tell
-        logger.info("study %r: %s", study.name, study.folder or "in memory")
+        logger.info("stored in %s", study.folder or "memory only")
         view = views.watch(
             study.name,
             coordinator.reading,

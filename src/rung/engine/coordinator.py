@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from rung._text import visible
 from rung.engine._threads import loaded, one_thread
 from rung.engine.engine import Answer, Discard, Engine, Step, Stop, Submit
 from rung.errors import Error, StorageError
@@ -15,6 +17,8 @@ from rung.storage.base import Lease, Storage
 from rung.storage.snapshots import Keeper
 from rung.study.events import Event, Outcome
 from rung.study.state import StudyState
+
+logger = logging.getLogger("rung")
 
 
 class Coordinator:
@@ -154,11 +158,13 @@ class Coordinator:
             self._storage.append(self._lease, step.events)
             self._keeper.keep(self.engine.state, step.events)
         act(step, self._executor, self._discard)
+        for note in step.notes:
+            logger.warning("%s", visible(note))
         if self.tell is not None:
             self.tell(self.engine.state, step.events)
 
 
-def act(step: Step, executor: Executor, discard: Callable[[int], None] | None = None) -> None:
+def act(step: Step, executor: Executor, discard: Callable[[int], object] | None = None) -> None:
     """Do what a step of the engine commands."""
     for command in step.commands:
         match command:

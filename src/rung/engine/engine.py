@@ -75,6 +75,8 @@ class Step:
 
     events: list[Event] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What the user is to know."""
     wait: float | None = None
     """Seconds until the engine wants to be asked again without a message; None: no need."""
     finished: bool = False
@@ -105,6 +107,8 @@ class Engine:
         """The best finished trial, whose checkpoint stays."""
         self._asked = -1
         """How many attempts had ended when the stop rules were asked last."""
+        self._restarted = False
+        """Whether it was noted that a trial began again."""
         self._origin = "searcher"
         """Where the configuration proposed last came from."""
         for trial in state.trials:
@@ -197,10 +201,23 @@ class Engine:
         last = trial.reports[-1] if trial.reports else None
         if last and last.attempt == report.id.attempt and report.number <= last.number:
             return  # a repeated message: it was logged and its answer is on the way
+        if last and last.attempt < report.id.attempt and report.resource <= last.resource:
+            self._note_restart(trial)
         self._emit(Reported(id=f"{report.id}/r{report.number}", t=self._now, trial=trial.number,
                             attempt=report.id.attempt, number=report.number, resource=report.resource,
                             metrics=report.metrics, checkpoint=report.checkpoint))  # fmt: skip
         self._step.commands.append(Answer(report, self._judge(report)))
+
+    def _note_restart(self, trial: Trial) -> None:
+        if self.state.checkpoints or self._restarted or self.state.curve.repeats():
+            return  # once in a study is enough
+        self._restarted = True
+        paused = trial.attempts[-2].outcome == Outcome.PAUSED
+        instead = ', or use scheduler="auto", which then stops trials and never pauses them' if paused else ""
+        self._step.notes.append(
+            f"trial {trial.number} starts again from {self.settings.resource} 1: it saved no checkpoint; to "
+            f"go on where it stopped, save one by trial.checkpoint() before each report{instead}"
+        )
 
     def _judge(self, report: Report) -> Verdict:
         trial = self.state.trials[report.id.trial]

@@ -73,6 +73,16 @@ class Curve(Growing[Point]):
         self.below.append(last)
         return row
 
+    def repeats(self) -> bool:
+        """Whether a later attempt of some trial reported a resource again: it had begun again."""
+        reached: dict[int, tuple[int, int]] = {}
+        for trial, attempt, resource in zip(self.trial, self.attempt, self.resource, strict=True):
+            before, upto = reached.get(trial, (attempt, 0))
+            if attempt > before and resource <= upto:
+                return True
+            reached[trial] = attempt, resource
+        return False
+
     def rows(self, last: int) -> list[int]:
         """The rows of a trial whose last row is `last`, in order."""
         rows, row, below = [], last, self.below
