@@ -102,8 +102,8 @@ def tune(
         Trials at once, at least 1.
     executor : str or Backend, optional
         "inline" runs the objective in this process, "processes" in worker processes; or an object with
-        `check` and `start` (see docs/extending.md). The default is "inline" for one worker, unless one of
-        `trial_timeout`, `trial_memory` and `gpus_per_trial` is given, and "processes" for more.
+        `check`, `reap` and `start` (see docs/extending.md). The default is "inline" for one worker, unless
+        one of `trial_timeout`, `trial_memory` and `gpus_per_trial` is given, and "processes" for more.
     searcher : str or Searcher
         "auto" (a Gaussian process, or local search where fitting one would cost more than 5 % of the trials'
         time), another name of `rung.searchers.SEARCHERS` such as "random", or a searcher.
@@ -255,7 +255,8 @@ def _run(study: Study, work: Work, backend: Backend, made_by: Mapping[str, Any])
             lambda: _started(backend, placed, settings),
             settings,
             {"objective_code": fingerprint(work.objective.function), **made_by},
-            store.discard,
+            backend=backend,
+            discard=store.discard,
         )
         coordinator = session.coordinator
         coordinator.tell = tell

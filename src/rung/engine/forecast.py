@@ -19,7 +19,7 @@ from rung import schedulers
 from rung.engine.coordinator import act
 from rung.engine.engine import Engine
 from rung.engine.pace import Pace
-from rung.execution.base import AttemptId, Deliver, End, Job, Message, Report
+from rung.execution.base import AttemptId, Deliver, End, Job, Log, Message, Report
 from rung.searchers import Grid, Random, Searcher
 from rung.settings import Settings
 from rung.space import Config
@@ -118,7 +118,7 @@ class _Workers:
             begun = 0 if self._again and job.id.attempt > 1 else run.resource
             self._report(run, self._now, begun, pace.start)
 
-    def answer(self, report: Report, verdict: Verdict) -> None:
+    def answer(self, report: Report | Log, verdict: Verdict) -> None:
         """See `Executor`."""
         run = self._runs[report.id]
         if verdict is Verdict.CONTINUE and run.resource < run.end:

@@ -19,6 +19,7 @@ from rung.study.events import (
     Event,
     FinalReportShown,
     Judged,
+    Noted,
     Outcome,
     Reported,
     SessionEnded,
@@ -33,6 +34,7 @@ from rung.study.events import (
     understood,
 )
 from rung.study.metrics import Goals
+from rung.study.notes import Note, check_files, check_values, place
 from rung.study.plan import check_plan
 from rung.study.reports import Curve, Reports
 from rung.study.standing import Standing
@@ -62,7 +64,7 @@ class StudyState:
         """Trials to be run again: interrupted or lost."""
         self.sessions: list[SessionStarted] = []
         self.workers: list[WorkerStarted] = []
-        """Worker processes of the latest session."""
+        """Workers of the latest session."""
         self.ended = ""
         """Why the latest session ended; "" while it runs or if it was killed."""
         self.torn = False
@@ -190,7 +192,7 @@ class StudyState:
     def _judged(self, event: Judged) -> None:
         self._running(event).verdict = Verdict(event.verdict)
 
-    def _running(self, event: Judged | Reported | AttemptEnded) -> Attempt:
+    def _running(self, event: Judged | Reported | Noted | AttemptEnded) -> Attempt:
         attempt = self.open[event.trial]
         if attempt.number != event.attempt:
             raise ValueError(f"attempt {event.attempt} is not the one that runs, {attempt.number}")
@@ -233,6 +235,12 @@ class StudyState:
             raise ValueError(f"resource {event.resource}")
         self.trials[event.trial].reports.add(event)
         self.checkpoints = self.checkpoints or event.checkpoint
+
+    def _noted(self, event: Noted) -> None:
+        self._running(event)
+        files = {name: place(event.trial, file) for name, file in check_files(event.files).items()}
+        note = Note(event.attempt, event.t, check_values(event.values), files)
+        self.trials[event.trial].notes.append(note)
 
     def _attempt_ended(self, event: AttemptEnded) -> None:
         attempt, trial = self._running(event), self.trials[event.trial]
@@ -318,6 +326,7 @@ _APPLY: dict[type[Event], Callable[[StudyState, Any], None]] = {
     TrialCreated: StudyState._trial_created,
     AttemptStarted: StudyState._attempt_started,
     Reported: StudyState._reported,
+    Noted: StudyState._noted,
     AttemptEnded: StudyState._attempt_ended,
     TrialDropped: StudyState._trial_dropped,
 }

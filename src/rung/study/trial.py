@@ -7,6 +7,7 @@ from typing import Any
 
 from rung._text import visible
 from rung.study.events import FINAL, WAITING
+from rung.study.notes import Note
 from rung.study.reports import Curve, Reports
 
 
@@ -60,6 +61,8 @@ class Trial:
         The runs of the trial.
     held_back : dict of str to float
         The metrics of `report_only`.
+    notes : list of Note
+        What `trial.log` kept: each has `attempt`, `t`, `values` and `files`.
     """
 
     number: int
@@ -74,6 +77,7 @@ class Trial:
     feasible: bool = True
     attempts: list[Attempt] = field(default_factory=list, repr=False)
     held_back: dict[str, float] = field(default_factory=dict, repr=False)
+    notes: list[Note] = field(default_factory=list, repr=False)
 
     def copy(self, curve: Curve) -> Trial:
         """The same trial in another fold, whose reports are in `curve`."""
