@@ -261,6 +261,7 @@ def _run(study: Study, work: Work, backend: Backend, made_by: Mapping[str, Any])
         coordinator = session.coordinator
         coordinator.tell = tell
         logger.info("stored in %s", study.folder or "memory only")
+        coordinator.heeds_requests = True
         view = views.watch(
             study.name,
             coordinator.reading,
@@ -274,7 +275,7 @@ def _run(study: Study, work: Work, backend: Backend, made_by: Mapping[str, Any])
                 coordinator.run()
         finally:
             session.close()
-    if coordinator.engine.stopping == "interrupted":
+    if coordinator.engine.stopping in {"interrupted", "by hand"}:
         raise KeyboardInterrupt
     _warn_of_failures(study)
 

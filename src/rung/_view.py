@@ -184,8 +184,8 @@ class StudyView:
         Raises
         ------
         NoTrialError
-            If there is neither (with the reason of the first failure), or if the study has several objectives:
-            see `front` and `best`.
+            If there is neither (with the reason of the first failure), or if the study has several
+            objectives: see `front` and `best`.
         """
         return analysis.best_trial(self._state)
 

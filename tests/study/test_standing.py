@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import rung
 from rung.analysis import pareto_front
 from rung.errors import NoTrialError
-from rung.study.standing import note
+from rung.study.standing import remark
 
 SPACE = {"x": rung.Float(0, 1)}
 
@@ -96,11 +96,11 @@ def test_notes_say_where_a_trial_ended():
         return {"loss": config["x"]}, 1.0
 
     promoted = rung.simulate(SPACE, curve, metric="loss", n_trials=9, max_resource=9, seed=0)
-    notes = {note(t, promoted.state) for t in promoted.trials if t.status == "stopped"}
+    notes = {remark(t, promoted.state) for t in promoted.trials if t.status == "stopped"}
     assert notes == {"paused at epoch 1, not continued", "paused at epoch 3, not continued"}
     stopped = rung.simulate(SPACE, curve, metric="loss", n_trials=9, max_resource=9, seed=0,
                             scheduler=rung.schedulers.ASHA("stopping"))  # fmt: skip
-    assert {note(t, stopped.state) for t in stopped.trials if t.status == "stopped"} <= {
+    assert {remark(t, stopped.state) for t in stopped.trials if t.status == "stopped"} <= {
         "at epoch 1",
         "at epoch 3",
     }

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from rung.errors import ArgumentError, Error
-from rung.study.standing import note
+from rung.study.standing import remark
 from rung.study.state import StudyState
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def rows(state: StudyState) -> list[dict[str, Any]]:
             "feasible": trial.value is not None and trial.feasible,
             "started": trial.attempts[0].started if trial.attempts else None,
             "ended": trial.ended,
-            "reason": note(trial, state),
+            "reason": remark(trial, state),
         }
         for trial in state.trials
     ]

@@ -91,7 +91,7 @@ def _dominates(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
     return a != b and all(x <= y for x, y in zip(a, b, strict=True))
 
 
-def note(trial: Trial, state: StudyState) -> str:
+def remark(trial: Trial, state: StudyState) -> str:
     """Why a trial ended as it did, at which resource, and which constraints it breaks; or ""."""
     where = f"at {state.resource} {trial.resource}"
     text = trial.reason

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 import click
 
 from rung.study.events import Outcome
-from rung.study.standing import note
+from rung.study.standing import remark
 from rung.study.state import StudyState
 from rung.study.trial import Trial
 from rung.views.summary import Summary, closing, counted, counts_text, varied
@@ -84,7 +84,7 @@ class Plain:
         for trial in self._unfinished + new:
             (finished if trial.is_finished else unfinished).append(trial)
         self._unfinished = unfinished
-        return [(trial, note(trial, state)) for trial in sorted(finished, key=lambda t: t.ended or 0.0)]
+        return [(trial, remark(trial, state)) for trial in sorted(finished, key=lambda t: t.ended or 0.0)]
 
     def _line(self, trial: Trial, why: str) -> str:
         best = "" if self._best is None else f"best {number(self._best)}"

@@ -16,7 +16,7 @@ from rung.cli.output import (
     trial_json,
     write_json,
 )
-from rung.study.standing import note
+from rung.study.standing import remark
 from rung.study.trial import Attempt, Trial
 from rung.views.text import duration, number, value_text, visible, visible_lines
 
@@ -53,7 +53,7 @@ def trial(number: int, name: str | None, storage: str, as_json: bool) -> None:
 
 def _lines(study: StudyView, found: Trial) -> Iterator[str]:
     yield f"trial    {found.number} of study {study.name}"
-    why = note(found, study.state)
+    why = remark(found, study.state)
     yield f"status   {found.status}{f': {why}' if why else ''}"
     for label, values in (("config", found.config), ("metrics", found.metrics)):
         for index, (name, value) in enumerate(values.items()):

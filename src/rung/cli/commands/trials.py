@@ -18,7 +18,7 @@ from rung.cli.output import (
     write_json,
     write_table,
 )
-from rung.study.standing import note
+from rung.study.standing import remark
 from rung.study.trial import Trial
 
 
@@ -56,7 +56,7 @@ def _write_trials(study: StudyView) -> None:
     metrics, names = study.goals.required, study.space.names
     table = [
         [t.number, t.status, *map(t.metrics.get, metrics), *map(t.config.get, names), _seconds(t),
-         note(t, study.state)]
+         remark(t, study.state)]
         for t in study.trials
     ]  # fmt: skip
     write_table(["trial", "status", *metrics, *names, "seconds", "reason"], table)
