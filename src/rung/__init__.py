@@ -78,11 +78,18 @@ __all__ = sorted(_HOME)  # noqa: PLE0605 -- one list, above
 def __getattr__(name: str) -> Any:
     home = _HOME.get(name)
     if home is None:
-        raise AttributeError(f"module 'rung' has no attribute {name!r}")
+        raise _missing(name)
     module = importlib.import_module(f"rung.{name}" if home == "rung" else home)
     value = module if home == "rung" else getattr(module, name)
     globals()[name] = value
     return value
+
+
+def _missing(name: str) -> AttributeError:
+    from rung._other_libraries import MODULE, advice
+
+    hint = "" if name.startswith("_") else advice(name, MODULE, _HOME)
+    return AttributeError(f"module 'rung' has no attribute {name!r}{hint}")
 
 
 def __dir__() -> list[str]:

@@ -13,6 +13,7 @@ from textwrap import indent, wrap
 from typing import Any, Literal
 
 from rung._bench import Bench, Run
+from rung._other_libraries import explained
 from rung.errors import ObjectiveError, WorkerError
 from rung.execution.base import AttemptId, Job
 from rung.objectives.command import Command
@@ -109,6 +110,7 @@ class Report:
         return "\n".join([head, *map(str, self.findings)])
 
 
+@explained
 def check_objective(
     objective: Callable[..., Any],
     space: Space | Mapping[str, Any],

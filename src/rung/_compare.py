@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from rung._other_libraries import explained
 from rung._view import StudyView
 from rung.analysis.comparison import Comparison, Incumbents
 from rung.errors import ArgumentError
@@ -16,6 +17,7 @@ Task = Callable[..., StudyView]
 """Runs one study, given a method's options and a `seed`, all by name."""
 
 
+@explained
 def compare(
     methods: Mapping[str, Mapping[str, Any]], task: Task, *, seeds: int | Sequence[int] = 20
 ) -> Comparison:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rung._other_libraries import explained
 from rung._simulate import simulate
 from rung._study import Study, study_of
 from rung.analysis.usage import busy_share, folder_bytes, trials_per_level
@@ -124,6 +125,7 @@ class DryRun:
         return ", ".join(f"{n:,} {status}" for n, status in counts if n)
 
 
+@explained
 def dry_run(
     objective: Callable[..., Any],
     space: Space | Mapping[str, Any],

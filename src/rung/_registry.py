@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
+from rung import _other_libraries
 from rung._text import brief
 from rung.errors import ArgumentError
 
 T = TypeVar("T")
-
-_LONGEST = 100  # characters of a name that a near one is sought for
 
 
 class Registry(dict[str, Callable[..., T]]):
@@ -45,7 +44,5 @@ class Registry(dict[str, Callable[..., T]]):
     def _hint(self, part: object) -> str:
         if isinstance(part, type):
             return f"did you mean {part.__name__}()? Else "
-        from difflib import get_close_matches
-
-        near = get_close_matches(part, self, n=1) if isinstance(part, str) and len(part) <= _LONGEST else []
-        return f"did you mean {near[0]!r}? Else " if near else ""
+        near = _other_libraries.part(self.kind, part, self) if isinstance(part, str) else None
+        return f"did you mean {near!r}? Else " if near else ""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from rung._other_libraries import explained
 from rung._study import Study, study_of
 from rung._text import brief, is_iterable
 from rung._view import StudyView
@@ -31,6 +32,7 @@ Row = tuple[Mapping[str, Any], Sequence[tuple[Metrics, float]]]
 """A configuration, and for each epoch its metrics and the seconds that it took."""
 
 
+@explained
 def simulate(
     space: Space | Mapping[str, Any],
     curve: CurveFunction | Sequence[Row] | StudyView,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rung import analysis
 from rung._opening import look
+from rung._other_libraries import STUDY, advice
 from rung._text import visible, visible_lines
 from rung.analysis.plots import Plots
 from rung.space import Config, Space
@@ -85,12 +86,20 @@ class StudyView:
                     f"study {self._name!r} was loaded to look at and has no {name}(); to go on with it, call "
                     f"rung.tune or rung.Study with name={self._name!r} and the arguments that made it"
                 )
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            known = [word for word in dir(type(self)) if not word.startswith("_")]
+            hint = "" if name.startswith("_") else advice(name, STUDY, known)
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
 
     # ---- the log
 
     def refresh(self) -> int:
-        """Take in what was added to the log, by another process too; returns the number of new events."""
+        """Take in what was added to the log, by another process too.
+
+        Returns
+        -------
+        int
+            The number of new events.
+        """
         before = self._state.events
         if self._state.torn:
             self._state = open_state(self._storage, self._name)
@@ -169,8 +178,11 @@ class StudyView:
     def best_trial(self) -> Trial:
         """The completed trial with the best value that keeps all constraints.
 
-        Raises NoTrialError if there is none (telling the first failure's reason), or if the study has
-        several objectives: see `front` and `best`.
+        Raises
+        ------
+        NoTrialError
+            If there is none (with the reason of the first failure), or if the study has several objectives:
+            see `front` and `best`.
         """
         return analysis.best_trial(self._state)
 
@@ -265,8 +277,14 @@ class StudyView:
     def final_report(self) -> analysis.FinalReport:
         """The winner with the metrics that are only reported (the test set's).
 
-        Each look is counted in the log, since a number that is looked at often is soon tuned for. Raises
-        StudyInUse while another process runs the study.
+        Each look is counted in the log, since a number that is looked at often is soon tuned for.
+
+        Raises
+        ------
+        NoTrialError
+            As `best_trial` does.
+        StudyInUse
+            While another process runs the study.
         """
         trial = self.best_trial
         lease = self._storage.acquire(self._name, Owner(os.uname().nodename, os.getpid(), time.time()))

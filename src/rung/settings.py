@@ -14,6 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 from rung import schedulers, searchers
+from rung._other_libraries import ARGUMENTS, advice
 from rung._text import brief, is_iterable
 from rung.errors import ArgumentError, ConfigError
 from rung.schedulers import SCHEDULERS, Scheduler
@@ -301,5 +302,6 @@ SETTINGS: Mapping[str, Setting] = {
 def _checked(arguments: Mapping[str, Any]) -> dict[str, Any]:
     for name in arguments:
         if name not in SETTINGS:
-            raise ArgumentError(f"{name}: there is no such setting; {did_you_mean(name, SETTINGS)}")
+            hint = advice(name, ARGUMENTS) or f"; {did_you_mean(name, SETTINGS)}"
+            raise ArgumentError(f"{name}: there is no such setting{hint}")
     return {name: SETTINGS[name].check(name, value) for name, value in arguments.items()}

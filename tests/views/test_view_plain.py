@@ -93,3 +93,15 @@ def test_import_rung_and_silent_studies_load_no_view(tmp_path: Path) -> None:
         """,
     )
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_a_metric_that_is_no_number_is_said_once(tmp_path: Path) -> None:
+    done = run_script(
+        tmp_path,
+        """
+        rung.tune(lambda config: float("nan"), space, n_trials=1, name="a", progress=True)
+        """,
+    )
+    (line,) = re.findall(r"trial 0 .*", done.stderr.partition("no trial has succeeded")[0])
+    assert re.fullmatch(r"trial 0  failed  x=\S+  value is nan  .*", line)
+    assert line.count("nan") == 1

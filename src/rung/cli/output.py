@@ -26,8 +26,18 @@ def _default_storage(_context: click.Context, _parameter: click.Parameter, value
     return str(where(value))
 
 
-name_argument = click.argument("name", required=False)
-number_argument = click.argument("number", type=int)
+class _TrialNumber(click.types.IntParamType):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return int(value)
+        except ValueError:
+            command, other = (ctx.info_name, ctx.params.get("name")) if ctx else ("", None)
+            number = other if other and other.isdecimal() else "3"
+            self.fail(f"{value!r} is no number; it comes first: rung {command} {number} {value}", param, ctx)
+
+
+name_argument = click.argument("name", required=False, is_eager=True)  # the number's error needs it
+number_argument = click.argument("number", type=_TrialNumber())
 storage_option = click.option(
     "--storage", metavar="FOLDER", callback=_default_storage, help="Where the studies are."
 )

@@ -10,6 +10,7 @@ from rung.errors import MetricError
 from rung.objectives.checkpoints import CheckpointStore, is_full
 from rung.objectives.ended import ENDED_BY, DiskFull, TrialEnded
 from rung.objectives.function import Objective
+from rung.objectives.hints import hint, missing_key
 from rung.objectives.job import End, Job
 from rung.objectives.trial import RunningTrial, Send
 from rung.objectives.usage import Usage
@@ -49,11 +50,18 @@ def run_attempt(objective: Objective, job: Job, send: Send, store: CheckpointSto
         return End(job.id, _outcome(ended), usage.measure(), _text(ended), _text(ended.traceback, _LONGEST))
     except MetricError as error:
         return End(job.id, Outcome.FAILED, usage.measure(), _text(error, 2000), _traceback(), broken="metric")
-    except _MISTAKES as error:
-        return End(job.id, Outcome.FAILED, usage.measure(), _describe(error), _traceback(), broken="code")
     except BaseException as error:  # noqa: BLE001 -- whatever user code raises, SystemExit included, is data
-        return End(job.id, Outcome.FAILED, usage.measure(), _describe(error), _traceback())
+        said = _describe(error) + hint(error, objective.names, objective.metrics)
+        wrong = isinstance(error, _MISTAKES) or _no_hyperparameter(error, objective)
+        return End(
+            job.id, Outcome.FAILED, usage.measure(), said, _traceback(), broken="code" if wrong else ""
+        )
     return End(job.id, Outcome.COMPLETED, {**usage.measure(), **metrics})
+
+
+def _no_hyperparameter(error: BaseException, objective: Objective) -> bool:
+    key = missing_key(error, objective.names) if isinstance(error, KeyError) else None
+    return key is not None and key not in objective.names
 
 
 def _outcome(ended: TrialEnded) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -21,6 +22,7 @@ class Plain:
     """Says each finished trial once, on stderr; beyond 20 a second the rest is counted."""
 
     period = 0.2
+    shows_time_left = False
 
     def __init__(self, reading: Callable[[], AbstractContextManager[StudyState]]) -> None:
         self._reading = reading
@@ -93,7 +95,9 @@ class Plain:
 
     def _said(self, trial: Trial) -> str:
         value = trial.metrics.get(self._metric.name)
-        metric = "" if value is None else f"{one_line(self._metric.name)}={number(value)}  "
+        # What is no number, the reason says.
+        known = value is not None and (math.isfinite(value) or trial.status != Outcome.FAILED)
+        metric = f"{one_line(self._metric.name)}={number(value)}  " if value is not None and known else ""
         reason = f"  {one_line(trial.reason)}" if trial.status == Outcome.FAILED else ""
         return f"{metric}{shown(varied(self._space, trial.config))}{reason}"
 
