@@ -154,6 +154,11 @@ class Goals:
         return self.metrics[0]
 
     @property
+    def plain(self) -> bool:
+        """Whether there is one objective and no constraint."""
+        return len(self.metrics) == 1 and not self.constraints
+
+    @property
     def required(self) -> tuple[str, ...]:
         """Names that a finished trial must have given a finite number for."""
         return tuple(dict.fromkeys([m.name for m in self.metrics] + [c.name for c in self.constraints]))
