@@ -27,6 +27,7 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
         "docs/searchers.md",
         "docs/running.md",
         "docs/extending.md",
+        "docs/winner.md",
     ],
 )
 def test_every_block_runs(page, tmp_path, monkeypatch):

@@ -53,7 +53,8 @@ def run_session(
         )
         coordinator = session.coordinator
         coordinator.tell = tell
-        logger.info("study %r: %s", study.name, study.folder or "in memory")
+        logger.info("stored in %s", study.folder or "memory only")
+        coordinator.heeds_requests = True
         view = views.watch(
             study.name,
             coordinator.reading,
@@ -67,7 +68,7 @@ def run_session(
                 coordinator.run()
         finally:
             session.close()
-    if coordinator.engine.stopping == "interrupted":
+    if coordinator.engine.stopping in {"interrupted", "by hand"}:
         raise KeyboardInterrupt
     _warn_of_failures(study)
 

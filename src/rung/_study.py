@@ -164,7 +164,7 @@ class Study(StudyView):
                 return super().final_report()
             trial = self.best_trial
             self._session.coordinator.note(self._shown(trial, self._state.epoch))
-            return FinalReport.of(self._state, trial, self.name)
+            return FinalReport.of(self._state, self.name)
 
     def confirm(
         self,
@@ -326,6 +326,7 @@ class Study(StudyView):
             self.close()  # what is in the log is what counts
         if self._session is None:
             self._session = begin(self, Manual, self._settings, {})
+            self._session.coordinator.heeds_requests = True
         return self._session
 
     def drive(self, executor: Executor, **settings: Any) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rung import analysis
 from rung._opening import look
@@ -180,11 +180,14 @@ class StudyView:
     def best_trial(self) -> Trial:
         """The completed trial with the best value that keeps all constraints; after confirming, the winner.
 
+        Before one has completed, as where a short `timeout` cut all of them off, the trial of the best report
+        so far; its `status` is not "completed".
+
         Raises
         ------
         NoTrialError
-            If there is none (with the reason of the first failure), or if the study has several objectives:
-            see `front` and `best`.
+            If there is neither (with the reason of the first failure), or if the study has several
+            objectives: see `front` and `best`.
         """
         return analysis.best_trial(self._state)
 
@@ -199,11 +202,7 @@ class StudyView:
 
         After confirming, what may be claimed for it; before, what chose it, and too good to be claimed.
         """
-        if self._state.confirmed is not None:
-            return self.winner().value
-        value = self.best_trial.value
-        assert value is not None
-        return value
+        return analysis.incumbent(self._state).value
 
     @property
     def recommended(self) -> Recommendation:
@@ -280,22 +279,8 @@ class StudyView:
     def winner(self, level: float = 0.9) -> Winner:
         """The configuration that fresh runs chose, and what may be claimed for it. Print it.
 
-        For a study with `confirm=`, or after `Study.confirm`. Metrics of `report_only` are left to
-        `final_report`, which counts the looks at them.
-
-        Parameters
-        ----------
-        level : float
-            Of the intervals, in (0, 1).
-
-        Returns
-        -------
-        Winner
-
-        Raises
-        ------
-        NoTrialError
-            If no winner is confirmed, with what is missing.
+        For a study with `confirm=`, or after `Study.confirm`; raises NoTrialError if no winner is confirmed.
+        `level` of the intervals lies in (0, 1). Metrics of `report_only` are left to `final_report`.
         """
         from rung.analysis.winner import winner_of  # loads scipy
 
@@ -303,9 +288,27 @@ class StudyView:
             raise ArgumentError(f"level={brief(level)}; give a number in (0, 1), such as 0.9")
         return winner_of(self._state, level)
 
-    def to_dataframe(self) -> DataFrame:
-        """A row per trial: number, status, hyperparameters, metrics. Needs pandas (``rung[pandas]``)."""
-        return analysis.to_dataframe(self._state)
+    def to_dataframe(self, by: Literal["trial", "report"] = "trial") -> DataFrame:
+        """Return a table of the study. Needs pandas (``rung[pandas]``).
+
+        Parameters
+        ----------
+        by : {"trial", "report"}
+            A row for each trial has its status, hyperparameters, metrics, whether it is `feasible`, and why
+            it ended. One for each report has its trial and epoch, `seconds` since the study began (pauses
+            between sessions left out), hyperparameters and metrics.
+
+        Returns
+        -------
+        DataFrame
+            With columns of the same names in each row.
+        """
+        return analysis.to_dataframe(self._state, by)
+
+    def _repr_html_(self) -> str:
+        from rung.views.notebook import study_html
+
+        return study_html(self._name, self._state)
 
     def final_report(self) -> analysis.FinalReport:
         """The winner with the metrics that are only reported (the test set's).
@@ -329,7 +332,7 @@ class StudyView:
         finally:
             self._storage.release(lease)
         self._state.apply(shown)
-        return analysis.FinalReport.of(self._state, trial, self._name)
+        return analysis.FinalReport.of(self._state, self._name)
 
     def _shown(self, trial: Trial, epoch: int) -> FinalReportShown:
         event_id = f"s{epoch}/look{self._state.looks + 1}"

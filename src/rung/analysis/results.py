@@ -12,23 +12,34 @@ from rung.analysis.winner import Winner, winner_of
 from rung.errors import NoTrialError
 from rung.study.confirmations import NO_NOISE
 from rung.study.events import Outcome
+from rung.study.standing import Incumbent
 from rung.study.state import StudyState
 from rung.study.trial import Trial
 
 
 def best_trial(state: StudyState) -> Trial:
-    """The best feasible completed trial; raises NoTrialError with the reason if there is none."""
+    """The best feasible completed trial, or before there is one, the trial of the best report so far.
+
+    Raises NoTrialError with the reason if there is neither.
+    """
+    return incumbent(state).trial
+
+
+def incumbent(state: StudyState) -> Incumbent:
+    """`best_trial` with its value, and the resource of its report if it has not completed."""
     if len(state.goals.metrics) > 1:
         names = ", ".join(m.name for m in state.goals.metrics)
         raise NoTrialError(
             f"with several objectives ({names}) there is no single best trial; see study.front"
         )
     confirmed = state.confirmed
-    if confirmed is not None and confirmed.winner is not None and confirmed.reason != NO_NOISE:
-        return state.trials[confirmed.winner]
-    if state.best is None:
+    if confirmed is not None and confirmed.reason != NO_NOISE:
+        winner = winner_of(state)
+        return Incumbent(state.trials[winner.trial], winner.value)
+    best = state.standing.best
+    if best is None:
         raise NoTrialError(_why_none(state))
-    return state.best
+    return best
 
 
 def pareto_front(state: StudyState) -> Sequence[Trial]:
@@ -70,35 +81,34 @@ class FinalReport:
     looks: int
     """How often these were looked at, this time included."""
     trials: int
+    at: str = ""
+    """The report that chose it, such as "epoch 3"; "" if the winner has completed."""
     winner: Winner | None = None
     """What fresh runs of it say, with the intervals of what is reported; None if it is not confirmed."""
     study: str = ""
 
     @classmethod
-    def of(cls, state: StudyState, trial: Trial, study: str) -> FinalReport:
-        """Of the winner `trial` of a study of that name."""
-        chosen_by = {m.name: trial.metrics[m.name] for m in state.goals.metrics}
-        winner, reported = None, dict(trial.held_back)
+    def of(cls, state: StudyState, study: str) -> FinalReport:
+        """Of the winner of a study of that name; raises NoTrialError without one."""
+        best = incumbent(state)
+        trial, chosen_by = best.trial, {state.goals.metrics[0].name: best.value}
+        reported, at, winner = dict(trial.held_back), "", None
+        if best.resource is not None:
+            at = f"{state.resource} {best.resource}"
+            reported = dict(next((r.held_back for r in trial.reports if r.resource == best.resource), {}))
         if state.confirmed is not None:
             winner = winner_of(state, reported=True)
             reported |= {name: estimate.value for name, estimate in winner.reported.items()}
-        return cls(
-            trial.number,
-            dict(trial.config),
-            chosen_by,
-            reported,
-            state.looks,
-            len(state.trials),
-            winner,
-            study,
-        )
+        config, looks = dict(trial.config), state.looks
+        return cls(trial.number, config, chosen_by, reported, looks, len(state.trials), at, winner, study)
 
     def __str__(self) -> str:
         if self.winner is not None:
             first, *more = str(self.winner).splitlines()
             looks = [f"reported metrics were looked at {_times(self.looks)}"] if self.reported else []
             return "\n".join([first, *_rows(self.config), *more, *looks])
-        lines = [f"winner: trial {self.trial} of {self.trials}", *_rows(self.config)]
+        at = f", which has not completed; of its report of {visible(self.at)}" if self.at else ""
+        lines = [f"winner: trial {self.trial} of {self.trials}{at}", *_rows(self.config)]
         lines += [
             f"chosen by (the best of {self.trials}, so too good to be claimed):",
             *_rows(self.chosen_by),

@@ -47,6 +47,8 @@ class Step:
 
     events: list[Event] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What the user is to know."""
     wait: float | None = None
     """Seconds until the engine wants to be asked again without a message; None: no need."""
     finished: bool = False
