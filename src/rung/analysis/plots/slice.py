@@ -89,6 +89,7 @@ def _limit(axes: Axes, trials: list[Trial], metric: Metric) -> int:
     beyond = sum(loss > bound for loss in losses)
     if axes.get_yscale() == "log" or bound <= best or not beyond:
         return 0
+    bound = max(loss for loss in losses if loss <= bound)
     margin = 0.05 * (bound - best)
     low, high = sorted([metric.loss(best - margin), metric.loss(bound + margin)])
     axes.set_ylim(low, high)
