@@ -71,7 +71,7 @@ def create_or_open(storage: Storage, name: str, space: Space, settings: Settings
     for difference in _differences(state, space, settings):
         raise StudyMismatch(
             f"study {name!r} is stored with other arguments: {difference}. Go on with the old ones, "
-            f"use another name=, or delete it by `rung delete`; it is in {storage}"
+            f"use another name=, or delete it by `{shlex.join(['rung', 'delete', name])}`; it is in {storage}"
         )
     return state
 

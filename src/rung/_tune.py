@@ -260,8 +260,8 @@ def _run(study: Study, work: Work, backend: Backend, made_by: Mapping[str, Any])
         )
         coordinator = session.coordinator
         coordinator.tell = tell
+        logger.info("stored in %s", study.folder or "memory only")
         coordinator.heeds_requests = True
-        logger.info("study %r: %s", study.name, study.folder or "in memory")
         view = views.watch(
             study.name,
             coordinator.reading,

@@ -189,6 +189,10 @@ class Goals:
                 return f"report_only names {name!r}, which the objective did not give; it gave: {seen}"
         return ""
 
+    def broken(self, metrics: Metrics) -> tuple[Constraint, ...]:
+        """The constraints that these metrics are known to break."""
+        return tuple(c for c in self.constraints if c.name in metrics and not c.holds(metrics[c.name]))
+
     def feasible(self, metrics: Metrics) -> bool:
         """Whether every constraint holds."""
         return all(c.name in metrics and c.holds(metrics[c.name]) for c in self.constraints)
