@@ -1,0 +1,111 @@
+"""What is said of a confirmed winner, and of one that is not."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from cli.commands import rung_here
+from confirmation.noisy import SPACE, copy_of, error_of, noise, study
+
+import rung
+from rung.errors import ArgumentError, NoTrialError
+from rung.study import snapshot
+from rung.study.events import StudyCreated
+
+
+def both(job):
+    return {"error": error_of(job), "test_error": error_of(job) + 0.05 + noise(job.seed + 1)}
+
+
+def test_a_winner_prints_what_may_be_claimed_and_goes_into_json():
+    made = study(both, report_only=["test_error"])
+    winner = made.winner()
+    text = str(winner).splitlines()
+    assert text[0] == (
+        f"winner: trial {winner.trial} of 30, chosen among 4 finalists by 14 fresh runs, claimed by 6 more"
+    )
+    assert text[1].startswith("error = ") and "of that was luck" in text[1]
+    assert text[2].startswith("P(best of the finalists) = 0.")
+    assert "(second)" in text[3] and text[3].endswith("settled")
+    assert "test_error" not in str(winner)
+    assert json.loads(json.dumps(winner.to_json()))["trial"] == winner.trial
+    low, high = winner.interval
+    assert low < winner.value < high
+    assert winner.optimism == pytest.approx(winner.value - winner.observed)
+
+
+def test_of_large_values_luck_has_the_same_sign():
+    made = study(lambda job: -error_of(job), mode="max")
+    alike = study()
+    assert made.winner().trial == alike.winner().trial
+    assert made.winner().value == pytest.approx(-alike.winner().value)
+    assert made.winner().optimism == pytest.approx(alike.winner().optimism)
+    assert made.winner().interval == pytest.approx(tuple(-end for end in reversed(alike.winner().interval)))
+
+
+def test_after_confirming_the_best_is_the_winner_and_before_it_is_said_not_to_be():
+    made = study(both, report_only=["test_error"])
+    winner = made.winner()
+    assert (made.best_config, made.best_value) == (winner.config, winner.value)
+    report = made.final_report()
+    assert report.winner.reported["test_error"].runs == 6
+    assert "test_error = " in str(report) and "looked at once" in str(report)
+    before = study(confirm=None)
+    assert "not confirmed: rung confirm s --runs 20" in str(before.final_report())
+    with pytest.raises(NoTrialError, match=r"no winner is confirmed; give confirm=0\.2"):
+        before.winner()
+
+
+def test_a_level_out_of_range_is_refused():
+    with pytest.raises(ArgumentError, match=r"level=90; give a number in \(0, 1\)"):
+        study().winner(90)
+
+
+def test_a_higher_level_is_a_wider_interval():
+    made = study()
+    assert made.winner(0.99).interval[0] < made.winner().interval[0]
+
+
+def test_a_study_that_is_over_is_confirmed_on_top_of_its_trials():
+    def train(config, trial):
+        return (config["x"] - 0.3) ** 2 + noise(trial.seed)
+
+    made = rung.tune(train, SPACE, n_trials=20, searcher="random", seed=3, storage=":memory:", progress=False)
+    winner = made.confirm(train, runs=10, finalists=2, compare=[made.trials[0].config])
+    assert len(made.trials) == 30
+    assert len(winner.finalists) == 2
+    assert [c.trial for c in winner.compared if c.asked] == [0]
+    again = made.confirm(train, runs=5)
+    assert len(made.trials) == 35 and len(made.state.confirmations) == 2
+    assert again.claim_runs >= 3
+    with pytest.raises(ArgumentError, match="is no completed trial"):
+        made.confirm(train, compare=[{"x": 0.123456}])
+    with pytest.raises(ArgumentError, match="runs=1"):
+        made.confirm(train, runs=1)
+
+
+def test_a_snapshot_holds_confirmations():
+    events = list(study().events())
+    state = study(storage=copy_of(events)).state
+    first = events[0]
+    assert isinstance(first, StudyCreated)
+    piece = snapshot.piece(state, snapshot.Mark(), range(len(state.trials)), events[-1], "")
+    found = snapshot.restore(first, [(piece, len(piece))]).state
+    assert found.confirmations == state.confirmations
+    assert [(t.repeats, t.repeat) for t in found.trials] == [(t.repeats, t.repeat) for t in state.trials]
+
+
+def test_the_command_line_confirms_at_the_end_or_afterwards(tmp_path):
+    (tmp_path / "job.py").write_text(
+        "import numpy, rung\nspace = {'x': rung.Float(0, 1)}\nsearcher = 'random'\n"
+        "def objective(config, trial):\n"
+        "    return config['x'] + numpy.random.default_rng(trial.seed).normal(0, 0.1)\n"
+    )
+    done = rung_here("run", "job.py", "--quiet", "--n-trials", "12", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    done = rung_here("confirm", "job", "--runs", "6", "--quiet", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("winner: trial ") and " of 18, chosen among 2 finalists" in done.stdout
+    done = rung_here("doctor", "job", cwd=tmp_path)
+    assert done.returncode == 0 and "confirmed" in done.stdout
