@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -180,6 +181,11 @@ def tune(
     """
     if importing.get():
         raise ObjectiveError("the file calls rung.tune itself: run it with python, not with rung")
+    if _in_a_child_that_imports_the_script():
+        raise ObjectiveError(
+            "rung.tune is called while multiprocessing imports this script in a process of a pool; "
+            'put the call under `if __name__ == "__main__":`'
+        )
     settings = Settings.of(
         metric=metric, mode=mode, n_trials=n_trials, timeout=timeout, stop_when=stop_when,
         n_workers=n_workers, executor=executor, searcher=searcher, scheduler=scheduler,
@@ -190,6 +196,11 @@ def tune(
         name=name, storage=storage, durability=durability, progress=progress,
     )  # fmt: skip
     return run_study(objective, space, settings)
+
+
+def _in_a_child_that_imports_the_script() -> bool:
+    multiprocessing = sys.modules.get("multiprocessing.process")
+    return multiprocessing is not None and getattr(multiprocessing.current_process(), "_inheriting", False)
 
 
 def run_study(
