@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from rung._names import generated_name
 from rung._opening import command, create_or_open, warn_of_objectives, where
@@ -20,7 +20,8 @@ from rung.engine.engine import Engine
 from rung.engine.recovery import take
 from rung.engine.session import Session
 from rung.errors import ArgumentError, MetricError, StudyError
-from rung.execution.base import End, Executor, Message, Report
+from rung.execution.backends import Backend
+from rung.execution.base import End, Executor, Log, Message, Report
 from rung.execution.manual import Manual
 from rung.objectives.function import Objective
 from rung.objectives.trial import RunningTrial
@@ -30,7 +31,9 @@ from rung.settings import SETTINGS, Settings
 from rung.space import Domain, Space
 from rung.storage import Durability, Storage, open_storage
 from rung.study.events import Outcome, Verdict, after_verdict
-from rung.study.stopping import Rule, ask
+from rung.study.stopping import asking
+
+E = TypeVar("E", bound=Executor)
 
 
 class Study(StudyView):
@@ -126,7 +129,7 @@ class Study(StudyView):
         storage = open_storage(where(settings.storage), settings.durability)
         name = generated_name() if settings.name is None else settings.name
         super().__init__(storage, name, create_or_open(storage, name, space, settings))
-        self._session: Session | None = None
+        self._session: Session[Manual] | None = None
         self._pid = os.getpid()
         self._lock = threading.RLock()  # ask, report and tell may come from several threads
 
@@ -195,7 +198,6 @@ class Study(StudyView):
                 self._step(session, (), capacity=len(self._state.open) + 1)
             else:
                 session.coordinator.create(self.space.validate(config))
-            assert isinstance(session.executor, Manual)
             jobs = session.executor.jobs
             return RunningTrial(jobs.pop(), self._tuned, self._send) if jobs else None
 
@@ -295,7 +297,7 @@ class Study(StudyView):
     def _tuned(self) -> tuple[str, ...]:
         return tuple(m.name for m in self.goals.metrics)
 
-    def _manual(self) -> Session:
+    def _manual(self) -> Session[Manual]:
         if self._session is not None and self._session.coordinator.torn:
             self.close()  # what is in the log is what counts
         if self._session is None:
@@ -305,7 +307,12 @@ class Study(StudyView):
     def drive(self, executor: Executor, **settings: Any) -> None:
         """Run the study to its end on an executor of one's own, such as a simulator.
 
-        Settings of the session, such as `n_trials` or `max_failures`, may differ from the study's.
+        Parameters
+        ----------
+        executor : Executor
+            Where trials run; it is closed at the end.
+        **settings
+            Those of the session, such as `n_trials` or `max_failures`, may differ from the study's.
         """
         for name in settings:
             if name in SETTINGS and SETTINGS[name].scope != "session":
@@ -319,18 +326,18 @@ class Study(StudyView):
             finally:
                 session.close()
 
-    def _send(self, report: Report) -> Verdict:
+    def _send(self, report: Report | Log) -> Verdict:
         with self._lock:
             session = self._manual()
             session.coordinator.step((report,), capacity=0)
-            assert isinstance(session.executor, Manual)
             verdict = session.executor.verdict
-            finite = all(math.isfinite(report.metrics.get(name, 0.0)) for name in self._tuned)
+            metrics = report.metrics if isinstance(report, Report) else {}
+            finite = all(math.isfinite(metrics.get(name, 0.0)) for name in self._tuned)
             if finite and verdict in {Verdict.PAUSE, Verdict.STOP}:  # the caller hears it and stops
                 self._step(session, (End(report.id, after_verdict(verdict)),), capacity=0)
             return verdict
 
-    def _step(self, session: Session, messages: Sequence[Message], capacity: int) -> None:
+    def _step(self, session: Session[Manual], messages: Sequence[Message], capacity: int) -> None:
         if session.coordinator.step(messages, capacity=capacity).finished:
             self.close()  # the next ask begins another session
 
@@ -368,20 +375,23 @@ def study_of(space: Space, settings: Settings) -> Study:
 
 def begin(
     study: Study,
-    start: Callable[[], Executor],
+    start: Callable[[], E],
     settings: Settings,
     extra: Mapping[str, Any],
+    *,
+    backend: Backend | None = None,
     discard: Callable[[int], object] | None = None,
-) -> Session:
+) -> Session[E]:
     """Take `study` for a session on the executor that `start` makes; the log keeps settings and `extra`.
 
-    `discard` deletes the checkpoints of a trial, if they are the session's to delete.
+    `backend` made that executor, if it has one; `discard` deletes the checkpoints of a trial, if they are the
+    session's to delete.
     """
     warn_of_objectives(study.name, settings)
     again = command() if settings.name is not None else ""
     # The study is ours, and a dead coordinator's leftovers are gone, before the first worker starts.
     plan = {**settings.to_json(), "command": again, **extra}
-    lease, study._state, keeper = take(study._storage, study.name, plan)
+    lease, study._state, keeper = take(study._storage, study.name, plan, backend)
     try:
         executor = start()
     except BaseException:
@@ -389,7 +399,6 @@ def begin(
         raise
     engine = Engine(study._state, settings)
     coordinator = Coordinator(engine, study._storage, lease, executor, keeper, discard=discard)
-    if not all(isinstance(rule, Rule) for rule in settings.stop_when):
-        view = StudyView(study._storage, study.name, study._state)
-        coordinator.stop_when = lambda: ask(settings.stop_when, view)
+    engine.folder = study.folder
+    coordinator.stop_when = asking(settings.stop_when, StudyView(study._storage, study.name, study._state))
     return Session(study._storage, lease, executor, coordinator)

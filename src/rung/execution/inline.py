@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from time import monotonic  # bound now: an objective may patch the module
 from typing import TYPE_CHECKING
 
-from rung.execution.base import AttemptId, Deliver, End, Job, Message, Report
+from rung.execution.base import AttemptId, Deliver, End, Job, Log, Message, Report
 from rung.objectives.attempt import run_attempt
 from rung.objectives.checkpoints import CheckpointStore
 from rung.objectives.ended import TrialInterrupted
@@ -58,7 +58,7 @@ class Inline:
         """See `Executor`."""
         self._jobs.append(job)
 
-    def answer(self, report: Report, verdict: Verdict) -> None:
+    def answer(self, report: Report | Log, verdict: Verdict) -> None:
         """See `Executor`."""
         self._verdict = verdict
 
@@ -104,7 +104,7 @@ class Inline:
         finally:
             self._in_objective = False
 
-    def _send(self, report: Report) -> Verdict:
+    def _send(self, report: Report | Log) -> Verdict:
         self._in_objective = False
         try:
             self.deliver((report,))

@@ -83,6 +83,10 @@ class BracketScheduler(Scheduler):
         at_level = self._brackets(history).newest_at_level and trial.resource < history.full_resource
         return Verdict.PAUSE if at_level else Verdict.CONTINUE
 
+    def rungs(self, max_resource: int) -> tuple[int, ...]:
+        """Return the levels of all brackets."""
+        return tuple(sorted({level for shape in self.shapes(max_resource) for level in shape.levels}))
+
     def _brackets(self, history: History) -> Brackets:
         def make(history: History) -> Brackets:
             return Brackets(history, self.shapes(history.full_resource), self.eta)

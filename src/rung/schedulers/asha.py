@@ -188,6 +188,10 @@ class ASHA(Scheduler):
         rung, in_top = newest
         return Verdict.CONTINUE if in_top or len(rung.losses) < self.eta else Verdict.STOP
 
+    def rungs(self, max_resource: int) -> tuple[int, ...]:
+        """Return min_resource * eta^k below `max_resource`, and that."""
+        return levels(self.min_resource, max_resource, self.eta)
+
     def bracket(self, history: History, trial: int) -> int:
         """Return s of a trial: random, in proportion to Hyperband's n = ceil((s_max + 1) / (s + 1) * eta^s).
 

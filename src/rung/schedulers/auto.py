@@ -46,6 +46,10 @@ class Auto(Scheduler):
         """Return the verdict of the scheduler chosen."""
         return self._chosen(history)[0].judge(history, trial)
 
+    def rungs(self, max_resource: int) -> tuple[int, ...]:
+        """Return those of ASHA."""
+        return self._asha("stopping").rungs(max_resource)
+
     def explain(self, history: History) -> str:
         """Return which scheduler is at work, and why."""
         scheduler, why = self._chosen(history)

@@ -100,11 +100,10 @@ def _kill_marked(coordinator: int, path: str) -> None:
     import json
 
     sys.path[:] = json.loads(path)
-    from rung.execution.base import WorkerUp
-    from rung.execution.worker.leftovers import boot_id, kill_leftovers, start_time
+    from rung.execution.worker.leftovers import Identity, boot_id, kill_leftovers, start_time
 
     guard = os.getpid()
-    kill_leftovers([WorkerUp(0, coordinator, guard, start_time(guard), boot_id())])
+    kill_leftovers([Identity(coordinator, guard, start_time(guard), boot_id())])
 
 
 if __name__ == "__main__":
