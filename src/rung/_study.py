@@ -302,6 +302,7 @@ class Study(StudyView):
             self.close()  # what is in the log is what counts
         if self._session is None:
             self._session = begin(self, Manual, self._settings, {})
+            self._session.coordinator.heeds_requests = True
         return self._session
 
     def drive(self, executor: Executor, **settings: Any) -> None:

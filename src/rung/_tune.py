@@ -271,6 +271,7 @@ def _run(study: Study, work: Work, backend: Backend, made_by: Mapping[str, Any])
         )
         coordinator = session.coordinator
         coordinator.tell = tell
+        coordinator.heeds_requests = True
         logger.info("study %r: %s", study.name, study.folder or "in memory")
         view = views.watch(
             study.name,
@@ -285,7 +286,7 @@ def _run(study: Study, work: Work, backend: Backend, made_by: Mapping[str, Any])
                 coordinator.run()
         finally:
             session.close()
-    if coordinator.engine.stopping == "interrupted":
+    if coordinator.engine.stopping in {"interrupted", "by hand"}:
         raise KeyboardInterrupt
     _warn_of_failures(study)
 

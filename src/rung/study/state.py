@@ -199,6 +199,7 @@ class StudyState:
         trial = self._trial(event.trial)
         self.counts[trial.status] -= 1
         trial.status = Outcome.STOPPED
+        self.waiting.discard(trial.number)
         self.counts[trial.status] += 1
 
     def _trial_created(self, event: TrialCreated) -> None:

@@ -25,6 +25,7 @@ _ENDINGS = {
     "error": "stopped, a trial raised",
     "disk full": "stopped, the disk is full",
     "interrupted": "interrupted",
+    "by hand": "stopped by hand",
     "closed": "closed",
     "killed": "killed",
     "new": "not run yet",
