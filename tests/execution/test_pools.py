@@ -85,7 +85,7 @@ def test_a_pool_runs_functions_of_a_script_without_a_guard(tmp_path, pool, kind,
     ("kind", "n_workers"),
     [("spawn", 2), *(pytest.param("forkserver", n, marks=pytest.mark.slow) for n in (1, 2))],
 )
-def test_pools_that_start_anew_import_a_guarded_script(tmp_path, kind, n_workers):
+def test_pools_that_spawn_import_a_guarded_script(tmp_path, kind, n_workers):
     guarded = GUARD + TUNE.format(n_workers=n_workers).replace("\n", "\n    ") + "\n"
     done = run(tmp_path, POOL, guarded, kind=kind)
     assert done.stdout == "[9.0, 9.0]\n", done.stderr
@@ -95,7 +95,7 @@ def test_pools_that_start_anew_import_a_guarded_script(tmp_path, kind, n_workers
 @pytest.mark.slow
 @pytest.mark.parametrize("n_workers", [1, 2])
 def test_no_process_of_a_pool_tunes_once_more(tmp_path, n_workers):
-    """Python itself can't start a pool anew from a script without a guard."""
+    """Python itself can't spawn a pool from a script without a guard."""
     done = run(tmp_path, EXECUTOR, TUNE.format(n_workers=n_workers), kind="spawn")
     assert done.returncode == 1
     assert "TooManyFailures" in done.stderr

@@ -51,8 +51,8 @@ def dumps(objective: Objective) -> bytes:
 def loads(data: bytes) -> Objective:
     """Return the objective that `dumps` was given, its functions and classes known by their names as well.
 
-    So pools inside an objective take functions of the script: a fork has the worker's `__main__`, and what is
-    started anew imports the script as multiprocessing has it.
+    So pools inside an objective take functions of the script: a fork has the worker's `__main__`, and a
+    spawned process imports the script as multiprocessing has it.
     """
     objective: Objective
     objective, sent, script = pickle.loads(data)
@@ -65,7 +65,7 @@ def loads(data: bytes) -> Objective:
 
 
 def _script() -> dict[str, Any]:
-    """What multiprocessing goes by to import the main module in a process that it starts anew.
+    """What multiprocessing goes by to import the main module in a process that it spawns.
 
     Nothing, if that module seems to have no ``if __name__ == "__main__"``: it would tune once more.
     """
