@@ -165,7 +165,7 @@ class Study(StudyView):
                 return super().final_report()
             trial = self.best_trial
             self._session.coordinator.note(self._shown(trial, self._state.epoch))
-            return FinalReport.of(self._state, trial)
+            return FinalReport.of(self._state)
 
     # ---- step by step
 

@@ -86,8 +86,8 @@ def tune(
         `scipy.stats` distribution, or a constant.
     metric : str or mapping of str to str
         The name of the tuned metric, or for several objectives a dict of names and "min" or "max". Of
-        several, only the first is searched for, unless the searcher is "random", "sobol" or "grid" and the
-        scheduler "fifo"; `Study.pareto_front` compares trials by all of them.
+        several, "auto" and "gp" search for the whole front, with the scheduler "fifo"; other parts use the
+        first alone, and say so. `Study.front` compares trials by all of them.
     mode : {"min", "max"}
         Whether small or large values of a single metric are good.
     n_trials : int, optional
@@ -271,8 +271,8 @@ def _run(study: Study, work: Work, backend: Backend, made_by: Mapping[str, Any])
         )
         coordinator = session.coordinator
         coordinator.tell = tell
+        logger.info("stored in %s", study.folder or "memory only")
         coordinator.heeds_requests = True
-        logger.info("study %r: %s", study.name, study.folder or "in memory")
         view = views.watch(
             study.name,
             coordinator.reading,

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from rung._text import visible
 from rung.engine._threads import loaded, one_thread
 from rung.engine.engine import Answer, Discard, Engine, Step, Stop, Submit
 from rung.errors import Error, StorageError
@@ -198,6 +199,8 @@ class Coordinator:
             self._storage.append(self._lease, step.events)
             self._keeper.keep(self.engine.state, step.events)
         act(step, self._executor, self._discard)
+        for note in step.notes:
+            logger.warning("%s", visible(note))
         if self.tell is not None:
             self.tell(self.engine.state, step.events)
 

@@ -79,6 +79,8 @@ class Step:
 
     events: list[Event] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What the user is to know."""
     wait: float | None = None
     """Seconds until the engine wants to be asked again without a message; None: no need."""
     finished: bool = False
@@ -219,13 +221,15 @@ class Engine:
         if not self._is_open(report.id):
             self._step.commands.append(Answer(report, Verdict.SUPERSEDED))
             return
-        trial = self.state.trials[report.id.trial]
+        trial, first = self.state.trials[report.id.trial], not self.state.curve.repeated
         last = trial.reports[-1] if trial.reports else None
         if last and last.attempt == report.id.attempt and report.number <= last.number:
             return  # a repeated message: it was logged and its answer is on the way
         self._emit(Reported(id=f"{report.id}/r{report.number}", t=self._now, trial=trial.number,
                             attempt=report.id.attempt, number=report.number, resource=report.resource,
                             metrics=report.metrics, checkpoint=report.checkpoint))  # fmt: skip
+        if first and self.state.curve.repeated and not self.state.checkpoints:
+            self._step.notes.append(_errors.restarted(trial, self.settings.resource))
         self._step.commands.append(Answer(report, self._judge(report)))
 
     def _on_log(self, log: Log) -> None:

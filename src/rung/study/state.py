@@ -37,6 +37,7 @@ from rung.study.metrics import Goals
 from rung.study.notes import Note, check_files, check_values, place
 from rung.study.plan import check_plan
 from rung.study.reports import Curve, Reports
+from rung.study.standing import Standing
 from rung.study.trial import Attempt, Trial
 from rung.study.trials import Trials
 
@@ -87,6 +88,8 @@ class StudyState:
         """The failed trial of the highest number."""
         self.incumbent: Trial | None = None
         """The best feasible completed trial; see `best`."""
+        self.standing = Standing(self)
+        """The incumbent, or the front."""
         self._held_back = frozenset(self.goals.report_only)
         self._keys: set[str] = set()
         self._keyed = 0
@@ -136,7 +139,7 @@ class StudyState:
         """A state that goes its own way: what is applied to it leaves this one as it is."""
         own = copy.copy(self)
         own.curve = self.curve.copy()
-        own.trials = Trials()
+        own.trials, own.standing = Trials(), Standing(own)
         for trial in self.trials:
             own.trials.append(trial if trial.is_finished else trial.copy(own.curve))
         own.open = {number: own.trials[number].attempts[-1] for number in self.open}
