@@ -54,7 +54,7 @@ def load(target: str) -> Experiment:
     _hint_at_typos(module)
     names = vars(module)  # not getattr: a module may have a __getattr__ of its own
     if names.get(function) is None:
-        hint = f" {_as_a_program(path)}" if _PARSERS & names.keys() else ""
+        hint = f"; {_as_a_program(path)}" if _PARSERS & names.keys() else ""
         raise ObjectiveError(f"{path} has no {function!r}; {_functions(module)}{hint}")
     if "space" not in names:
         raise SpaceError(f'{path} has no `space`; add one, such as space = {{"x": rung.Float(0, 1)}}')
