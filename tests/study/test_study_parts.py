@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rung.errors import ArgumentError, StudyCorrupt, StudyNewer
 from rung.space import Float, Space
 from rung.study.budget import Budget, seconds
-from rung.study.events import SessionEnded, StudyCreated
+from rung.study.events import SCHEMA_VERSION, SessionEnded, StudyCreated
 from rung.study.metrics import Constraint, Goals, Metric
 from rung.study.state import StudyState
 from rung.study.streams import derived_seed, stream
@@ -103,7 +103,9 @@ def created(schema: int = 1) -> StudyCreated:
 
 
 def test_a_newer_format_is_refused():
-    with pytest.raises(StudyNewer, match="written in format 99; this rung reads up to 1: upgrade"):
+    with pytest.raises(
+        StudyNewer, match=f"written in format 99; this rung reads up to {SCHEMA_VERSION}: upgrade"
+    ):
         StudyState(created(99))
 
 

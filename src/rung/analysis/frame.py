@@ -10,7 +10,7 @@ from rung.study.state import StudyState
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-_OWN = ("trial", "status", "started", "ended", "reason")
+_OWN = ("trial", "status", "origin", "started", "ended", "reason")
 
 
 def rows(state: StudyState) -> list[dict[str, Any]]:
@@ -30,6 +30,7 @@ def rows(state: StudyState) -> list[dict[str, Any]]:
             **{column: trial.metrics.get(name) for name, column in metric_columns.items()},
             "started": trial.attempts[0].started if trial.attempts else None,
             "ended": trial.ended,
+            "origin": trial.origin,
             "reason": trial.reason,
         }
         for trial in state.trials

@@ -20,6 +20,7 @@ from rung.study.events import (
     Judged,
     Outcome,
     Reported,
+    ResultsImported,
     SessionEnded,
     SessionStarted,
     StudyCreated,
@@ -34,7 +35,7 @@ from rung.study.events import (
 from rung.study.metrics import Goals
 from rung.study.plan import check_plan
 from rung.study.reports import Curve, Reports
-from rung.study.trial import Attempt, Trial
+from rung.study.trial import IMPORTED, Attempt, Trial
 from rung.study.trials import Trials
 
 INVALID_LOG = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError)
@@ -70,7 +71,11 @@ class StudyState:
         self.events = 1
         self.t = created.t
         self.counts = dict.fromkeys((o.value for o in Outcome), 0)
-        """Trials by the outcome of their latest attempt, while none is running."""
+        """Trials by the outcome of their latest attempt, while none is running; without imported ones."""
+        self.n_imported = 0
+        """Trials that are earlier results."""
+        self.sources: list[str] = []
+        """Where they came from, one entry for each time."""
         self.failed_in_a_row = 0
         self.curve = Curve(self.goals.report_only)
         """Every report in order: trial, attempt, resource, metrics."""
@@ -129,6 +134,11 @@ class StudyState:
         """What the resource is called."""
         return str(self.plan.get("resource", "epoch"))
 
+    @property
+    def counted(self) -> int:
+        """Trials that count towards `n_trials`: all but the imported ones."""
+        return len(self.trials) - self.n_imported
+
     def seen(self, config: Config) -> bool:
         """Whether a trial with this configuration exists."""
         for number in range(self._keyed, len(self.trials)):
@@ -171,6 +181,9 @@ class StudyState:
     def _final_report_shown(self, event: FinalReportShown) -> None:
         self.looks += 1
 
+    def _results_imported(self, event: ResultsImported) -> None:
+        self.sources.append(event.source)
+
     def _judged(self, event: Judged) -> None:
         self._running(event).verdict = Verdict(event.verdict)
 
@@ -193,6 +206,7 @@ class StudyState:
         self.known.append((len(self.curve), len(self.ends)))
         reports = Reports(self.curve)
         self.trials.append(Trial(event.trial, config, event.origin, event.t, reports, event.parent))
+        self.n_imported += event.origin == IMPORTED
 
     def _trial(self, number: int) -> Trial:
         if number < 0:
@@ -225,7 +239,7 @@ class StudyState:
         attempt.reason, attempt.traceback = event.reason, event.traceback
         trial.status = Outcome(event.outcome)
         self.ends.append((trial.number, attempt.number))
-        self.counts[trial.status] += 1
+        self.counts[trial.status] += not trial.is_imported
         if trial.is_waiting:
             self.waiting.add(trial.number)
         self._conclude(trial, event.metrics)
@@ -298,6 +312,7 @@ _APPLY: dict[type[Event], Callable[[StudyState, Any], None]] = {
     SessionEnded: StudyState._session_ended,
     WorkerStarted: StudyState._worker_started,
     FinalReportShown: StudyState._final_report_shown,
+    ResultsImported: StudyState._results_imported,
     Judged: StudyState._judged,
     TrialCreated: StudyState._trial_created,
     AttemptStarted: StudyState._attempt_started,
