@@ -60,6 +60,9 @@ class Counting:
     def check(self, work):
         """Takes anything."""
 
+    def reap(self, workers, *, ended):
+        """Nothing outlives this process."""
+
     def start(self, work):
         self.started.append(work.n_workers)
         return Inline(work.objective, work.checkpoints)

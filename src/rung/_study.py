@@ -19,7 +19,7 @@ from rung._view import StudyView
 from rung.analysis import FinalReport
 from rung.engine.session import Session
 from rung.errors import ArgumentError, MetricError, StudyError
-from rung.execution.base import End, Executor, Message, Report
+from rung.execution.base import End, Executor, Log, Message, Report
 from rung.execution.manual import Manual
 from rung.objectives.function import Objective
 from rung.objectives.trial import RunningTrial
@@ -125,7 +125,7 @@ class Study(StudyView):
         storage = open_storage(where(settings.storage), settings.durability)
         name = generated_name() if settings.name is None else settings.name
         super().__init__(storage, name, create_or_open(storage, name, space, settings))
-        self._session: Session | None = None
+        self._session: Session[Manual] | None = None
         self._pid = os.getpid()
         self._lock = threading.RLock()  # ask, report and tell may come from several threads
 
@@ -178,11 +178,6 @@ class Study(StudyView):
         Trial
             The trial that holds it.
 
-        Raises
-        ------
-        ArgumentError
-            If the configuration does not fit the space (ConfigError), or a metric is missing.
-
         Examples
         --------
         >>> import rung
@@ -228,7 +223,6 @@ class Study(StudyView):
                 self._step(session, (), capacity=len(self._state.open) + 1)
             else:
                 session.coordinator.create(self.space.validate(config))
-            assert isinstance(session.executor, Manual)
             jobs = session.executor.jobs
             return RunningTrial(jobs.pop(), self._tuned, self._send) if jobs else None
 
@@ -328,7 +322,7 @@ class Study(StudyView):
     def _tuned(self) -> tuple[str, ...]:
         return tuple(m.name for m in self.goals.metrics)
 
-    def _manual(self) -> Session:
+    def _manual(self) -> Session[Manual]:
         if self._session is not None and self._session.coordinator.torn:
             self.close()  # what is in the log is what counts
         if self._session is None:
@@ -338,7 +332,12 @@ class Study(StudyView):
     def drive(self, executor: Executor, **settings: Any) -> None:
         """Run the study to its end on an executor of one's own, such as a simulator.
 
-        Settings of the session, such as `n_trials` or `max_failures`, may differ from the study's.
+        Parameters
+        ----------
+        executor : Executor
+            Where trials run; it is closed at the end.
+        **settings
+            Those of the session, such as `n_trials` or `max_failures`, may differ from the study's.
         """
         for name in settings:
             if name in SETTINGS and SETTINGS[name].scope != "session":
@@ -352,18 +351,18 @@ class Study(StudyView):
             finally:
                 session.close()
 
-    def _send(self, report: Report) -> Verdict:
+    def _send(self, report: Report | Log) -> Verdict:
         with self._lock:
             session = self._manual()
             session.coordinator.step((report,), capacity=0)
-            assert isinstance(session.executor, Manual)
             verdict = session.executor.verdict
-            finite = all(math.isfinite(report.metrics.get(name, 0.0)) for name in self._tuned)
+            metrics = report.metrics if isinstance(report, Report) else {}
+            finite = all(math.isfinite(metrics.get(name, 0.0)) for name in self._tuned)
             if finite and verdict in {Verdict.PAUSE, Verdict.STOP}:  # the caller hears it and stops
                 self._step(session, (End(report.id, after_verdict(verdict)),), capacity=0)
             return verdict
 
-    def _step(self, session: Session, messages: Sequence[Message], capacity: int) -> None:
+    def _step(self, session: Session[Manual], messages: Sequence[Message], capacity: int) -> None:
         if session.coordinator.step(messages, capacity=capacity).finished:
             self.close()  # the next ask begins another session
 

@@ -20,6 +20,7 @@ from rung._session import begin
 from rung._study import Study, study_of
 from rung._text import visible, visible_lines
 from rung._view import StudyView
+from rung.engine.forecast import TimeLeft
 from rung.errors import Interrupted, ObjectiveError
 from rung.execution.backends import EXECUTORS, Backend, Work, backend_for
 from rung.execution.base import Executor
@@ -106,8 +107,8 @@ def tune(
         Trials at once, at least 1.
     executor : str or Backend, optional
         "inline" runs the objective in this process, "processes" in worker processes; or an object with
-        `check` and `start` (see docs/extending.md). The default is "inline" for one worker, unless one of
-        `trial_timeout`, `trial_memory` and `gpus_per_trial` is given, and "processes" for more.
+        `check`, `reap` and `start` (see docs/extending.md). The default is "inline" for one worker, unless
+        one of `trial_timeout`, `trial_memory` and `gpus_per_trial` is given, and "processes" for more.
     searcher : str or Searcher
         "auto" (a Gaussian process, or local search where fitting one would cost more than 5 % of the trials'
         time), another name of `rung.searchers.SEARCHERS` such as "random", or a searcher.
@@ -271,7 +272,8 @@ def _run(
             lambda: _started(backend, placed, settings),
             settings,
             {"objective_code": fingerprint(work.objective.function), **made_by},
-            store.discard,
+            backend=backend,
+            discard=store.discard,
         )
         coordinator = session.coordinator
         coordinator.tell = tell
@@ -280,7 +282,12 @@ def _run(
             coordinator.note(*events_of(each, study.state))
             logger.log(logging.WARNING if each.left_out else logging.INFO, "%s", each.say(study.name))
         view = views.watch(
-            study.name, coordinator.reading, coordinator.now, settings.budget, progress=settings.progress
+            study.name,
+            coordinator.reading,
+            coordinator.now,
+            settings.budget,
+            lambda: TimeLeft(settings),
+            progress=settings.progress,
         )
         try:
             with view, stoppable(coordinator):

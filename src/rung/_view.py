@@ -93,7 +93,13 @@ class StudyView:
     # ---- the log
 
     def refresh(self) -> int:
-        """Take in what was added to the log, by another process too; returns the number of new events."""
+        """Take in what was added to the log, by another process too.
+
+        Returns
+        -------
+        int
+            The number of new events.
+        """
         before = self._state.events
         if self._state.torn:
             self._state = open_state(self._storage, self._name)
@@ -172,8 +178,11 @@ class StudyView:
     def best_trial(self) -> Trial:
         """The completed trial with the best value that keeps all constraints.
 
-        Raises NoTrialError if there is none (telling the first failure's reason), or if the study has
-        several objectives: see `front` and `best`.
+        Raises
+        ------
+        NoTrialError
+            If there is none (with the reason of the first failure), or if the study has several objectives:
+            see `front` and `best`.
         """
         return analysis.best_trial(self._state)
 
@@ -268,8 +277,14 @@ class StudyView:
     def final_report(self) -> analysis.FinalReport:
         """The winner with the metrics that are only reported (the test set's).
 
-        Each look is counted in the log, since a number that is looked at often is soon tuned for. Raises
-        StudyInUse while another process runs the study.
+        Each look is counted in the log, since a number that is looked at often is soon tuned for.
+
+        Raises
+        ------
+        NoTrialError
+            As `best_trial` does.
+        StudyInUse
+            While another process runs the study.
         """
         trial = self.best_trial
         lease = self._storage.acquire(self._name, Owner(os.uname().nodename, os.getpid(), time.time()))

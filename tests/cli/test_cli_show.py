@@ -93,6 +93,21 @@ def test_status_says_how_things_stand(storage: str) -> None:
     assert data["best"]["config"] == {"x": 0.25, "kind": EVIL, "shape": [1, 2]}
 
 
+def test_status_says_when_a_study_under_asha_will_end(tmp_path: Path) -> None:
+    study = rung.Study({"x": rung.Float(0, 1)}, n_trials=9, max_resource=9, scheduler="asha", searcher="random",
+                       name="s", storage=str(tmp_path))  # fmt: skip
+    for _ in range(3):
+        trial = study.ask()
+        assert trial is not None
+        study.report(trial, value=trial.config["x"])
+    with study:
+        data = strict_json(call("status", "--storage", str(tmp_path), "--json").stdout)
+        text = call("status", "--storage", str(tmp_path)).stdout
+    assert data["end"] > 0
+    assert "paused   3 wait at a rung" in text
+    assert " left\n" in text
+
+
 def test_status_of_a_study_that_runs(tmp_path: Path) -> None:
     with rung.Study({"x": rung.Float(0, 1)}, metric="loss", name="s", storage=str(tmp_path)) as study:
         trial = study.ask()

@@ -207,7 +207,7 @@ def test_a_repeated_report_has_one_effect():
 
 def test_a_repeated_worker_is_logged_once():
     engine = fresh_engine()
-    up = WorkerUp(0, pid=10, guard=11, started=0.0, boot="b")
+    up = WorkerUp(0, "somewhere", {"node": "b"})
     events = [e.id for now in (1.0, 2.0) for e in engine.handle((up,), now=now, capacity=0).events]
     assert events == ["s0/w0"]
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
+import sqlite3
+import subprocess
+from contextlib import closing
 
 import pytest
 from cli.commands import rung_here
@@ -10,7 +15,11 @@ from cli.commands import rung_here
 import rung
 from rung.errors import ArgumentError
 from rung.execution.backends import EXECUTORS
+from rung.execution.base import WorkerUp
 from rung.execution.inline import Inline
+from rung.execution.worker.leftovers import boot_id, start_time
+from rung.storage._rows import crc_of
+from rung.storage.sqlite import SqliteStorage
 from rung.testing import check_executor
 
 SPACE = {"x": rung.Float(0, 1)}
@@ -33,6 +42,9 @@ class Deaf:
     name = "deaf"
 
     def check(self, work):
+        pass
+
+    def reap(self, workers, *, ended):
         pass
 
     def start(self, work):
@@ -68,6 +80,9 @@ def test_one_of_a_users_own():
         def check(self, work):
             started.append(work.n_workers)
 
+        def reap(self, workers, *, ended):
+            started.append(workers)
+
         def start(self, work):
             return Inline(work.objective, work.checkpoints)
 
@@ -77,11 +92,78 @@ def test_one_of_a_users_own():
     assert study.state.plan["executor"] == "mine"
 
 
+class Elsewhere:
+    """Runs trials here, and says that its workers are elsewhere."""
+
+    name = "elsewhere"
+
+    def __init__(self):
+        self.reaped = []
+
+    def check(self, work):
+        pass
+
+    def reap(self, workers, *, ended):
+        self.reaped += [worker.identity for worker in workers]
+
+    def start(self, work):
+        executor = Inline(work.objective, work.checkpoints)
+        poll, node = executor.poll, [WorkerUp(0, self.name, {"node": "b", "job": [7, 8]})]
+        executor.poll = lambda timeout: [node.pop()] if node else poll(timeout)
+        return executor
+
+
+def go_on(storage, n_trials, **options):
+    return rung.tune(
+        lambda config: config["x"],
+        SPACE,
+        n_trials=n_trials,
+        name="s",
+        seed=0,
+        **{**QUIET, "storage": storage, **options},
+    )
+
+
+def test_what_a_session_left_is_reaped_by_the_backend_that_it_had(tmp_path):
+    first, second = Elsewhere(), Elsewhere()
+    go_on(str(tmp_path), 1, executor=first)
+    go_on(str(tmp_path), 2, executor=second)
+    assert (first.reaped, second.reaped) == ([], [{"node": "b", "job": [7, 8]}])
+
+
+def test_what_a_session_left_is_reaped_wherever_the_study_goes_on(tmp_path, monkeypatch):
+    left = Elsewhere()
+    go_on(str(tmp_path), 1, executor=left)
+    monkeypatch.setitem(EXECUTORS, "elsewhere", lambda: left)
+    go_on(str(tmp_path), 2, executor="inline")
+    assert left.reaped == [{"node": "b", "job": [7, 8]}]
+
+
+def test_who_knows_not_how_to_reap_says_so_and_goes_on(tmp_path, caplog):
+    go_on(str(tmp_path), 1, executor=Elsewhere())
+    assert len(go_on(str(tmp_path), 2).trials) == 2
+    assert "1 workers of executor 'elsewhere', which is not known here, may still run" in caplog.text
+
+
+def test_a_worker_process_that_an_older_rung_left_is_ended(tmp_path):
+    """Its log has the facts of a process as fields."""
+    go_on(str(tmp_path), 1)
+    marked = {**os.environ, "RUNG_WORKER": " 999999/999998"}
+    left = subprocess.Popen(["sleep", "600"], start_new_session=True, env=marked)
+    body = {"worker": 7, "pid": 999998, "guard": 999999, "started": start_time(left.pid), "boot": boot_id()}
+    with closing(sqlite3.connect(SqliteStorage(tmp_path).database("s"))) as db, db:
+        (last,) = db.execute("SELECT max(seq) FROM event").fetchone()
+        row = [last + 1, "s1/w7", 1, 0.0, "WorkerStarted", json.dumps(body)]
+        db.execute("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, crc_of(*row)))
+    go_on(str(tmp_path), 2)
+    assert left.wait(5) == -signal.SIGKILL
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"executor": "ray"}, "unknown executor 'ray'; .*choose from inline, processes"),
-        ({"executor": 3}, "unknown executor 3; .*an object with check, start"),
+        ({"executor": 3}, "unknown executor 3; .*an object with check, reap, start"),
         ({"executor": Deaf}, r"did you mean Deaf\(\)"),
         (
             {"executor": "inline", "n_workers": 4},

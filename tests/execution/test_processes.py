@@ -24,7 +24,7 @@ from rung.errors import ObjectiveError, WorkerError
 from rung.execution.base import AttemptId, End, Job, Report, WorkerUp
 from rung.execution.processes import Processes
 from rung.execution.worker import pickling
-from rung.execution.worker.leftovers import boot_id, kill_leftovers, start_time
+from rung.execution.worker.leftovers import Identity, boot_id, kill_leftovers, start_time
 from rung.objectives.function import Objective
 from rung.storage.sqlite import SqliteStorage
 from rung.study.events import Verdict
@@ -84,7 +84,7 @@ def test_jobs_run_in_other_processes_and_come_back():
     pids = {end.metrics["pid"] for end in ends.values()}
     assert len(pids) <= 2  # workers outlive their attempts
     assert os.getpid() not in pids
-    assert {m.pid for m in messages if isinstance(m, WorkerUp)} >= pids
+    assert {m.identity["pid"] for m in messages if isinstance(m, WorkerUp)} >= pids
 
 
 def test_reports_wait_for_their_answer():
@@ -131,7 +131,7 @@ def test_a_worker_killed_from_outside_is_noticed_at_once():
     executor.submit(job(0))
     (up,) = executor.poll(10.0)
     executor.poll(0.3)
-    os.kill(up.pid, signal.SIGKILL)
+    os.kill(up.identity["pid"], signal.SIGKILL)
     began = time.monotonic()
     (end,) = [m for m in collect(executor, ends=1) if isinstance(m, End)]
     assert end.outcome == "lost"
@@ -147,7 +147,7 @@ def test_a_worker_loads_nothing_before_its_start_is_stored(tmp_path):
     time.sleep(0.5)  # storing it
     assert not list(tmp_path.iterdir())
     assert collect(executor, ends=1)[-1].outcome == "completed"
-    assert [path.name for path in tmp_path.iterdir()] == [f"loaded-{up.pid}"]
+    assert [path.name for path in tmp_path.iterdir()] == [f"loaded-{up.identity['pid']}"]
     executor.close()
 
 
@@ -158,7 +158,7 @@ def with_a_killed_guard(folder, monkeypatch) -> Processes:
     executor.submit(job(0))
     (up,) = executor.poll(10.0)
     wait_for_notes(executor, folder, 1)
-    os.kill(up.guard, signal.SIGKILL)
+    os.kill(up.identity["guard"], signal.SIGKILL)
     return executor
 
 
@@ -262,13 +262,12 @@ def test_leftovers_are_killed_only_if_everything_matches():
 
     def recorded(**changes):
         facts = {
-            "worker": 0,
             "pid": process.pid,
             "guard": process.pid,
             "started": start_time(process.pid),
             "boot": boot_id(),
         }
-        return WorkerUp(**{**facts, **changes})
+        return Identity(**{**facts, **changes})
 
     assert kill_leftovers([]) == 0
     assert kill_leftovers([recorded(boot="another boot")]) == 0
@@ -288,7 +287,7 @@ def test_leftovers_that_left_the_session_are_known_by_their_environment():
         return subprocess.Popen(["sleep", "600"], start_new_session=True, env=environment)
 
     ours, within, others = start(mark), start(f"{mark} 112/113"), start(f"{mark}9")
-    worker = WorkerUp(0, NOBODY, os.getpid(), start_time(ours.pid), boot_id())
+    worker = Identity(NOBODY, os.getpid(), start_time(ours.pid), boot_id())
     assert kill_leftovers([replace(worker, started=worker.started + 100)]) == 0
     assert kill_leftovers([worker]) == 2
     assert {ours.wait(), within.wait()} == {-signal.SIGKILL}
@@ -299,11 +298,8 @@ def test_leftovers_that_left_the_session_are_known_by_their_environment():
 
 def test_who_kills_leftovers_spares_itself_and_those_it_came_from():
     """A shell that outlived a trial has its mark, and so has the coordinator that it starts."""
-    worker = f"WorkerUp(0, {NOBODY}, {os.getpid()}, 0.0, boot_id())"
-    kill = (
-        "from rung.execution.worker.leftovers import *; from rung.execution.base import WorkerUp;"
-        f"print(kill_leftovers([{worker}]))"
-    )
+    worker = f"Identity({NOBODY}, {os.getpid()}, 0.0, boot_id())"
+    kill = f"from rung.execution.worker.leftovers import *;print(kill_leftovers([{worker}]))"
     shell = f"import subprocess, sys; sys.exit(subprocess.call([sys.executable, '-c', {kill!r}]))"
     environment = {**os.environ, "RUNG_WORKER": f" {os.getpid()}/{NOBODY}"}
     done = subprocess.run(

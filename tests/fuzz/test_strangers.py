@@ -109,7 +109,7 @@ def stored(tmp_path_factory):
 
 FIELDS = ["trial", "attempt", "number", "resource", "metrics", "outcome", "verdict", "config", "origin", "parent",
           "target", "plan", "owner", "wall", "epoch", "versions", "space", "goals", "seed", "schema", "reason",
-          "traceback", "checkpoint", "worker", "pid", "guard", "started", "boot"]  # fmt: skip
+          "traceback", "checkpoint", "worker", "pid", "guard", "started", "boot", "backend", "identity"]  # fmt: skip
 absurd = st.one_of(
     corpus.json,
     st.sampled_from(

@@ -23,7 +23,7 @@ from unittest import mock
 
 from rung.errors import Error, StudyNewer
 from rung.storage import Owner, snapshots
-from rung.storage._salvage import examine, salvage
+from rung.storage.salvage import examine, salvage
 from rung.storage.snapshots import Keeper, open_state, open_to_go_on, path
 from rung.storage.sqlite import SqliteStorage
 from rung.study.events import Event, FinalReportShown

@@ -14,7 +14,7 @@ from typing import Any
 
 import rung
 from rung.storage.sqlite import SqliteStorage
-from rung.study.events import SCHEMA_VERSION, AttemptEnded, Event, SessionStarted
+from rung.study.events import SCHEMA_VERSION, AttemptEnded, Event, SessionStarted, WorkerStarted
 from rung.study.state import StudyState
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -27,7 +27,7 @@ FIRST = {
     "über": "a constant ☃",
 }
 SECOND = {**FIRST, "dropout": rung.Float(0, 0.5, step=0.1)}
-SPACES = {1: FIRST, 2: SECOND}
+SPACES = {1: FIRST, 2: SECOND, 3: SECOND}
 """By the format in which they are stored."""
 ADDED = [({"learning_rate": 0.1, "batch_size": 8, "optimizer": None, "layers": 2, "dropout": 0.3},
           {"error": 0.25, "test_error": 0.5})]  # fmt: skip
@@ -82,6 +82,8 @@ def of_anybody(event: Event) -> Event:
         return replace(
             event, traceback=event.traceback.replace(str(Path(rung.__file__).parents[2]), "/home/ann/rung")
         )
+    if isinstance(event, WorkerStarted):
+        return replace(event, identity={**event.identity, "boot": "00000000-0000-4000-8000-000000000000"})
     if isinstance(event, SessionStarted):
         return replace(
             event, owner={"host": "ann", "pid": 4321}, plan={**event.plan, "command": "python golden.py"}

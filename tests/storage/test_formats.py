@@ -6,6 +6,7 @@ import json
 import shutil
 import sqlite3
 import sys
+from contextlib import closing
 from hashlib import blake2b
 from pathlib import Path
 
@@ -60,6 +61,28 @@ def test_it_goes_on(tmp_path, version):
     check_log(events, n_trials=20, capacity=2)
 
 
+@pytest.mark.parametrize("version", FORMATS)
+def test_what_is_added_is_of_todays_format(tmp_path, version):
+    storage = placed(tmp_path, version)
+    with closing(sqlite3.connect(storage.database("golden"))) as db:
+        before = db.execute("SELECT * FROM event ORDER BY seq").fetchall()
+    study = rung.tune(
+        objective, SPACES[version], metric="error", report_only=["test_error"], scheduler="asha", max_resource=9,
+        n_trials=20, n_workers=2, searcher="random", name="golden", storage=tmp_path, progress=False,
+    )  # fmt: skip
+    with closing(sqlite3.connect(storage.database("golden"))) as db:
+        after = db.execute("SELECT * FROM event ORDER BY seq").fetchall()
+        workers = db.execute("SELECT body FROM event WHERE kind = 'WorkerStarted' ORDER BY seq").fetchall()
+    assert after[: len(before)] == before  # append only: what is there is never rewritten
+    first, *_, last = (json.loads(body).keys() for (body,) in workers)
+    assert ("pid" in first) == (version < 3)
+    assert last == {"worker", "backend", "identity"}
+    assert study.state.sessions[-1].versions["schema"] == str(SCHEMA_VERSION)
+    again = rung.Study.load("golden", storage=tmp_path)
+    assert again.state.digest() == study.state.digest()
+    assert all(worker.backend == "processes" for worker in again.events() if worker.kind == "WorkerStarted")
+
+
 @pytest.mark.skipif(sys.byteorder != "little", reason="numbers lie there as in memory")
 def test_what_a_snapshot_holds_is_of_its_format(tmp_path):
     # If this fails, the fold or the pieces have changed: raise snapshot.FORMAT, so that no older piece is
@@ -68,10 +91,7 @@ def test_what_a_snapshot_holds_is_of_its_format(tmp_path):
     text = snapshot.piece(state, snapshot.Mark(), range(len(state.trials)), state.created, "").replace(
         snapshot.BY.encode(), b""
     )
-    assert (
-        blake2b(text, digest_size=8).hexdigest()
-        == {1: "baee2858cd62f80b", 2: "75c2ba8e0da693b9"}[snapshot.FORMAT]
-    )
+    assert blake2b(text, digest_size=8).hexdigest() == {3: "2b094e13bccfa011"}[snapshot.FORMAT]
 
 
 def test_a_newer_one_is_refused_by_its_version(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 import rung
 from rung.errors import StorageError, StudyCorrupt, StudyError, StudyExists
 from rung.storage import Owner
-from rung.storage._salvage import examine, salvage
+from rung.storage.salvage import examine, salvage
 from rung.storage.sqlite import SqliteStorage
 from rung.testing import check_log
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from rung.engine.coordinator import Coordinator
+from rung.engine.coordinator import Coordinator, act
 from rung.engine.engine import Answer, Engine
 from rung.errors import LeaseLost, StorageError
 from rung.execution.base import End, Report
@@ -68,7 +68,7 @@ class ActsFirst(Coordinator):
     """Acts before it logs."""
 
     def _commit(self, step):
-        self._act(step)
+        act(step, self._executor, self._discard)
         if step.events:
             self._storage.append(self._lease, step.events)
 

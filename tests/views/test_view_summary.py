@@ -99,6 +99,27 @@ def test_time_left_is_what_ends_first(budget: Budget, left: float | None) -> Non
     assert summary.seconds_left == left
 
 
+def test_the_bar_moves_by_the_time_that_the_trials_take() -> None:
+    state = state_of(*started(0), ended(0, 10.0, loss=1.0), *started(1, 10.0))
+    by_count, forecast = (
+        summarise("s", state, 20.0, Budget(10)),
+        summarise("s", state, 20.0, Budget(10), 80.0),
+    )
+    assert next(rows(by_count)).part == pytest.approx(0.1)
+    assert (next(rows(forecast)).part, forecast.seconds_left) == (pytest.approx(0.25), 60.0)
+    assert texts(forecast)["time"] == "20.0 s, about 1 min left"
+    assert summarise("s", state, 20.0, Budget(10, 50.0), 80.0).seconds_left == 30.0
+
+
+def test_paused_trials_are_explained() -> None:
+    events = [*started(0), reported(0, 5.0, loss=0.4), ended(0, 10.0, "paused")]
+    running = summarise("s", state_of(*events), 10.0, Budget(10))
+    assert running.seconds_left is None  # nobody knows how much of them is still to come
+    assert texts(running)["paused"].startswith("1 wait at a rung: the best of them go on later")
+    over = state_of(*events, SessionEnded(id="e", t=11.0, reason="timeout"))
+    assert "they may go on if the study does" in texts(summarise("s", over, 11.0, Budget(10)))["paused"]
+
+
 def test_report_only_metrics_are_nowhere() -> None:
     goals = Goals.of("loss", report_only=["test_error"])
     events = [*started(0), reported(0, 1.0, loss=0.5, test_error=0.777)]

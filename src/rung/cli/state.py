@@ -19,7 +19,16 @@ def summary_of(name: str, state: StudyState, owner: Owner | None) -> Summary:
         return replace(summarise(name, state, state.t, budget), running=())
     session = state.sessions[-1] if state.sessions else None
     now = session.t + time.time() - session.wall if session else 0.0
-    return summarise(name, state, max(now, state.t), budget)
+    now = max(now, state.t)
+    return summarise(name, state, now, budget, _end(state, now))
+
+
+def _end(state: StudyState, now: float) -> float | None:
+    if state.plan.get("n_trials") is None or not (state.ends or state.curve):
+        return None
+    from rung.engine.forecast import end_of  # loads numpy
+
+    return end_of(state, now)
 
 
 def state_of(state: StudyState, owner: Owner | None) -> str:

@@ -154,18 +154,20 @@ class Coordinator:
         if step.events:
             self._storage.append(self._lease, step.events)
             self._keeper.keep(self.engine.state, step.events)
-        self._act(step)
+        act(step, self._executor, self._discard)
         if self.tell is not None:
             self.tell(self.engine.state, step.events)
 
-    def _act(self, step: Step) -> None:
-        for command in step.commands:
-            match command:
-                case Submit(job):
-                    self._executor.submit(job)
-                case Answer(report, verdict):
-                    self._executor.answer(report, verdict)
-                case Stop(attempt, grace):
-                    self._executor.stop(attempt, grace=grace)
-                case Discard(trial) if self._discard is not None:
-                    self._discard(trial)
+
+def act(step: Step, executor: Executor, discard: Callable[[int], object] | None = None) -> None:
+    """Do what a step of the engine commands."""
+    for command in step.commands:
+        match command:
+            case Submit(job):
+                executor.submit(job)
+            case Answer(report, verdict):
+                executor.answer(report, verdict)
+            case Stop(attempt, grace):
+                executor.stop(attempt, grace=grace)
+            case Discard(trial) if discard is not None:
+                discard(trial)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from rung.engine import _errors
 from rung.errors import Error, MetricError, TrialError
-from rung.execution.base import AttemptId, End, Job, Message, Report, WorkerUp
+from rung.execution.base import AttemptId, End, Job, Log, Message, Report, WorkerUp
 from rung.schedulers.base import Drop, Finish, Resume, Start, Wait
 from rung.searchers.base import Suggestion
 from rung.settings import Settings
@@ -18,6 +19,7 @@ from rung.study.events import (
     AttemptStarted,
     Event,
     Judged,
+    Noted,
     Outcome,
     Reported,
     SessionEnded,
@@ -45,7 +47,7 @@ class Submit:
 class Answer:
     """Answer a report."""
 
-    report: Report
+    report: Report | Log
     verdict: Verdict
 
 
@@ -97,6 +99,8 @@ class Engine:
         """Why no more attempts are started; "" while they are."""
         self.error: Error | None = None
         """What the caller of `tune` is to see, when the study can't go on."""
+        self.folder: Path | None = None
+        """The study's, for the jobs: they keep files in it."""
         self._step = Step()
         self._now = state.t
         self._over: set[int] = set()
@@ -173,6 +177,8 @@ class Engine:
         match message:
             case Report():
                 self._on_report(message)
+            case Log():
+                self._on_log(message)
             case End():
                 self._on_end(_errors.bounded(message))
             case WorkerUp():
@@ -182,8 +188,8 @@ class Engine:
         if any(worker.worker == up.worker for worker in self.state.workers):
             return  # a repeated message
         event_id = f"s{self.state.epoch}/w{up.worker}"
-        self._emit(WorkerStarted(id=event_id, t=self._now, worker=up.worker, pid=up.pid,
-                                 guard=up.guard, started=up.started, boot=up.boot))  # fmt: skip
+        self._emit(WorkerStarted(id=event_id, t=self._now, worker=up.worker, backend=up.backend,
+                                 identity=up.identity))  # fmt: skip
 
     def _is_open(self, attempt: AttemptId) -> bool:
         current = self.state.open.get(attempt.trial)
@@ -201,6 +207,18 @@ class Engine:
                             attempt=report.id.attempt, number=report.number, resource=report.resource,
                             metrics=report.metrics, checkpoint=report.checkpoint))  # fmt: skip
         self._step.commands.append(Answer(report, self._judge(report)))
+
+    def _on_log(self, log: Log) -> None:
+        if not self._is_open(log.id):
+            self._step.commands.append(Answer(log, Verdict.SUPERSEDED))
+            return
+        notes = self.state.trials[log.id.trial].notes
+        if log.number <= sum(note.attempt == log.id.attempt for note in notes):
+            return  # a repeated message
+        self._emit(Noted(id=f"{log.id}/n{log.number}", t=self._now, trial=log.id.trial,
+                         attempt=log.id.attempt, number=log.number, values=log.values,
+                         files=log.files))  # fmt: skip
+        self._step.commands.append(Answer(log, Verdict.CONTINUE))
 
     def _judge(self, report: Report) -> Verdict:
         trial = self.state.trials[report.id.trial]
@@ -355,7 +373,7 @@ class Engine:
                                   target=target))  # fmt: skip
         seed, asked = derived_seed(self.state.seed, "trial", number), self.settings
         job = Job(attempt, trial.config, seed, asked.max_resource, self._begun(trial), target, trial.parent,
-                  asked.resource, self._seconds_left(trial), asked.trial_memory)  # fmt: skip
+                  asked.resource, self._seconds_left(trial), asked.trial_memory, self.folder)  # fmt: skip
         self._step.commands.append(Submit(job))
 
     def _seconds_left(self, trial: Trial) -> float | None:

@@ -13,25 +13,28 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from rung.execution.worker.leftovers import kill_leftovers
-from rung.storage._foreign import refuse_strangers
+from rung.execution.backends import Backend, reap
 from rung.storage.base import Lease, Owner, Storage
+from rung.storage.foreign import refuse_strangers
 from rung.storage.snapshots import Keeper, open_to_go_on
 from rung.study.events import SCHEMA_VERSION, AttemptEnded, Event, Outcome, SessionStarted, after_verdict
 from rung.study.state import StudyState
 
 
-def take(storage: Storage, study: str, plan: Mapping[str, Any]) -> tuple[Lease, StudyState, Keeper]:
+def take(
+    storage: Storage, study: str, plan: Mapping[str, Any], backend: Backend | None = None
+) -> tuple[Lease, StudyState, Keeper]:
     """Own the study, or raise StudyInUse; on return its log has this session and no open attempt.
 
-    The keeper is that of the study's snapshot. Raises StudyError if the study's folder is another user's, who
+    What a dead coordinator's workers left is gone by then; `backend` is this session's, if it has one. The
+    keeper is that of the study's snapshot. Raises StudyError if the study's folder is another user's, who
     is not trusted.
     """
     refuse_strangers(storage.folder(study))
     lease = storage.acquire(study, Owner(socket.gethostname(), os.getpid(), time.time()))
     try:
         state, keeper = open_to_go_on(storage, study)
-        kill_leftovers(state.workers)
+        reap(state.workers, bool(state.ended), backend)
         events = [_session(lease, state, plan), *_interrupted(state)]
         storage.append(lease, events)
     except BaseException:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Generic, TypeVar
+
 from rung.engine.coordinator import Coordinator
 from rung.execution.base import Executor
 from rung.storage.base import Lease, Storage
 
+E_co = TypeVar("E_co", bound=Executor, covariant=True)
 
-class Session:
-    """A lease, and the coordinator that works under it."""
 
-    def __init__(self, storage: Storage, lease: Lease, executor: Executor, coordinator: Coordinator) -> None:
+class Session(Generic[E_co]):
+    """A lease, and the coordinator that works under it on an executor."""
+
+    def __init__(self, storage: Storage, lease: Lease, executor: E_co, coordinator: Coordinator) -> None:
         self.executor, self.coordinator = executor, coordinator
         self._storage, self._lease = storage, lease
 

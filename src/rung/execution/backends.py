@@ -1,25 +1,31 @@
 """Where the trials of a study run: the door to executors, this library's and a user's own.
 
-An executor is added by a class with `name`, `check` and `start`, and one line in EXECUTORS; one of a user's
-own is handed to `rung.tune(executor=...)` as an object.
+An executor is added by a class with `name`, `check`, `reap` and `start`, and one line in EXECUTORS; one of a
+user's own is handed to `rung.tune(executor=...)` as an object.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol
 
 from rung._registry import Registry
+from rung._text import brief
 from rung.errors import ArgumentError, ObjectiveError
-from rung.execution.base import End, Executor, Job, Report
+from rung.execution.base import End, Executor, Job, Log, Report
 from rung.execution.worker.gpus import assign
+from rung.execution.worker.leftovers import INLINE, PROCESSES
+from rung.execution.worker.leftovers import reap as reap_processes
 from rung.objectives.attempt import run_attempt
 from rung.objectives.checkpoints import CheckpointStore
 from rung.objectives.function import Objective
 from rung.study.budget import whole
-from rung.study.events import Verdict
+from rung.study.events import Verdict, WorkerStarted
+
+logger = logging.getLogger("rung")
 
 _MOST_WORKERS = 1024
 """Processes that one machine may be asked for."""
@@ -53,7 +59,7 @@ class Work:
     checkpoints: CheckpointStore | None = None
     logs: Path | None = None
 
-    def run(self, job: Job, send: Callable[[Report], Verdict]) -> End:
+    def run(self, job: Job, send: Callable[[Report | Log], Verdict]) -> End:
         """Run an attempt in this thread, to its end. `send` hands a report in and returns its answer."""
         return run_attempt(self.objective, job, send, self.checkpoints)
 
@@ -73,6 +79,15 @@ class Backend(Protocol):
         """Raise ArgumentError or ObjectiveError if this can't do the work; called before the study exists."""
         ...
 
+    def reap(self, workers: Sequence[WorkerStarted], *, ended: bool) -> None:
+        """End what still runs of a dead coordinator's workers, as each `WorkerUp` described them.
+
+        Called before `start`, and also for a study that goes on elsewhere. `ended` says whether their session
+        came to its end, so that nothing should be left. Workers may be long gone, of another machine, or made
+        up: nothing is certain of an identity but that the log holds it.
+        """
+        ...
+
     def start(self, work: Work) -> Executor:
         """Start workers; called once the study is ours and what an earlier coordinator left is gone."""
         ...
@@ -81,7 +96,7 @@ class Backend(Protocol):
 class InThisProcess:
     """Runs the objective in this thread: for debuggers, and for what can't travel to another process."""
 
-    name: ClassVar[str] = "inline"
+    name: ClassVar[str] = INLINE
 
     def check(self, work: Work) -> None:
         """Raise ArgumentError for more than one worker, or limits that only a process can keep."""
@@ -96,23 +111,33 @@ class InThisProcess:
                 'use executor="processes"'
             )
 
+    def reap(self, workers: Sequence[WorkerStarted], *, ended: bool) -> None:
+        """Kill what the objective started; what outlives a session that ended is the user's own."""
+        if not ended:
+            reap_processes(workers)
+
     def start(self, work: Work) -> Executor:
         """Return an `Inline`."""
         from rung.execution.inline import Inline
 
-        return Inline(work.objective, work.checkpoints)
+        # A study in memory is gone with this process.
+        return Inline(work.objective, work.checkpoints, guarded=work.logs is not None)
 
 
 class InWorkerProcesses:
     """Runs each trial in a worker process under a guard, `n_workers` at once."""
 
-    name: ClassVar[str] = "processes"
+    name: ClassVar[str] = PROCESSES
 
     def check(self, work: Work) -> None:
         """Raise ArgumentError for too many workers or too few GPUs."""
         whole("n_workers", work.n_workers, 1, _MOST_WORKERS)
         if work.gpus_per_trial is not None:
             assign(work.gpus_per_trial, work.n_workers)
+
+    def reap(self, workers: Sequence[WorkerStarted], *, ended: bool) -> None:
+        """Kill the worker processes and what they started."""
+        reap_processes(workers)
 
     def start(self, work: Work) -> Executor:
         """Return `Processes`; raises ObjectiveError if the objective can't travel to a process."""
@@ -129,7 +154,7 @@ class InWorkerProcesses:
 
 
 EXECUTORS: Registry[Backend] = Registry(
-    "executor", {part.name: part for part in (InThisProcess, InWorkerProcesses)}, ("check", "start")
+    "executor", {part.name: part for part in (InThisProcess, InWorkerProcesses)}, ("check", "reap", "start")
 )
 
 
@@ -140,3 +165,21 @@ def backend_for(work: Work, executor: str | Backend | None) -> Backend:
     backend = EXECUTORS.of(executor)
     backend.check(work)
     return backend
+
+
+def reap(workers: Sequence[WorkerStarted], ended: bool, backend: Backend | None = None) -> None:
+    """End what is left of a dead coordinator's workers, each by the backend that it names.
+
+    That is `backend`, or one of EXECUTORS.
+    """
+    by_name: dict[str, list[WorkerStarted]] = {}
+    for worker in workers:
+        by_name.setdefault(worker.backend, []).append(worker)
+    for name, its in by_name.items():
+        if backend is not None and backend.name == name:
+            backend.reap(its, ended=ended)
+        elif name in EXECUTORS:
+            EXECUTORS[name]().reap(its, ended=ended)
+        else:
+            logger.warning("%d workers of executor %s, which is not known here, may still run; give it as "
+                           "executor=, or end them yourself", len(its), brief(name))  # fmt: skip

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from rung.objectives.job import AttemptId, End, Job, Report
+from rung.objectives.job import AttemptId, End, Job, Log, Report
 from rung.study.events import Verdict
 
-__all__ = ["AttemptId", "Deliver", "End", "Executor", "Job", "Message", "Report", "WorkerUp"]
+__all__ = ["AttemptId", "Deliver", "End", "Executor", "Job", "Log", "Message", "Report", "WorkerUp"]
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerUp:
-    """A worker process has started."""
+    """A worker has started, which may outlive the coordinator. The log keeps this before it runs a trial."""
 
     worker: int
-    pid: int
-    guard: int
-    started: float
-    """Seconds after the boot."""
-    boot: str
+    """Its number in this session."""
+    backend: str
+    """The backend's name."""
+    identity: Mapping[str, Any]
+    """What its backend needs to find it again and to end it; of what JSON has."""
 
 
-Message = WorkerUp | Report | End
+Message = WorkerUp | Report | Log | End
 
 
 Deliver = Callable[[Sequence[Message]], object]
@@ -36,8 +36,8 @@ class Executor(Protocol):
 
     deliver: Deliver
     """Set by the coordinator before the first job. An executor whose `poll` runs an objective in the
-    coordinator's own thread calls it with each report, and `answer` is called before it returns; others
-    return their reports from `poll`."""
+    coordinator's own thread calls it with each report and log, and `answer` is called before it returns;
+    others return them from `poll`."""
 
     @property
     def capacity(self) -> int:
@@ -52,7 +52,7 @@ class Executor(Protocol):
         """Take a job; returns at once."""
         ...
 
-    def answer(self, report: Report, verdict: Verdict) -> None:
+    def answer(self, report: Report | Log, verdict: Verdict) -> None:
         """Let the objective that waits after `report` go on with `verdict`."""
         ...
 

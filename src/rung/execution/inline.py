@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Sequence
 from time import monotonic  # bound now: an objective may patch the module
+from typing import TYPE_CHECKING
 
-from rung.execution.base import AttemptId, Deliver, End, Job, Message, Report
+from rung.execution.base import AttemptId, Deliver, End, Job, Log, Message, Report
 from rung.objectives.attempt import run_attempt
 from rung.objectives.checkpoints import CheckpointStore
 from rung.objectives.ended import TrialInterrupted
 from rung.objectives.function import Objective
 from rung.study.events import Outcome, Verdict
+
+if TYPE_CHECKING:
+    from rung.execution.worker.children import ChildGuard
+
+logger = logging.getLogger("rung")
 
 
 class _CutOff(TrialInterrupted, KeyboardInterrupt):
@@ -28,7 +35,11 @@ class Inline:
     capacity = 1
     deliver: Deliver
 
-    def __init__(self, objective: Objective, store: CheckpointStore | None = None) -> None:
+    def __init__(
+        self, objective: Objective, store: CheckpointStore | None = None, *, guarded: bool = False
+    ) -> None:
+        # `guarded`: what the objective starts is ended if this process is killed.
+        self._guard = self._starting = _guard() if guarded else None
         self._objective = objective
         self._store = store
         self._jobs: deque[Job] = deque()
@@ -47,7 +58,7 @@ class Inline:
         """See `Executor`."""
         self._jobs.append(job)
 
-    def answer(self, report: Report, verdict: Verdict) -> None:
+    def answer(self, report: Report | Log, verdict: Verdict) -> None:
         """See `Executor`."""
         self._verdict = verdict
 
@@ -58,6 +69,10 @@ class Inline:
         """Run the next job to its end."""
         if not self._jobs:
             return ()
+        # The log knows the guard before code runs that may start processes.
+        starting, self._starting = self._starting, None
+        if starting is not None and (up := starting.watch()):
+            return (up,)
         end = self._run(self._jobs.popleft())
         if self._error is not None:
             raise self._error
@@ -74,6 +89,8 @@ class Inline:
 
     def close(self) -> None:
         """See `Executor`."""
+        if self._guard is not None:
+            self._guard.close()
 
     def _run(self, job: Job) -> End:
         self._reports = job.max_resource is not None
@@ -87,7 +104,7 @@ class Inline:
         finally:
             self._in_objective = False
 
-    def _send(self, report: Report) -> Verdict:
+    def _send(self, report: Report | Log) -> Verdict:
         self._in_objective = False
         try:
             self.deliver((report,))
@@ -97,3 +114,13 @@ class Inline:
             raise TrialInterrupted(f"{report.id}/r{report.number} could not be stored") from None
         self._in_objective = self._reports = True
         return Verdict.INTERRUPT if self._interrupted else self._verdict
+
+
+def _guard() -> ChildGuard | None:
+    from rung.execution.worker.children import ChildGuard
+
+    try:
+        return ChildGuard()
+    except OSError as error:
+        logger.warning("what the objective starts may outlive a kill of this process: %s", error)
+        return None

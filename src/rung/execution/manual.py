@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from time import monotonic  # bound now: an objective may patch the module
 
-from rung.execution.base import AttemptId, Deliver, Job, Message, Report
+from rung.execution.base import AttemptId, Deliver, Job, Log, Message, Report
 from rung.study.events import Verdict
 
 
@@ -27,7 +27,7 @@ class Manual:
         """See `Executor`."""
         self.jobs.append(job)
 
-    def answer(self, report: Report, verdict: Verdict) -> None:
+    def answer(self, report: Report | Log, verdict: Verdict) -> None:
         """See `Executor`."""
         self.verdict = verdict
 

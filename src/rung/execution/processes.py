@@ -10,15 +10,16 @@ import socket
 import subprocess
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from time import monotonic  # bound now: an objective may patch the module
 
 from rung.errors import WorkerError
-from rung.execution.base import AttemptId, Deliver, End, Job, Message, Report, WorkerUp
+from rung.execution.base import AttemptId, Deliver, End, Job, Log, Message, Report, WorkerUp
 from rung.execution.worker import memory, pickling
 from rung.execution.worker.frames import Broken, Hello, Ready, Said
 from rung.execution.worker.handle import Worker, environments
-from rung.execution.worker.leftovers import boot_id, kill_leftovers, start_time
+from rung.execution.worker.leftovers import PROCESSES, Identity, kill_leftovers
 from rung.objectives.checkpoints import CheckpointStore
 from rung.objectives.function import Objective
 from rung.objectives.guard import PATIENCE, how_it_ended
@@ -95,7 +96,7 @@ class Processes:
         self._jobs.append(job)
         self._assign()
 
-    def answer(self, report: Report, verdict: Verdict) -> None:
+    def answer(self, report: Report | Log, verdict: Verdict) -> None:
         """See `Executor`."""
         worker = self._worker_of(report.id)
         if worker is not None:
@@ -147,7 +148,7 @@ class Processes:
 
     def _others_work(self) -> bool:
         """Whether a worker has a job and does not wait for an answer."""
-        waiting = sum(isinstance(message, Report) for message in self._messages)
+        waiting = sum(isinstance(message, Report | Log) for message in self._messages)
         return waiting < sum(worker.job is not None for worker in self._workers.values())
 
     def interrupt(self) -> None:
@@ -168,7 +169,7 @@ class Processes:
         last = monotonic() + 2 * PATIENCE
         for worker in workers:
             _wait_for_guard(worker, last)
-        kill_leftovers([worker.up for worker in workers if worker.up is not None and worker.guard.returncode])
+        kill_leftovers([w.identity for w in workers if w.identity is not None and w.guard.returncode])
         self._workers.clear()
         self._selector.close()
         self._wake.close()
@@ -226,8 +227,8 @@ class Processes:
     def _hear(self, worker: Worker, said: Said) -> None:
         match said:
             case Hello(pid):
-                worker.up = WorkerUp(worker.number, pid, worker.guard.pid, start_time(pid), boot_id())
-                self._messages.append(worker.up)
+                worker.identity = Identity.of(pid, worker.guard.pid)
+                self._messages.append(WorkerUp(worker.number, PROCESSES, asdict(worker.identity)))
                 self._greeted.append(worker)
             case Ready():
                 worker.ready, self._failed_starts = True, 0
@@ -240,6 +241,9 @@ class Processes:
                 )
             case Report():
                 worker.report, worker.waiting = said, True
+                self._messages.append(said)
+            case Log():
+                worker.logs, worker.waiting = said.number, True
                 self._messages.append(said)
             case End():
                 self._messages.append(said)
@@ -256,8 +260,8 @@ class Processes:
         worker.close()
         _wait_for_guard(worker, monotonic() + PATIENCE)
         how = "its guard was killed" if status is None else how_it_ended(status)
-        if status is None and worker.up is not None:  # nobody else ends the worker's children then
-            kill_leftovers([worker.up])
+        if status is None and worker.identity is not None:  # nobody else ends the worker's children then
+            kill_leftovers([worker.identity])
         if not worker.ready:
             self._failed_starts += 1
             if self._failed_starts >= _STARTS:

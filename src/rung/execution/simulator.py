@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
-from rung.execution.base import AttemptId, Deliver, End, Job, Message, Report
+from rung.execution.base import AttemptId, Deliver, End, Job, Log, Message, Report
 from rung.study.events import Outcome, Verdict
 
 Curve = Callable[[Job], Iterator[tuple[float, Mapping[str, float] | End]]]
@@ -64,7 +64,7 @@ class Simulator:
         self._running[job.id] = _Run(self._curve(job), job.start_resource)
         self._advance(job.id)
 
-    def answer(self, report: Report, verdict: Verdict) -> None:
+    def answer(self, report: Report | Log, verdict: Verdict) -> None:
         """Let the job go on, or end it where it stands."""
         if report.id not in self._running:
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 
@@ -37,6 +38,8 @@ class Job:
     """Seconds that the attempt may run; then it has failed. None is no limit."""
     memory: int | None = None
     """Bytes that its process and all below it may hold; beyond them it has failed."""
+    folder: Path | None = None
+    """The study's, in which `trial.log` keeps files; None of a study in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,16 @@ class Report:
     resource: int
     metrics: Mapping[str, float]
     checkpoint: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """The objective logged something of its own; it waits for the answer as after a report."""
+
+    id: AttemptId
+    number: int
+    values: Mapping[str, Any]
+    files: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,13 @@ from rung._text import brief
 from rung.errors import MetricError, ObjectiveError
 from rung.objectives.checkpoints import CheckpointStore, is_full
 from rung.objectives.ended import ENDED_BY, DiskFull, TrialDiverged, TrialInterrupted
-from rung.objectives.job import AttemptId, Job, Report
+from rung.objectives.job import AttemptId, Job, Log, Report
 from rung.objectives.metrics import as_metrics
+from rung.objectives.notes import Notes
 from rung.study.events import Verdict
 
-Send = Callable[[Report], Verdict]
-"""Hands a report over and returns the verdict once the report is durable; raises if it can't be stored."""
+Send = Callable[[Report | Log], Verdict]
+"""Hands a report or a log over and returns the verdict once it is durable; raises if it can't be stored."""
 
 
 class RunningTrial:
@@ -57,6 +58,7 @@ class RunningTrial:
         self._store = store
         with _saving():
             self._begun_at = self._begin()
+        self._notes = Notes(self.number, self.attempt, job.folder)
         self._reports = 0
         self._resource = 0
         self._epoch: int | None = None
@@ -128,10 +130,22 @@ class RunningTrial:
             with trial.checkpoint() as path:
                 torch.save(model.state_dict(), path / "model.pt")
 
-        Save before you report: a trial may be paused at its report. `epoch` is the one whose end this is;
-        inside `trial.epochs()` it is known.
+        Save before you report: a trial may be paused at its report.
 
-        On a full disk the study stops (StorageError), and the trial runs again once there is room.
+        Parameters
+        ----------
+        epoch : int, optional
+            The one whose end this is; inside `trial.epochs()` it is known.
+
+        Yields
+        ------
+        Path
+            The folder to write into.
+
+        Raises
+        ------
+        StorageError
+            On a full disk: the study stops, and the trial runs again once there is room.
         """
         with _saving(), self._checkpoints().save(self.number, self._next(epoch)) as path:
             yield path
@@ -154,6 +168,16 @@ class RunningTrial:
             for epoch in trial.epochs():
                 ...
                 trial.report(epoch=epoch, validation_error=error)
+
+        Yields
+        ------
+        int
+            From `start_resource` + 1 to `max_resource`.
+
+        Raises
+        ------
+        ObjectiveError
+            If the study has no `max_resource`.
         """
         if self.max_resource is None:
             raise ObjectiveError("trial.epochs(): how many? give max_resource= to tune")
@@ -201,6 +225,35 @@ class RunningTrial:
         # A superseded attempt's report is not stored: it must not look as if it were, not in `epochs` either.
         if verdict is Verdict.SUPERSEDED or (verdict is not Verdict.CONTINUE and self._epoch is None):
             raise ENDED_BY[verdict](f"{verdict.value} after {self._job.resource} {self._resource}")
+
+    def log(self, /, **values: Any) -> None:
+        """Keep something of your own with the trial, and return when it is durable.
+
+            trial.log(note="the loss jumped at epoch 3", gradient_norm=12.5, image=Path("curve.png"))
+
+        `rung trial N` shows it, and `study.trials[n].notes` has it; nothing is tuned for it. A run of a trial
+        keeps 16,384 bytes of values, and 20 files of 5 MB; an attempt that runs again logs again.
+
+        Parameters
+        ----------
+        **values : str, number or path
+            Text and numbers by names of your own; of a `Path`, the file is copied into the study's folder.
+
+        Raises
+        ------
+        ArgumentError
+            If a value is something else or a file can't be read, or there is too much of them.
+        TrialInterrupted
+            If the trial is over, or the study could not store it.
+        """
+        with self._lock:
+            if self._over:
+                raise TrialInterrupted(f"{self.id} is over")
+            self._check_process("log")
+            kept, files = self._notes.take(values)
+            verdict = self._send(Log(self._job.id, self._notes.number, kept, files))
+        if verdict is Verdict.SUPERSEDED:
+            raise TrialInterrupted(f"{self.id} was superseded")
 
     def record(self, epoch: int | None, metrics: Mapping[str, Any]) -> tuple[Verdict, str]:
         """Record like `report`, but return the verdict, and why the trial has failed ("" if it has not)."""
@@ -251,9 +304,14 @@ class RunningTrial:
             return int(epoch)
         return self._epoch if self._epoch is not None else max(self._resource, self.start_resource) + 1
 
-    def _check(self, epoch: int | None, metrics: Mapping[str, Any]) -> dict[str, float]:
+    def _check_process(self, called: str) -> None:
         if os.getpid() != self._pid:
-            raise MetricError("trial.report() was called in a child process; report from the objective's own")
+            raise MetricError(
+                f"trial.{called}() was called in a child process; {called} from the objective's own"
+            )
+
+    def _check(self, epoch: int | None, metrics: Mapping[str, Any]) -> dict[str, float]:
+        self._check_process("report")
         what = self._job.resource
         if epoch is not None and (not _is_whole(epoch) or epoch < 1):
             raise MetricError(f"{what}={brief(epoch)}; {what}s are whole numbers that count from 1")

@@ -5,7 +5,11 @@ A scheduler is added by one file and one line here; tests and the command line g
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from rung._registry import Registry
+from rung.errors import ArgumentError
 from rung.schedulers.asha import ASHA
 from rung.schedulers.auto import Auto
 from rung.schedulers.base import Action, Drop, Finish, Resume, Scheduler, Start, Wait
@@ -14,6 +18,7 @@ from rung.schedulers.hyperband import Hyperband
 from rung.schedulers.median import MedianRule
 from rung.schedulers.pbt import PBT
 from rung.schedulers.successive_halving import SuccessiveHalving
+from rung.study.algorithm import Problem
 
 SCHEDULERS: Registry[Scheduler] = Registry(
     "scheduler",
@@ -21,6 +26,23 @@ SCHEDULERS: Registry[Scheduler] = Registry(
     ["next", "judge", "check", "to_json"],
 )
 get = SCHEDULERS.of
+
+
+def stored(described: Mapping[str, Any], problem: Problem) -> Scheduler | None:
+    """The scheduler that a log describes; None if it is the user's own, or its arguments are refused."""
+    arguments = {name: value for name, value in described.items() if name != "name"}
+    try:
+        scheduler: Scheduler = SCHEDULERS[described["name"]](**arguments)
+        scheduler.check(problem)
+    except (KeyError, TypeError, ArgumentError):
+        return None
+    return scheduler
+
+
+def rungs_of(scheduler: Scheduler, max_resource: int | None) -> Sequence[int]:
+    """The resources at which a scheduler compares trials; none if it has no rungs, or says of none."""
+    rungs = getattr(scheduler, "rungs", None)  # one of the user's own need not be a Scheduler
+    return () if max_resource is None or rungs is None else rungs(max_resource)
 
 
 __all__ = [
@@ -40,4 +62,6 @@ __all__ = [
     "SuccessiveHalving",
     "Wait",
     "get",
+    "rungs_of",
+    "stored",
 ]

@@ -65,11 +65,15 @@ class BracketScheduler(Scheduler):
     def next(self, history: History, propose: Propose) -> Action:
         """Go on with the oldest bracket that can, else fill the newest, else halve it as it is."""
         brackets = self._brackets(history)
+        # The oldest first: it is the nearest to whole trials, and a bracket waits for nobody but its own
+        # members.
         for bracket in brackets.open:
             if (action := bracket.next(history, brackets.reached)) is not None:
                 return action
         if (config := propose()) is not None:
-            return Start(config, brackets.shape(len(brackets.own)).levels[0])
+            return Start(config, brackets.shape(len(brackets.own)).levels[0])  # line 6: r_0
+        # No more trials will come, so this bracket stays smaller than its shape: line 5 with the n that it
+        # has.
         if (action := brackets.unfilled().next(history, brackets.reached)) is not None:
             return action
         return wait_or_finish(history)
@@ -78,6 +82,10 @@ class BracketScheduler(Scheduler):
         """Pause at each level but the last."""
         at_level = self._brackets(history).newest_at_level and trial.resource < history.full_resource
         return Verdict.PAUSE if at_level else Verdict.CONTINUE
+
+    def rungs(self, max_resource: int) -> tuple[int, ...]:
+        """Return the levels of all brackets."""
+        return tuple(sorted({level for shape in self.shapes(max_resource) for level in shape.levels}))
 
     def _brackets(self, history: History) -> Brackets:
         def make(history: History) -> Brackets:
@@ -122,11 +130,14 @@ class Brackets:
             if number not in self._place:
                 continue
             passed = self.reached.setdefault(number, [])
+            # An objective need not report at each epoch, so one report may pass several levels.
             levels = self.shape(self._place[number]).levels[len(passed) :]
             new = [(self.history.loss(metrics), attempt) for level in levels if level <= resource]
             passed += new  # line 7
             self.newest_at_level = bool(new)
         self.read = len(self.history.curve)
+        # All trials of a bracket must have begun before it can be halved: n_i counts them, in whatever order
+        # they end.
         while self.filled + (size := self.shape(self.filled).size) <= len(self.own):
             self.open.append(self._bracket(self.filled + size))
             self.filled += size
@@ -161,8 +172,11 @@ class _Bracket:
 
     def next(self, history: History, reached: Reached) -> Drop | Resume | None:
         """Drop those that were left behind, or let the next of the best go on; None if it must wait."""
+        # Line 4, the next i: once line 7 is done for every member.
         while self.rung < len(self.levels) - 1 and not self._waits(history, reached):
             self._halve(reached)
+        # Those outside top_k never go on. They are stopped before others resume, so that their checkpoints
+        # go.
         self.losers = [n for n in self.losers if not history.trials[n].is_finished]
         if paused := tuple(n for n in self.losers if history.trials[n].status == Outcome.PAUSED):
             return Drop(paused)
@@ -187,11 +201,13 @@ class _Bracket:
         # Line 8; those that ended without a loss count in n_i. Equal losses keep their order.
         ranked = [n for n in self.members if len(reached.get(n, ())) > self.rung]
         ranked.sort(key=lambda n: reached[n][self.rung][0])
+        # Fewer than eta members would leave none by line 8; the best one goes on instead.
         k = max(1, len(self.members) // self.eta)
         self.losers += ranked[k:]
         self.rung += 1
         self._enter(ranked[:k])
 
     def _went_on(self, trial: Trial, levels: Sequence[tuple[float, int]]) -> bool:
+        # It paused here in `attempt`; if it has a later one, it was resumed since, even if that one was lost.
         _, attempt = levels[self.rung - 1]
         return trial.is_finished or len(levels) > self.rung or len(trial.attempts) > attempt

@@ -7,6 +7,8 @@ from rung.errors import ArgumentError
 
 def levels(min_resource: int, max_resource: int, eta: int) -> tuple[int, ...]:
     """Return the resources r, r eta, r eta^2, ... below the maximum R, and R itself."""
+    # By multiplication: floor(log_eta(R / r)) in floating point is one too few where R is a power of eta,
+    # since math.log(243, 3) is below 5.
     found = [min_resource]
     while found[-1] * eta < max_resource:
         found.append(found[-1] * eta)

@@ -90,11 +90,13 @@ class Rungs:
     def __init__(self, history: History, asha: ASHA) -> None:
         self.history, self.asha = history, asha
         every = levels(asha.min_resource, history.full_resource, asha.eta)
+        # Bracket s begins s rungs higher. One that begins at R has no rung at all: its trials just run.
         self.brackets = [
             [Rung(level, above, asha.eta) for level, above in pairwise(every[s:])]
             for s in range(asha.brackets)
         ]
         depths = range(1, len(every))
+        # Line 14 over all brackets: first the highest rung of each, since promoting there ends whole trials.
         self.top_down = [rungs[-d] for d in depths for rungs in self.brackets if d <= len(rungs)]
         self.ahead: dict[int, deque[Rung]] = {}
         """By trial, the rungs that it has not reached."""
@@ -105,10 +107,12 @@ class Rungs:
     def update(self) -> Rungs:
         """Read the new reports; return itself."""
         for trial, attempt, resource, metrics in self.history.curve[self.read :]:
+            # `judge` asks about the newest report; most reports reach no rung.
             self.newest = None
             if trial not in self.ahead:
                 self.ahead[trial] = deque(self.brackets[self.asha.bracket(self.history, trial)])
             ahead = self.ahead[trial]
+            # One report may reach several rungs, where not every epoch is reported; the highest one decides.
             while ahead and resource >= ahead[0].level:
                 rung = ahead.popleft()
                 self.newest = rung, rung.add(trial, attempt, self.history.loss(metrics))
@@ -180,8 +184,13 @@ class ASHA(Scheduler):
             return Verdict.CONTINUE
         if self.form == "promotion":
             return Verdict.PAUSE
+        # Below eta trials, |rung k| / eta is less than one: there is no top yet, and everyone goes on.
         rung, in_top = newest
         return Verdict.CONTINUE if in_top or len(rung.losses) < self.eta else Verdict.STOP
+
+    def rungs(self, max_resource: int) -> tuple[int, ...]:
+        """Return min_resource * eta^k below `max_resource`, and that."""
+        return levels(self.min_resource, max_resource, self.eta)
 
     def bracket(self, history: History, trial: int) -> int:
         """Return s of a trial: random, in proportion to Hyperband's n = ceil((s_max + 1) / (s + 1) * eta^s).

@@ -46,6 +46,10 @@ class Auto(Scheduler):
         """Return the verdict of the scheduler chosen."""
         return self._chosen(history)[0].judge(history, trial)
 
+    def rungs(self, max_resource: int) -> tuple[int, ...]:
+        """Return those of ASHA."""
+        return self._asha("stopping").rungs(max_resource)
+
     def explain(self, history: History) -> str:
         """Return which scheduler is at work, and why."""
         scheduler, why = self._chosen(history)
@@ -53,6 +57,9 @@ class Auto(Scheduler):
         return f"{scheduler.name}{form}, since {why}"
 
     def _chosen(self, history: History) -> tuple[Scheduler, str]:
+        # The log only grows, so the answer only moves down this list: a study changes at most from fifo to
+        # "stopping", and from there to "promotion". ASHA reads all reports, so trials that fifo started
+        # reach their rungs like any others.
         if history.max_resource is None:
             return FIFO(), "no max_resource was given: there are no rungs to compare trials at"
         if not history.curve:

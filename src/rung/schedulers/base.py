@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rung.space import Config
@@ -68,6 +68,10 @@ class Scheduler(Algorithm, ABC):
     @abstractmethod
     def judge(self, history: History, trial: Trial) -> Verdict:
         """Return whether `trial`, whose report is the newest, goes on: CONTINUE, PAUSE or STOP."""
+
+    def rungs(self, max_resource: int) -> Sequence[int]:
+        """Return the resources at which trials are compared, in order; none if they lie anywhere."""
+        return ()
 
 
 def train_to_the_end(history: History, propose: Propose) -> Action:

@@ -65,8 +65,12 @@ class MedianRule(Scheduler):
         at_end = history.max_resource is not None and s >= history.max_resource
         if s < self.min_resource or at_end:
             return Verdict.CONTINUE
+        # By the key `_Completed`, not by this rule: the averages do not depend on its arguments.
         averages = history.cached(_Completed, _Completed).averages(s)
+        # The best of this trial beside the average of the others, as in the paper: lenient, since a curve
+        # that gets worse for a while keeps its best value.
         best = min(history.loss(report.metrics) for report in trial.reports)
+        # Strictly worse: where all trials are equal, none is stopped.
         worse = len(averages) >= self.min_trials and best > median(averages)
         return Verdict.STOP if worse else Verdict.CONTINUE
 
@@ -93,8 +97,9 @@ class _Completed:
         """Return the running averages up to `step` of all completed trials that reported by then."""
         self._update()
         read, found = self.at.get(step, (0, []))
+        # A completed curve never changes, so the list of a step only grows, and stays sorted for the median.
         for resources, averages in self.curves[read:]:
-            if reports := bisect_right(resources, step):
+            if reports := bisect_right(resources, step):  # no report by then: no average
                 insort(found, averages[reports - 1])
         self.at[step] = len(self.curves), found
         return found
@@ -103,6 +108,7 @@ class _Completed:
         trials = self.history.trials
         candidates = [*self._unfinished, *range(self._known, len(trials))]
         self._known = len(trials)
+        # Trials complete in any order, so those that still run are looked at again.
         self._unfinished = [n for n in candidates if not trials[n].is_finished]
         self.curves += [
             self._averaged(trials[n]) for n in candidates if trials[n].status == Outcome.COMPLETED

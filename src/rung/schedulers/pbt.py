@@ -101,6 +101,8 @@ class PBT(Scheduler):
         paused = members.longest_paused()
         room = self.population - len(members.alive)
         if room > 0 and members.trials_left():
+            # First come, first served: between a place that waits for a copy and a member that waits to go
+            # on.
             until = math.inf if paused is None or paused.ended is None else paused.ended
             for population in members.training:
                 parents, _ = members.selected(population)
@@ -122,9 +124,11 @@ class PBT(Scheduler):
         if not members.newest_is_ready or trial.resource >= history.full_resource:  # line 6
             return Verdict.CONTINUE
         parents, worst = members.selected(members.population_of[trial.number])
+        # A member is only stopped if the budget still has a trial for its copy, after those promised already.
         promised = members.places() + sum(map(members.is_leaving, members.alive))
         if trial.number in worst and parents and members.trials_left(promised):
             return Verdict.STOP  # line 7: theta' is another one; `next` makes the copy
+        # Pausing helps only where somebody else would use this worker.
         missing = self.population - len(members.alive) - members.places()
         others_wait = members.longest_paused() is not None or (missing > 0 and members.trials_left())
         return Verdict.PAUSE if others_wait else Verdict.CONTINUE
@@ -246,9 +250,10 @@ class _Members:
         population has begun, or with fewer than `every` epochs left to train.
         """
         staying = [n for n in population.alive if n in self._latest and not self.is_leaving(n)]
-        ranked = sorted(staying, key=lambda n: (self._latest[n], n))
+        ranked = sorted(staying, key=lambda n: (self._latest[n], n))  # ties by number: a replay ranks alike
         gone = sum(map(self.is_leaving, population.alive)) + len(population.places)
         n = len(ranked) + gone
+        # At most half of them, so that nobody is both copied and replaced.
         share = min(math.ceil(self.pbt.quantile * n), n // 2)
         worst = ranked[len(ranked) - max(0, share - gone) :]
         if population.begun < self.pbt.population:
@@ -278,6 +283,7 @@ def explored(space: Space, config: Config, resample: float, rng: Generator) -> C
 def _perturbed(domain: Domain, value: Any, place: float, rng: Generator) -> float:
     """Return where 0.8 or 1.2 times `value` lies in the unit interval; a step away if it is the same."""
     if isinstance(domain, Float | Int | Distribution):
+        # Section 4.1.1: perturbed by a factor of 1.2 or 0.8; a value beyond the bounds is clipped to them.
         factor = (0.8, 1.2)[rng.integers(2)]
         scaled = float(np.clip(domain.encode([value * factor])[0], 0, 1))
         if domain.decode(scaled) != value:

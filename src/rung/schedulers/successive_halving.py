@@ -44,5 +44,7 @@ class SuccessiveHalving(BracketScheduler):
 
     def shapes(self, max_resource: int) -> tuple[Shape]:
         """Return the one shape of all brackets: eta^K trials."""
+        # N = eta^K, so that dividing by eta at each of the K rungs below the last leaves one trial at R.
+        # Where R is no power of eta times r, the last step is shorter than the others.
         rungs = levels(self.min_resource, max_resource, self.eta)
-        return (Shape(self.eta ** (len(rungs) - 1), rungs),)
+        return (Shape(self.eta ** (len(rungs) - 1), rungs),)  # K = len(rungs) - 1

@@ -69,6 +69,7 @@ def extrapolated(known: Observed) -> tuple[Array, list[Level]]:
         return losses, []
     curves = [known.curve(int(number)) for number in known.numbers]
     levels = []
+    # From the second highest down: from the highest, nobody went on.
     for place in places[-2::-1]:
         resource = int(place)
         on = [
@@ -79,9 +80,11 @@ def extrapolated(known: Observed) -> tuple[Array, list[Level]]:
         if not on:
             continue
         early, later = np.array([curves[i][resource] for i in on]), losses[on]
+        # The median, since a few curves that diverged would carry a mean away.
         gain, least = float(np.median(later - early)), float(later.min())
         here = finite & (stands == place)
         losses[here] = np.maximum(losses[here] + gain, least)
+        # What the same rule says of those that went on, beside what they reached: its error is known.
         levels.append(Level(resource, here, early, np.maximum(early + gain, least), later))
     return losses, levels
 
@@ -96,7 +99,10 @@ def variances(levels: list[Level], losses: Array, targets: Array) -> Array:
     found = np.zeros(len(losses))
     prior, worth = _VARIANCE_PRIOR
     for level in levels:
+        # Losses between those observed have no target of their own: linear in between.
         expected = np.interp(level.expected, losses[order], targets[order])
         off = expected - np.interp(level.later, losses[order], targets[order])
+        # With few trials to judge by, the mean squared error is itself uncertain: shrink it towards the
+        # prior.
         found[level.rows] = (prior * worth + (off * off).sum()) / (worth + len(off))
     return found

@@ -53,7 +53,7 @@ class Observed:
         curves: dict[int, dict[int, float]] = {}
         for number, _, resource, metrics in history.curve[:reports]:
             loss = _loss(history, metrics)
-            observed[number] = loss, resource
+            observed[number] = loss, resource  # the newest report stands for its trial
             curve = curves.setdefault(number, {})
             while curve and next(reversed(curve)) >= resource:
                 curve.popitem()  # an attempt that began again reports this part of the curve again
@@ -71,6 +71,7 @@ class Observed:
         observed: list[tuple[float, int] | None],
         curve: Callable[[int], Mapping[int, float]],
     ) -> Observed:
+        # A trial without an observation is pending: it runs, or waits to run again.
         points = history.points[: len(observed)]
         rows = np.array([entry is not None for entry in observed], dtype=bool)
         entries = [entry for entry in observed if entry is not None]
@@ -89,6 +90,8 @@ class Observed:
         )
 
 
+# Only these ends say more than the last report: a failure, or a value that was returned. A pause and a stop
+# do not, and may be followed by another attempt.
 _LAST = {Outcome.COMPLETED, Outcome.FAILED}
 
 

@@ -55,6 +55,7 @@ class Auto(Searcher):
 
 def _chosen(history: History) -> tuple[Searcher, str]:
     n, part, free = len(history.trials), _affordable(history), len(history.space.varying)
+    # The share `part` of the trials spread evenly: a model wherever the whole number moves on.
     if math.floor((n + 1) * part) == math.floor(n * part):
         return Local(), (
             f"a trial takes {_seconds(history):.2g} s: {_SHARE:.0%} of that pays for a model at one trial"
@@ -68,14 +69,17 @@ def _chosen(history: History) -> tuple[Searcher, str]:
 def _affordable(history: History) -> float:
     """Return the share of the suggestions that a model may make."""
     n = len(history.trials)
+    # Seconds of a suggestion, by the number of trials: a formula and no clock, for a study replayed on
+    # another machine, or resumed, must choose alike.
     cost = 0.01 + 0.04 * min(n / 300, 1.0)
-    if n * cost <= _GRACE:
+    if n * cost <= _GRACE:  # more than all suggestions so far have taken
         return 1.0
     return min(1.0, max(_SHARE * _seconds(history) / cost, 1e-3))
 
 
 def _seconds(history: History) -> float:
     """Return the median duration of the latest attempts that ended."""
+    # The latest, since trials get slower or faster as the search turns to other models.
     latest = ((history.trials[trial], attempt) for trial, attempt in history.ends[-_LATEST:])
     ended = [trial.attempts[attempt - 1] for trial, attempt in latest if not trial.is_imported]
     took = [attempt.ended - attempt.started for attempt in ended if attempt.ended is not None]

@@ -93,6 +93,8 @@ class CMAES(Searcher):
         """Return a draw from the distribution as it is by now; None if a finite space is exhausted."""
         replay = history.cached(self, lambda history: _Replay(history, self.sigma, self.population)).update()
         space = history.space
+        # Infeasible points are drawn again (appendix B.5), which keeps the distribution of those that are
+        # left.
         for _ in range(_TRIES):
             config = space.decode(replay.draw(rng))[0]
             if space.allows(config) and not (space.size and history.seen(config)):
@@ -107,6 +109,7 @@ class _Replay:
         self.history, self.sigma = history, sigma
         self.generation: list[tuple[int, tuple[bool, int, float]]] = []
         """Trials, and by what they are ranked."""
+        # A constant would be a direction without variance: C must stay positive definite.
         self._columns = [j for j, name in enumerate(history.space) if name in history.space.varying]
         self._restarts = self._reports = self._ends = 0
         self._cma = self._begun(population)
@@ -120,6 +123,7 @@ class _Replay:
         d = len(self._columns)
         if not d:
             return None
+        # A mean of the study's own for each restart: a replay restarts at the same one.
         mean = self.history.stream("cmaes", self._restarts).random(d) if self._restarts else np.full(d, 0.5)
         return CMA(mean, self.sigma, bounds=np.tile([0.0, 1.0], (d, 1)), population_size=population)
 
@@ -127,6 +131,8 @@ class _Replay:
         """Draw a point of the unit cube, shape (1, d), by `rng` alone: (38) to (40)."""
         point = np.full((1, len(self.history.space)), 0.5)
         if self._cma is not None:
+            # `CMA` has a generator of its own; so a draw depends on this decision's `rng`, not on draws
+            # before it.
             self._cma.reseed_rng(int(rng.integers(2**32)))
             point[:, self._columns] = self._cma.ask()
         return point
@@ -154,6 +160,8 @@ class _Replay:
             loss = self.history.loss(trial.metrics) if trial.feasible else math.inf
         failed = outcome == Outcome.FAILED or loss == math.inf
         self._counted.add(number)
+        # Ranked by resource before loss: losses at different resources can't be compared, and who was let go
+        # on further was better. Those that failed are last.
         self.generation.append((number, (failed, 0 if failed else -resource, loss)))
         if len(self.generation) == self._cma.population_size:
             self._step(self._cma)
@@ -165,6 +173,6 @@ class _Replay:
         points = self.history.points[:, self._columns]
         cma.tell([(points[number], ranks[key]) for number, key in self.generation])
         self.generation.clear()
-        if cma.should_stop():
+        if cma.should_stop():  # the criteria of appendix B.3
             self._restarts += 1
             self._cma = self._begun(2 * cma.population_size)

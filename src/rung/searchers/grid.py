@@ -63,6 +63,7 @@ class _Walk:
         self._head = next(configs, None)
 
     def first_unseen(self) -> Config | None:
+        # It only moves on where a trial took its place: asked twice, it answers twice the same.
         while self._head is not None and self.history.seen(self._head):
             self._head = next(self._configs, None)
         return self._head
@@ -70,4 +71,5 @@ class _Walk:
 
 def _is_open(space: Space, name: str) -> bool:
     domain = space[name]
+    # A number given for the whole grid counts only where a domain does not say itself how many values it has.
     return domain.size is None and not (isinstance(domain, Float) and domain.points)

@@ -36,7 +36,9 @@ class Local(Searcher):
 
     def suggest(self, history: History, rng: Generator) -> Config | None:
         """Return an untried neighbour of the best configuration or a random one; None if none is left."""
+        # Feasible and complete, or before there is one, of those that got furthest: see `History.best`.
         best = history.best
+        # Before the first result there is nothing to be near to.
         if best is not None and rng.random() < self.p_local:
             return unseen_near(best.config, history, rng)
-        return unseen(history, rng)
+        return unseen(history, rng)  # what leaves a local optimum

@@ -25,4 +25,6 @@ class Random(Searcher):
 
     def suggest(self, history: History, rng: Generator) -> Config | None:
         """Return a random configuration, or None if a finite space is exhausted."""
+        # `rng` belongs to the number of the trial: in an infinite space trial n is the same on any workers,
+        # whatever ended before it.
         return unseen(history, rng)

@@ -43,6 +43,7 @@ class Sobol(Searcher):
         space = history.space
         point = _point(history)
         if self.share < 1:
+            # A quantile u becomes 1/2 + share (u - 1/2); a choice has no median to shrink to.
             ordered = [not isinstance(space[name], Categorical) for name in space.names]
             point = np.where(ordered, 0.5 + self.share * (point - 0.5), point)
         config = space.decode(point)[0]

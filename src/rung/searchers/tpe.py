@@ -81,6 +81,7 @@ class TPE(Searcher):
     def suggest(self, history: History, rng: Generator) -> Config | None:
         """Return the candidate of the highest ratio of densities; None if a finite space is exhausted."""
         observed = Observed.of(history)
+        # Without a finite loss there is no y*, and with few observations l is but the prior.
         if len(observed.losses) < self.n_initial or not np.any(observed.losses < math.inf):
             return unseen(history, rng)
         good, bad = self._densities(history, observed)
@@ -95,6 +96,7 @@ class TPE(Searcher):
         observed = _at_fidelity(history, observed)
         losses, points = observed.losses, observed.points
         order = np.argsort(losses, kind="stable")
+        # y* is the gamma-quantile. At most 25 lie below it, as in Hyperopt and Optuna: with more, l flattens.
         n_good = min(math.ceil(self.gamma * len(order)), _MOST_GOOD, int((losses < math.inf).sum()))
         good, rest = order[:n_good], np.sort(order[n_good:])
         thinned = rest[np.linspace(0, len(rest) - 1, min(len(rest), _MOST_BAD)).astype(np.intp)]
@@ -107,6 +109,7 @@ class TPE(Searcher):
 
     def _candidates(self, history: History, good: _Mixture, rng: Generator) -> list[Config]:
         for _ in range(_ROUNDS):
+            # Section 4.1: candidates come from l, since those that only g makes likely can't win the ratio.
             drawn = history.space.decode(good.sample(self.n_candidates, rng))
             configs = [c for c in drawn if history.space.allows(c) and not history.seen(c)]
             if configs:
@@ -187,7 +190,7 @@ def _kernel(domain: Domain, places: Array, d: int) -> _Normal | _Choice:
 
 def _scott(places: Array, d: int) -> float:
     """Return n^(-1 / (d + 4)) standard deviations (Scott's rule), with the prior as one more place."""
-    n = len(places) + 1
+    n = len(places) + 1  # 1 / 12 below: the variance of the prior, uniform on [0, 1]
     variance = (len(places) * places.var() + 1 / 12) / n if len(places) else 1 / 12
     return max(math.sqrt(variance) * math.pow(n, -1 / (d + 4)), _LEAST_WIDTH)
 

@@ -26,7 +26,24 @@ class Domain:
     condition: Condition | None = None
 
     def when(self, condition: Condition) -> Self:
-        """Return a copy that is active only when `condition` holds (and its own condition, if it has one)."""
+        """Return a copy that is active only when `condition` holds (and its own condition, if it has one).
+
+        Parameters
+        ----------
+        condition : Condition
+            A comparison of another hyperparameter, or several joined by `&` and `|`.
+
+        Raises
+        ------
+        SpaceError
+            If it is no condition.
+
+        Examples
+        --------
+        >>> import rung
+        >>> rung.Float(0, 0.5).when(rung.param("optimizer") == "sgd")
+        Float(low=0.0, high=0.5).when(param('optimizer') == 'sgd')
+        """
         if isinstance(condition, Param):
             raise SpaceError(f"when({condition!r}): no condition; compare it, as in {condition!r} == True")
         if not isinstance(condition, Condition):
@@ -41,7 +58,13 @@ class Domain:
         raise NotImplementedError
 
     def decode(self, u: float) -> Any:
-        """Return the value at `u` in [0, 1]; a uniform `u` gives a draw from the domain's distribution."""
+        """Return the value at a place of the unit interval.
+
+        Parameters
+        ----------
+        u : float
+            In [0, 1]; a uniform one gives a draw from the domain's distribution.
+        """
         raise NotImplementedError
 
     def decode_all(self, u: NDArray[np.float64]) -> list[Value]:
@@ -49,7 +72,18 @@ class Domain:
         return [self.decode(x) for x in u.tolist()]
 
     def encode(self, values: Sequence[Any]) -> NDArray[np.float64]:
-        """Return the places of `values` in [0, 1], shape (n,)."""
+        """Return the places of values in the unit interval: the inverse of `decode`.
+
+        Parameters
+        ----------
+        values : sequence
+            n values of the domain.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (n,), in [0, 1]: of an integer or a choice the middle of its cell.
+        """
         raise NotImplementedError
 
     def snap(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -57,11 +91,28 @@ class Domain:
         return self.encode(self.decode_all(u))
 
     def canonical(self, value: object) -> Value:
-        """Return `value` in its one plain form; ConfigError (without a name) if it is not in the domain."""
+        """Return `value` in its one plain form.
+
+        Raises
+        ------
+        ConfigError
+            If it is not in the domain; the message has no name, which only the space knows.
+        """
         raise NotImplementedError
 
     def lattice(self, points: int | None = None) -> Sequence[Value]:
-        """Return the values of a grid in order, at most `points` of them; SpaceError if it needs `points`."""
+        """Return the values of a grid in order.
+
+        Parameters
+        ----------
+        points : int, optional
+            At most so many, at least 2.
+
+        Raises
+        ------
+        SpaceError
+            If there are infinitely many values and no `points`.
+        """
         raise NotImplementedError
 
     def move(self, value: Any, rng: Generator) -> Value:

@@ -92,7 +92,10 @@ class Space:
     def sample(self, rng: Generator) -> Config:
         """Return a random configuration that is not forbidden; each hyperparameter has its own distribution.
 
-        SpaceError if 10,000 draws in a row are forbidden.
+        Raises
+        ------
+        SpaceError
+            If 10,000 draws in a row are forbidden.
         """
         domains = self._domains.values()
         for _ in range(_DRAWS):
@@ -109,9 +112,18 @@ class Space:
         return not any(condition.holds(config) for condition in self._resolved)
 
     def encode(self, configs: Sequence[Config]) -> NDArray[np.float64]:
-        """Return valid configurations as points, shape (n, d), in [0, 1], NaN where inactive.
+        """Return configurations as points of the unit cube.
 
-        The columns are in the order of `names`. An integer or a choice lies inside a cell of its own.
+        Parameters
+        ----------
+        configs : sequence of dict
+            n valid configurations, such as `validate` returns.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (n, d), in [0, 1], NaN where inactive; the columns are in the order of `names`. An integer
+            or a choice lies inside a cell of its own.
         """
         import numpy as np
 
@@ -122,10 +134,23 @@ class Space:
         return points
 
     def decode(self, points: NDArray[np.float64]) -> list[Config]:
-        """Return the configurations at `points`, shape (n, d), clipped to [0, 1]; the inverse of `encode`.
+        """Return the configurations at points of the unit cube: the inverse of `encode`.
 
-        Coordinates of inactive hyperparameters are ignored, NaN among them. Forbidden configurations
-        come back as they are; see `allows`. SpaceError if an active coordinate is NaN.
+        Parameters
+        ----------
+        points : numpy.ndarray
+            Shape (n, d), clipped to [0, 1]. Coordinates of inactive hyperparameters are ignored, NaN among
+            them.
+
+        Returns
+        -------
+        list of dict
+            n configurations, forbidden ones too; see `allows`.
+
+        Raises
+        ------
+        SpaceError
+            If the shape is another one, or an active coordinate is NaN.
         """
         import numpy as np
 
@@ -141,9 +166,17 @@ class Space:
         return configs
 
     def snap(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return where the configurations at `points`, shape (n, d), lie: `encode` of `decode`, but faster.
+        """Return where the configurations at `points` lie: `encode` of `decode`, but faster.
 
-        Coordinates of inactive hyperparameters are ignored and become NaN. The others need to be in [0, 1].
+        Parameters
+        ----------
+        points : numpy.ndarray
+            Shape (n, d), in [0, 1].
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (n, d), NaN where inactive, whatever `points` has there.
         """
         import numpy as np
 
@@ -158,8 +191,16 @@ class Space:
 
         A number makes a normal step of sd 0.2 in the unit interval (an Int at least to the next integer),
         a Categorical takes another choice, an Ordinal the next or the previous one. What becomes active by
-        that is drawn at random. Fewer than `n` (even none) come back if there are no more, or nearly all
-        are forbidden.
+        that is drawn at random.
+
+        Parameters
+        ----------
+        config : dict
+            A valid configuration.
+        rng : numpy.random.Generator
+            What all random choices come from.
+        n : int
+            Fewer (even none) come back if there are no more, or nearly all are forbidden.
         """
         names = [name for name in config if name in self.varying]
         here, found = self.key(config), dict[str, Config]()
@@ -187,8 +228,15 @@ class Space:
     def configs(self, points: Mapping[str, int] | None = None) -> Iterator[Config]:
         """Return an iterator over each valid configuration once, the last name changing fastest.
 
-        `points` maps names to numbers of grid values; a Float needs it unless it has its own `points`.
-        Nothing is materialised. SpaceError, at once, if a hyperparameter has infinitely many values.
+        Parameters
+        ----------
+        points : mapping of str to int, optional
+            How many grid values a hyperparameter has; a Float needs it unless it has its own `points`.
+
+        Raises
+        ------
+        SpaceError
+            At once, if a hyperparameter has infinitely many values.
         """
         chosen = dict(points or {})
         for name in chosen:
@@ -199,7 +247,10 @@ class Space:
     def validate(self, config: Mapping[str, Any]) -> Config:
         """Return a user's configuration in canonical form: plain values, names in order; constants may lack.
 
-        ConfigError names the hyperparameter, the value and the fix if it does not fit this space.
+        Raises
+        ------
+        ConfigError
+            If it does not fit this space; it names the hyperparameter, the value and the fix.
         """
         if not isinstance(config, Mapping):
             raise ConfigError(f"{brief(config)}: a {type(config).__name__}; a configuration is a dict")

@@ -29,6 +29,11 @@ class Lock:
         self._descriptor = Descriptor.of(self._file.fileno())
         _HELD.add(self)
 
+    @property
+    def is_held(self) -> bool:
+        """Whether it was not let go yet."""
+        return not self._file.closed
+
     def release(self) -> None:
         """Let others take it."""
         if self._descriptor.is_ours:

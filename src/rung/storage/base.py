@@ -69,7 +69,7 @@ class Storage(Protocol):
         ...
 
     def release(self, lease: Lease) -> None:
-        """Give the study back; a lease that was lost is released silently."""
+        """Give the study back; one that was lost, or released before, is released silently."""
         ...
 
     def delete(self, study: str, owner: Owner) -> None:

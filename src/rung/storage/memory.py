@@ -70,8 +70,8 @@ class MemoryStorage:
 
     def release(self, lease: Lease) -> None:
         """See `Storage`."""
-        log = self._log(lease.study)
-        if log.epoch == lease.epoch:
+        log = self._logs.get(lease.study)
+        if log is not None and log.epoch == lease.epoch:
             log.owner = None
 
     def delete(self, study: str, owner: Owner) -> None:

@@ -32,11 +32,11 @@ from rung.storage._aside import made_aside
 from rung.storage._damage import SQLITE_ERRORS, check_pages, check_schema, explained, hint
 from rung.storage._descriptors import CLOSED_BENEATH, File, OpenFiles, State, abandon, file_at, open_now
 from rung.storage._filled import fill_log
-from rung.storage._foreign import check_files, distrust, refuse_link, refuse_links
 from rung.storage._lock import Lock, holder
 from rung.storage._names import slug
 from rung.storage._rows import event_of, row_of
 from rung.storage.base import Durability, Lease, Owner, StudyInfo, check_durability, check_name
+from rung.storage.foreign import check_files, distrust, refuse_link, refuse_links
 from rung.study.events import SCHEMA_VERSION, Event, SessionStarted, StudyCreated
 
 _SCHEMA = """
@@ -103,15 +103,18 @@ class SqliteStorage:
         """See `Storage`."""
         self.restore(study, [created])
 
-    def restore(self, study: str, events: Sequence[Event], trials: Iterable[Path] = ()) -> None:
-        """Make a study of a whole log, with copies of folders of trials where they exist; all or nothing."""
+    def restore(self, study: str, events: Sequence[Event], folders: Iterable[Path] = ()) -> None:
+        """Make a study of a whole log, with copies of another's folders where they exist; all or nothing.
+
+        Each is a folder of a trial, in `trials` or `notes`.
+        """
         folder = self._folder(study)
         if folder.exists():
             raise StudyExists(f"study {study!r} is there already, in {folder}")
         try:
             with made_aside(folder) as aside:
                 _write_new(aside / "study.db", study, events)
-                _copy(trials, aside / "trials")
+                _copy(folders, aside)
         except OSError as error:
             if folder.exists():
                 raise StudyExists(f"study {study!r} is there already, in {folder}") from None
@@ -165,6 +168,8 @@ class SqliteStorage:
     def release(self, lease: Lease) -> None:
         """See `Storage`. Leaves one database file, without a write-ahead log beside it."""
         assert isinstance(lease, _SqliteLease)
+        if not lease.lock.is_held:  # its descriptors' numbers may be those of another lease by now
+            return
         if lease.opened.state() in {"", "deleted"}:
             with contextlib.suppress(*SQLITE_ERRORS):
                 if _epoch(lease.connection) == lease.epoch:
@@ -284,9 +289,8 @@ def _copy(folders: Iterable[Path], into: Path) -> None:
     import shutil
 
     for folder in filter(Path.is_dir, folders):
-        shutil.copytree(folder, into / folder.name, symlinks=True)
-    if into.is_dir():
-        os.sync()
+        shutil.copytree(folder, into / folder.parent.name / folder.name, symlinks=True)
+    os.sync()
 
 
 def _open_for_writing(path: Path, synchronous: str) -> sqlite3.Connection:

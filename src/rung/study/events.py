@@ -19,9 +19,10 @@ from typing import Any, ClassVar
 from rung import __version__
 from rung._text import brief
 from rung.errors import StorageError, StudyCorrupt, StudyNewer
+from rung.study.upcasting import upcast
 
-SCHEMA_VERSION = 2
-"""2: `Float(step=)` in a space; trials that were imported do not count towards n_trials."""
+SCHEMA_VERSION = 3
+"""2: `Float(step=)` in a space. 3: WorkerStarted has what its backend wrote, not a process's ids."""
 _RELEASE = re.compile(r"(\d{1,6})\.(\d{1,6})(?:\.(\d{1,6}))?")
 _FOR_EVER = 1e12
 """Seconds that no study lasts."""
@@ -125,15 +126,14 @@ class SessionEnded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerStarted(Event):
-    """A worker process and its guard exist; enough to recognise a leftover later."""
+    """A worker is there; should its coordinator die, its backend can find and end what is left of it."""
 
     kind: ClassVar[str] = "WorkerStarted"
     worker: int
-    pid: int
-    guard: int
-    started: float
-    """Seconds after the boot."""
-    boot: str
+    backend: str
+    """The name of the backend that started it."""
+    identity: Mapping[str, Any]
+    """How that backend recognises it; nobody else reads it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +175,19 @@ class Reported(Event):
     metrics: Mapping[str, float]
     checkpoint: bool = False
     """Whether the trial had saved a checkpoint by then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted(Event):
+    """The objective logged values and files of its own, which nothing is decided by."""
+
+    kind: ClassVar[str] = "Noted"
+    trial: int
+    attempt: int
+    number: int
+    values: Mapping[str, Any]
+    files: Mapping[str, str]
+    """What each file is called in the trial's folder of notes; "" of one that was not kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,7 +244,7 @@ class FinalReportShown(Event):
 KINDS: dict[str, type[Event]] = {
     cls.kind: cls
     for cls in (StudyCreated, SessionStarted, SessionEnded, WorkerStarted, TrialCreated,
-                AttemptStarted, Reported, Judged, AttemptEnded, TrialDropped, ResultsImported,
+                AttemptStarted, Reported, Noted, Judged, AttemptEnded, TrialDropped, ResultsImported,
                 FinalReportShown)
 }  # fmt: skip
 _FIELDS = {cls: tuple(f.name for f in fields(cls) if f.name not in {"id", "t"}) for cls in KINDS.values()}
@@ -292,7 +305,7 @@ def _format(schema: object) -> int:
 def decode(kind: str, event_id: str, t: float, body: Mapping[str, Any]) -> Event:
     """Rebuild an event from its stored parts; raises NotUnderstood, or StudyNewer if `body` states that."""
     try:
-        values = dict(body)
+        values = upcast(kind, dict(body))
         if kind == StudyCreated.kind:
             check_schema("this study", values.get("schema"))
         if "metrics" in values:

@@ -49,6 +49,14 @@ class Curve(Growing[Point]):
         self._numbers: dict[tuple[str, ...], int] = {}
         self._held_back = frozenset(held_back)
 
+    def copy(self) -> Curve:
+        """The same rows, to which others can be added."""
+        own = Curve(self._held_back)
+        own.know(self.shapes)
+        for name in (*ROW, "values"):
+            setattr(own, name, getattr(self, name)[:])
+        return own
+
     def add(self, event: Reported, last: int) -> int:
         """Take in a report of a trial whose last row is `last`, -1 if it has none; returns the new row."""
         while last >= 0 and self.resource[last] >= event.resource:

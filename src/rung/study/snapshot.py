@@ -22,11 +22,12 @@ from typing import Any
 
 from rung import __version__
 from rung.study.events import Event, Outcome, StudyCreated, Verdict, decode
+from rung.study.notes import Note
 from rung.study.reports import ROW, Reports
 from rung.study.state import StudyState
 from rung.study.trial import Attempt, Trial
 
-FORMAT = 2
+FORMAT = 3
 """To be raised whenever the fold of a log, or what a piece holds, changes."""
 BY = f"{FORMAT}, rung {__version__}, {sys.byteorder}"
 """The writer of a piece, and its only reader: a version of rung on a kind of machine."""
@@ -124,6 +125,7 @@ def _line(state: StudyState, trial: Trial) -> bytes:
     facts = [
         state.space.config_to_json(trial.config), trial.origin, trial.created, trial.reports.last,
         trial.parent, trial.status, trial.value, trial.metrics, trial.feasible, attempts, trial.held_back,
+        [[note.attempt, note.t, note.values, note.files] for note in trial.notes],
     ]  # fmt: skip
     return _json(facts).encode()
 
@@ -209,13 +211,13 @@ def _finish(state: StudyState, head: dict[str, Any], lines: dict[int, bytes]) ->
 
 
 def _trial(state: StudyState, number: int, line: bytes) -> Trial:
-    config, origin, created, last, parent, status, value, metrics, feasible, attempts, held_back = json.loads(
-        line
-    )
+    (config, origin, created, last, parent, status, value, metrics, feasible, attempts, held_back,
+     notes) = json.loads(line)  # fmt: skip
     return Trial(
         number, state.space.config_from_json(config), intern(origin), created,
         Reports(state.curve, last), parent, _STATUSES[status], value, _named(metrics), feasible,
         [_attempt(i, attempt) for i, attempt in enumerate(attempts, 1)], _named(held_back),
+        [Note(*note) for note in notes],
     )  # fmt: skip
 
 

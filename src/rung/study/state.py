@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import operator
@@ -18,6 +19,7 @@ from rung.study.events import (
     Event,
     FinalReportShown,
     Judged,
+    Noted,
     Outcome,
     Reported,
     ResultsImported,
@@ -33,6 +35,7 @@ from rung.study.events import (
     understood,
 )
 from rung.study.metrics import Goals
+from rung.study.notes import Note, check_files, check_values, place
 from rung.study.plan import check_plan
 from rung.study.reports import Curve, Reports
 from rung.study.trial import IMPORTED, Attempt, Trial
@@ -61,7 +64,7 @@ class StudyState:
         """Trials to be run again: interrupted or lost."""
         self.sessions: list[SessionStarted] = []
         self.workers: list[WorkerStarted] = []
-        """Worker processes of the latest session."""
+        """Workers of the latest session."""
         self.ended = ""
         """Why the latest session ended; "" while it runs or if it was killed."""
         self.torn = False
@@ -139,6 +142,18 @@ class StudyState:
         """Trials that count towards `n_trials`: all but the imported ones."""
         return len(self.trials) - self.n_imported
 
+    def copy(self) -> StudyState:
+        """A state that goes its own way: what is applied to it leaves this one as it is."""
+        own = copy.copy(self)
+        own.curve = self.curve.copy()
+        own.trials = Trials()
+        for trial in self.trials:
+            own.trials.append(trial if trial.is_finished else trial.copy(own.curve))
+        own.open = {number: own.trials[number].attempts[-1] for number in self.open}
+        for name in ("waiting", "sessions", "workers", "counts", "ends", "known", "sources", "_keys"):
+            setattr(own, name, copy.copy(getattr(self, name)))
+        return own
+
     def seen(self, config: Config) -> bool:
         """Whether a trial with this configuration exists."""
         for number in range(self._keyed, len(self.trials)):
@@ -187,7 +202,7 @@ class StudyState:
     def _judged(self, event: Judged) -> None:
         self._running(event).verdict = Verdict(event.verdict)
 
-    def _running(self, event: Judged | Reported | AttemptEnded) -> Attempt:
+    def _running(self, event: Judged | Reported | Noted | AttemptEnded) -> Attempt:
         attempt = self.open[event.trial]
         if attempt.number != event.attempt:
             raise ValueError(f"attempt {event.attempt} is not the one that runs, {attempt.number}")
@@ -231,6 +246,12 @@ class StudyState:
             raise ValueError(f"resource {event.resource}")
         self.trials[event.trial].reports.add(event)
         self.checkpoints = self.checkpoints or event.checkpoint
+
+    def _noted(self, event: Noted) -> None:
+        self._running(event)
+        files = {name: place(event.trial, file) for name, file in check_files(event.files).items()}
+        note = Note(event.attempt, event.t, check_values(event.values), files)
+        self.trials[event.trial].notes.append(note)
 
     def _attempt_ended(self, event: AttemptEnded) -> None:
         attempt, trial = self._running(event), self.trials[event.trial]
@@ -317,6 +338,7 @@ _APPLY: dict[type[Event], Callable[[StudyState, Any], None]] = {
     TrialCreated: StudyState._trial_created,
     AttemptStarted: StudyState._attempt_started,
     Reported: StudyState._reported,
+    Noted: StudyState._noted,
     AttemptEnded: StudyState._attempt_ended,
     TrialDropped: StudyState._trial_dropped,
 }

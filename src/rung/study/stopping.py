@@ -214,6 +214,11 @@ def said_by(rule: object) -> str:
     return str(rule) if isinstance(rule, Rule) else str(getattr(rule, "__name__", type(rule).__name__))
 
 
+def asking(rules: Sequence[object], study: Any) -> Callable[[], str] | None:
+    """What asks the functions among the rules, if there are any."""
+    return None if all(isinstance(rule, Rule) for rule in rules) else lambda: ask(rules, study)
+
+
 def ask(rules: Iterable[object], study: Any) -> str:
     """Which of the functions among the rules says that the study is to stop, or "".
 

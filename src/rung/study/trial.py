@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rung.study.events import FINAL, WAITING
-from rung.study.reports import Reports
+from rung.study.notes import Note
+from rung.study.reports import Curve, Reports
 
 IMPORTED = "imported"
 """The origin of a trial that ran before this study, or in another one: it counts towards no budget."""
@@ -62,6 +63,8 @@ class Trial:
         The runs of the trial.
     held_back : dict of str to float
         The metrics of `report_only`.
+    notes : list of Note
+        What `trial.log` kept: each has `attempt`, `t`, `values` and `files`.
     """
 
     number: int
@@ -76,6 +79,14 @@ class Trial:
     feasible: bool = True
     attempts: list[Attempt] = field(default_factory=list, repr=False)
     held_back: dict[str, float] = field(default_factory=dict, repr=False)
+    notes: list[Note] = field(default_factory=list, repr=False)
+
+    def copy(self, curve: Curve) -> Trial:
+        """The same trial in another fold, whose reports are in `curve`."""
+        attempts = [replace(attempt) for attempt in self.attempts]
+        return replace(
+            self, reports=Reports(curve, self.reports.last), attempts=attempts, metrics=dict(self.metrics)
+        )
 
     @property
     def is_finished(self) -> bool:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rung.execution.backends import Backend, Work
-from rung.execution.base import AttemptId, End, Executor, Job, Message, Report
+from rung.execution.base import AttemptId, End, Executor, Job, Message, Report, WorkerUp
 from rung.objectives.checkpoints import FolderStore
 from rung.objectives.function import Objective
 from rung.objectives.trial import RunningTrial
 from rung.space import Config
-from rung.study.events import Outcome, Verdict
+from rung.study.events import Outcome, Verdict, WorkerStarted, decode
 
 _PATIENCE = 60.0
 """Seconds in which a message must come."""
@@ -33,7 +35,7 @@ def check_executor(make: Callable[[], Backend]) -> None:
     >>> from rung.execution.backends import InThisProcess
     >>> check_executor(InThisProcess)
     """
-    for promise in (_results, _answers, _failures, _pauses):
+    for promise in (_results, _answers, _failures, _pauses, _reaps):
         with TemporaryDirectory(prefix="rung-", ignore_cleanup_errors=True) as folder:
             promise(make(), Path(folder))
 
@@ -132,6 +134,26 @@ def _failures(backend: Backend, folder: Path) -> None:
         for attempt, end in talk.run(*_jobs(2)).items():
             assert end.outcome == Outcome.FAILED, f"{attempt} raised, and is {end.outcome}"
             assert "no luck" in end.reason, f"{attempt}: the reason is {end.reason!r}"
+
+
+def _reaps(backend: Backend, folder: Path) -> None:
+    with _talking(backend, folder, _square) as talk:
+        talk.run(*_jobs(2))
+    workers = [
+        WorkerStarted(id=f"w{up.worker}", t=0.0, worker=up.worker, backend=up.backend, identity=up.identity)
+        for up in talk.said
+        if isinstance(up, WorkerUp)
+    ]
+    for worker in workers:
+        assert worker.backend == backend.name, f"a worker of {worker.backend!r}, not of {backend.name!r}"
+        body = json.loads(json.dumps(worker.body()))
+        assert decode(worker.kind, worker.id, worker.t, body) == worker, "its identity is not what JSON keeps"
+    made_up = [replace(worker, identity={"made": "up"}) for worker in workers]
+    for several in ([], workers, workers, made_up):
+        try:
+            backend.reap(several, ended=False)
+        except Exception as error:
+            raise AssertionError(f"reap raised {error!r} for workers that are not there") from error
 
 
 def _pauses(backend: Backend, folder: Path) -> None:

@@ -221,6 +221,29 @@ def _epochs(storage: Storage) -> None:
     _check_log(storage, [CREATED, reported(1), reported(3)])
 
 
+def _released(storage: Storage) -> None:
+    storage.create("a", CREATED)
+    lease = storage.acquire("a", _me())
+    _release(storage, lease)
+    _release(storage, lease)
+    with _taken(storage, "a") as another:
+        _release(storage, lease)
+        _refused(
+            StudyInUse, "an earlier lease gives back nothing of a later one", storage.acquire, "a", _me()
+        )
+        storage.append(another, [reported(1)])
+    _check_log(storage, [CREATED, reported(1)])
+    storage.delete("a", _me())
+    _release(storage, lease)
+
+
+def _release(storage: Storage, lease: Lease) -> None:
+    try:
+        storage.release(lease)
+    except Exception as raised:
+        raise AssertionError(f"a lease that is over is released silently: it raised {raised!r}") from raised
+
+
 def _delete(storage: Storage) -> None:
     for name in ("a", "b"):
         storage.create(name, CREATED)
@@ -248,7 +271,8 @@ def _curve(job: Job) -> Iterator[tuple[float, dict[str, float] | End]]:
 
 
 _PROMISES = (
-    _order, _checksum, _once, _absent, _names, _whole, _plain, _listed, _owner, _epochs, _delete, _studies
+    _order, _checksum, _once, _absent, _names, _whole, _plain, _listed, _owner, _epochs, _released, _delete,
+    _studies,
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from rung.study.budget import Budget
 from rung.study.state import StudyState
@@ -18,13 +18,37 @@ if TYPE_CHECKING:
     from rung.views.beat import View
     from rung.views.summary import Summary
 
+_COMPUTING = 0.01
+"""Seconds that each look spends on the time left. The thread that decides waits for half of it: Python
+gives a thread no more at a time."""
 Reading = Callable[[], AbstractContextManager[StudyState]]
 """Gives the state of a study, which changes only outside the block."""
 
 
+class TimeLeft(Protocol):
+    """Says when a study will end; see `rung.engine.forecast`."""
+
+    end: float | None
+    """On the study's clock."""
+
+    def look(self, state: StudyState, now: float) -> None:
+        """Take in how the study stands."""
+        ...
+
+    def work(self, seconds: float) -> None:
+        """Compute for so long."""
+        ...
+
+
 @contextmanager
 def watch(
-    name: str, reading: Reading, now: Callable[[], float], budget: Budget, *, progress: bool | None = None
+    name: str,
+    reading: Reading,
+    now: Callable[[], float],
+    budget: Budget,
+    make_time_left: Callable[[], TimeLeft],
+    *,
+    progress: bool | None = None,
 ) -> Iterator[None]:
     """Show a running study until the block ends.
 
@@ -36,11 +60,26 @@ def watch(
     from rung.views.beat import showing
     from rung.views.summary import summarise
 
+    time_left: TimeLeft | None = None
+
+    def make() -> View:
+        nonlocal time_left
+        view = _view(reading)
+        time_left = make_time_left() if view.shows_time_left else None
+        return view
+
     def look() -> Summary:
         with reading() as state:
-            return summarise(name, state, now(), budget)
+            t = now()
+            if time_left is not None:
+                time_left.look(state, t)
+            end = None if time_left is None else time_left.end
+            summary = summarise(name, state, t, budget, end)
+        if time_left is not None:
+            time_left.work(_COMPUTING)
+        return summary
 
-    with showing(lambda: _view(reading), look):
+    with showing(make, look):
         yield
 
 

@@ -21,6 +21,7 @@ class View(Protocol):
 
     period: float
     """Seconds between two updates."""
+    shows_time_left: bool
 
     def start(self, summary: Summary) -> None:
         """Begin, in the thread that runs the study."""

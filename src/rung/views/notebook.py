@@ -14,6 +14,7 @@ class Notebook:
     """A display that is replaced twice a second, and at the end by how it ended."""
 
     period = 0.5
+    shows_time_left = True
 
     def __init__(self) -> None:
         self._handle: Any = None

@@ -22,6 +22,7 @@ class Plain:
     """Says each finished trial once, on stderr; beyond 20 a second the rest is counted."""
 
     period = 0.2
+    shows_time_left = False
 
     def __init__(self, reading: Callable[[], AbstractContextManager[StudyState]]) -> None:
         self._reading = reading

@@ -8,6 +8,7 @@ from typing import Any
 
 from rung.space import Space
 from rung.study.budget import Budget
+from rung.study.events import FINAL, Outcome
 from rung.study.state import StudyState
 from rung.study.trial import Attempt, Trial
 from rung.views.text import duration, number, one_line, shown
@@ -79,6 +80,8 @@ class Summary:
     failure: Failure | None
     ended: str
     """Why the session ended; "" while it runs."""
+    end: float | None = None
+    """When the trials will be done; None if unknown."""
 
     @property
     def finished(self) -> int:
@@ -87,11 +90,18 @@ class Summary:
 
     @property
     def seconds_left(self) -> float | None:
-        """Until the budget is used up, by the pace of the finished trials; None if unknown."""
-        ends = [] if self.timeout is None else [self.timeout - self.elapsed]
-        if self.n_trials is not None and self.finished:
-            ends.append(self.elapsed / self.finished * (self.n_trials - self.finished))
-        return max(0.0, min(ends)) if ends else None
+        """Until the budget is used up; None if unknown."""
+        ends = [end for end in (self.timeout, self.end) if end is not None]
+        return max(0.0, min(ends) - self.elapsed) if ends else None
+
+    @property
+    def part(self) -> float | None:
+        """How much of the trials' work is done, as a part of its time; None if there is no end to it."""
+        if self.n_trials is None:
+            return None
+        if self.end is None or self.ended:
+            return self.finished / self.n_trials
+        return self.elapsed / max(self.elapsed, self.end, 1e-9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +113,8 @@ class Row:
     part: float | None = None
 
 
-def summarise(name: str, state: StudyState, now: float, budget: Budget) -> Summary:
-    """Return how the study stands `now`, in seconds on its clock."""
+def summarise(name: str, state: StudyState, now: float, budget: Budget, end: float | None = None) -> Summary:
+    """Return how the study stands `now`, in seconds on its clock, if its trials will be done at `end`."""
     counts = {status: n for status, n in state.counts.items() if n}
     best, metric = state.best, state.goals.first.name
     return Summary(
@@ -121,12 +131,21 @@ def summarise(name: str, state: StudyState, now: float, budget: Budget) -> Summa
         ),
         failure=_last_failure(state),
         ended=state.ended,
+        end=_end(state, now, budget) if end is None else end,
     )
 
 
 def _best(state: StudyState, trial: Trial) -> Best:
     assert trial.value is not None
     return Best(trial.number, trial.value, trial.config, varied(state.space, trial.config))
+
+
+def _end(state: StudyState, now: float, budget: Budget) -> float | None:
+    """By the pace of the finished trials, where none pauses: then nobody knows how much is left of those."""
+    finished = sum(state.counts[status] for status in FINAL)
+    if budget.n_trials is None or not finished or state.counts[Outcome.PAUSED]:
+        return None
+    return max(now, now * budget.n_trials / finished)
 
 
 def varied(space: Space, config: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -149,6 +168,8 @@ def rows(summary: Summary, most: int = ROWS) -> Iterator[Row]:
     """The study as labelled lines, at most `most` of them for running trials."""
     yield _trials_row(summary)
     yield _time_row(summary)
+    if paused := summary.counts.get("paused"):
+        yield Row("paused", _paused_text(paused, summary.ended))
     if summary.best:
         yield Row("best", best_text(summary.metric, summary.best))
     for i, running in enumerate(summary.running[:most]):
@@ -163,9 +184,7 @@ def _trials_row(summary: Summary) -> Row:
     counts = counts_text(summary)
     if summary.n_trials is None:
         return Row("trials", counts)
-    return Row(
-        "trials", f"{summary.finished} of {summary.n_trials}: {counts}", summary.finished / summary.n_trials
-    )
+    return Row("trials", f"{summary.finished} of {summary.n_trials}: {counts}", summary.part)
 
 
 def _time_row(summary: Summary) -> Row:
@@ -175,6 +194,12 @@ def _time_row(summary: Summary) -> Row:
         return Row("time", duration(summary.elapsed) + about)
     text = f"{duration(summary.elapsed)} of {duration(summary.timeout)}{about}"
     return Row("time", text, min(1.0, summary.elapsed / summary.timeout))
+
+
+def _paused_text(paused: int, ended: str) -> str:
+    if ended:
+        return f"{paused} at a rung, with their checkpoints; they may go on if the study does"
+    return f"{paused} wait at a rung: the best of them go on later, the others are stopped at the end"
 
 
 def counts_text(summary: Summary) -> str:

@@ -17,14 +17,15 @@ from rich.text import Text
 from rung.views.summary import ROWS, Row, Summary, closing, rows
 
 _BAR = 20
-_OTHER_ROWS = 7
-"""Lines that are no running trial: name, trials, time, best, "and more", failed, the cursor's."""
+_OTHER_ROWS = 8
+"""Lines that are no running trial: name, trials, time, paused, best, "and more", failed, the cursor's."""
 
 
 class Terminal:
     """Redraws a few lines on stderr; what is printed or logged meanwhile stands above them."""
 
     period = 0.25
+    shows_time_left = True
     screen: ClassVar[Lock] = Lock()
     """Held by the view that draws: one study of this process at a time."""
 

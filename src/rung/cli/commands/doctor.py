@@ -17,7 +17,7 @@ from rung.analysis.usage import folder_bytes
 from rung.cli.output import json_option, name_argument, storage_option, write_json
 from rung.errors import StudyNewer
 from rung.storage import Storage, open_storage
-from rung.storage._salvage import examine
+from rung.storage.salvage import examine
 from rung.storage.sqlite import SqliteStorage
 from rung.study.events import Event
 from rung.study.sizes import size_text

@@ -14,7 +14,7 @@ from rung.cli.commands.doctor import log_summary
 from rung.cli.output import storage_option
 from rung.errors import StorageError, StudyError
 from rung.storage import Storage, open_storage
-from rung.storage._salvage import salvage as save
+from rung.storage.salvage import salvage as save
 from rung.storage.sqlite import SqliteStorage
 from rung.study.events import Event, SessionStarted, understood
 from rung.views.text import visible

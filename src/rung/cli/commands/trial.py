@@ -17,7 +17,7 @@ from rung.cli.output import (
     write_json,
 )
 from rung.study.trial import Attempt, Trial
-from rung.views.text import duration, number, value_text, visible_lines
+from rung.views.text import duration, number, value_text, visible, visible_lines
 
 _REPORTS = 5
 """Reports that are shown of each end of a long curve."""
@@ -39,7 +39,12 @@ def trial(number: int, name: str | None, storage: str, as_json: bool) -> None:
              "reason": a.reason, "traceback": a.traceback}
             for a in found.attempts
         ]  # fmt: skip
-        write_json({**trial_json(found), "runs": runs, "reports": reports})
+        notes = [
+            {"attempt": note.attempt, "t": note.t, "values": note.values,
+             "files": {name: _file(study, path) for name, path in note.files.items()}}
+            for note in found.notes
+        ]  # fmt: skip
+        write_json({**trial_json(found), "runs": runs, "reports": reports, "notes": notes})
         return
     for line in _lines(study, found):
         click.echo(visible_lines(line))
@@ -60,8 +65,16 @@ def _lines(study: StudyView, found: Trial) -> Iterator[str]:
         if min(index, len(found.reports) - 1 - index) < _REPORTS:
             said = ", ".join(f"{name} = {number(value)}" for name, value in report.metrics.items())
             yield f"{'' if index else 'report':<9}{unit} {report.resource}: {said}"
+    for index, note in enumerate(found.notes):
+        kept = {name: _file(study, path) for name, path in note.files.items()}
+        for i, (name, value) in enumerate({**note.values, **kept}.items()):
+            yield f"{'' if i or index else 'note':<9}{visible(name)} = {value_text(value)}"
     if found.traceback:
         yield f"\n{found.traceback.rstrip()}"
+
+
+def _file(study: StudyView, path: str) -> str:
+    return str(study.folder / path) if path and study.folder else "(not kept, the study is in memory)"
 
 
 def _attempt(attempt: Attempt) -> str:

@@ -12,9 +12,10 @@ from typing import Any
 
 from rung._text import brief
 from rung.errors import MetricError
-from rung.execution.base import AttemptId, End, Report
+from rung.execution.base import AttemptId, End, Log, Report
 from rung.study.events import Outcome
 from rung.study.metrics import check_metric_name
+from rung.study.notes import check_files, check_values
 
 LONGEST = 1 << 22
 """Bytes of a frame: what the metrics, the reason and the traceback of an attempt may come to together."""
@@ -39,7 +40,7 @@ class Broken:
     traceback: str
 
 
-Said = Hello | Ready | Broken | Report | End
+Said = Hello | Ready | Broken | Report | Log | End
 
 
 def read(frame: bytes) -> Said:
@@ -110,6 +111,7 @@ _KINDS: Mapping[str, tuple[Callable[..., Said], Mapping[str, Callable[[Any], Any
         {"id": _attempt, "number": _number, "resource": _whole(1, 2**53), "metrics": _metrics,
          "checkpoint": _bool},
     ),
+    "log": (Log, {"id": _attempt, "number": _number, "values": check_values, "files": check_files}),
     "end": (
         End,
         {"id": _attempt, "outcome": _one_of({*Outcome} - {Outcome.LOST}), "metrics": _metrics,

@@ -7,40 +7,57 @@ import math
 import os
 import signal
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any
 
 from rung.objectives.guard import MARK
 
 if TYPE_CHECKING:
     import psutil
 
+    from rung.study.events import WorkerStarted
+
+INLINE, PROCESSES = "inline", "processes"
+"""The backends whose workers are processes of this machine, as the log names them."""
+_MOST_PIDS = 2**31
+_FOR_EVER = 1e12
+"""Seconds that no machine runs."""
 _PASSES = 20
 """Looks at the processes there are, each for the children that were started during the one before."""
 
 
-class Recorded(Protocol):
-    """What the log knows of a worker process."""
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A worker process, such that no other is ever taken for it."""
 
-    @property
-    def pid(self) -> int:
-        """Of the worker."""
-        ...
+    pid: int
+    guard: int
+    """The process id of its guard."""
+    started: float
+    """Seconds from the boot to its beginning."""
+    boot: str
+    """Which boot of which machine."""
 
-    @property
-    def guard(self) -> int:
-        """The process id of its guard."""
-        ...
+    @classmethod
+    def of(cls, pid: int, guard: int) -> Identity:
+        """The identity of a worker that runs now."""
+        return cls(pid, guard, start_time(pid), boot_id())
 
-    @property
-    def started(self) -> float:
-        """Seconds from the boot to its beginning."""
-        ...
-
-    @property
-    def boot(self) -> str:
-        """Which boot of which machine."""
-        ...
+    @classmethod
+    def read(cls, stored: Mapping[str, Any]) -> Identity | None:
+        """The same from the log; None if that is not what `of` made, as a log may come from a stranger."""
+        pid, guard, started, boot = (stored.get(name) for name in ("pid", "guard", "started", "boot"))
+        if (
+            type(pid) is int
+            and type(guard) is int
+            and 0 < min(pid, guard) <= max(pid, guard) < _MOST_PIDS
+            and isinstance(started, float | int)
+            and 0 <= started < _FOR_EVER
+            and isinstance(boot, str)
+        ):
+            return cls(pid, guard, started, boot)
+        return None
 
 
 def boot_id() -> str:
@@ -69,7 +86,12 @@ def _since_boot(process: psutil.Process) -> float:
     return process.create_time() - boot
 
 
-def kill_leftovers(workers: Iterable[Recorded]) -> int:
+def reap(workers: Iterable[WorkerStarted]) -> None:
+    """Kill what still lives of the workers that a log tells of."""
+    kill_leftovers(filter(None, (Identity.read(worker.identity) for worker in workers)))
+
+
+def kill_leftovers(workers: Iterable[Identity]) -> int:
     """Kill what still lives of these workers and their descendants; returns how many processes that were.
 
     A descendant is known by its session (the guard's) and group (the worker's), or, if it left them, by the

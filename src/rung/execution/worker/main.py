@@ -16,7 +16,7 @@ from json import dumps  # bound now, as what is of os: an objective may patch th
 from os import read, write
 from typing import Any
 
-from rung.execution.base import Job, Report
+from rung.execution.base import Job, Log, Report
 from rung.execution.worker.channel import Channel
 from rung.objectives.attempt import run_attempt
 from rung.objectives.checkpoints import CheckpointStore
@@ -72,9 +72,13 @@ def _load(channel: Channel) -> tuple[Objective, CheckpointStore | None] | None:
 
 
 def _run(channel: Channel, objective: Objective, store: CheckpointStore | None, job: Job) -> None:
-    def send(report: Report) -> Verdict:
-        _say(channel, "report", id=report.id, number=report.number, resource=report.resource,
-             metrics=dict(report.metrics), checkpoint=report.checkpoint)  # fmt: skip
+    def send(said: Report | Log) -> Verdict:
+        match said:
+            case Report(attempt, number, resource, metrics, checkpoint):
+                _say(channel, "report", id=attempt, number=number, resource=resource, metrics=dict(metrics),
+                     checkpoint=checkpoint)  # fmt: skip
+            case Log(attempt, number, values, files):
+                _say(channel, "log", id=attempt, number=number, values=values, files=files)
         answer = channel.receive()
         if answer is None:  # the coordinator is gone: nobody is left to report to
             os._exit(1)

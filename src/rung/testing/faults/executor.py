@@ -9,7 +9,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from rung.errors import WorkerError
-from rung.execution.base import AttemptId, Deliver, End, Job, Message, Report, WorkerUp
+from rung.execution.base import AttemptId, Deliver, End, Job, Log, Message, Report, WorkerUp
 from rung.storage.base import Lease
 from rung.study.events import Outcome, Verdict
 from rung.testing.faults import invariants
@@ -109,8 +109,9 @@ class FaultyExecutor:
         self._advance(self.runs[job.id])
         self._world.point("after a submit")
 
-    def answer(self, report: Report, verdict: Verdict) -> None:
+    def answer(self, report: Report | Log, verdict: Verdict) -> None:
         """See `Executor`."""
+        assert isinstance(report, Report)  # its trials log nothing of their own
         self._world.point("before an answer")
         self._world.say("answer", report.id, report.number, verdict)
         if verdict is not Verdict.SUPERSEDED:
@@ -207,7 +208,7 @@ class FaultyExecutor:
         if not self._world.setting.processes:
             return
         number = next(self._workers)
-        up = WorkerUp(number, 1000 + number, 2000 + number, 0.0, "a simulated machine")
+        up = WorkerUp(number, "processes", {"number": number})
         self._arrive(float(self._world.rng.exponential(0.1)), up)
         if self._world.happens("doubled"):
             self._arrive(float(self._world.rng.exponential(LEASE)), up)

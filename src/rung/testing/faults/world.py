@@ -180,7 +180,7 @@ class World:
         finally:
             self._at_work.pop()
 
-    def _until_closed(self, session: Session, lease: Lease) -> None:
+    def _until_closed(self, session: Session[FaultyExecutor], lease: Lease) -> None:
         try:
             session.coordinator.run()
         except Died:

@@ -68,7 +68,8 @@ def _checkpoints(folder: Path | None, events: Iterable[Event]) -> list[Path]:
     # A trial that is not in the log will be another one under the same number.
     if folder is None:
         return []
-    return [folder / "trials" / str(e.trial) for e in events if isinstance(e, TrialCreated)]
+    kinds = ("trials", "notes")
+    return [folder / kind / str(e.trial) for kind in kinds for e in events if isinstance(e, TrialCreated)]
 
 
 def _fault_of_pages(storage: Storage, study: str) -> str:
