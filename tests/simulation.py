@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rung.engine.coordinator import Coordinator
@@ -41,6 +41,8 @@ class Simulation:
     seed: int = 0
     max_resource: int | None = None
     grace: float = GRACE
+    watch: Callable[[StudyState, Sequence[Event]], object] | None = None
+    """Called after each commit."""
 
     def create(self) -> None:
         self.storage.create("s", StudyCreated(id="study", t=0.0, space=self.space.to_json(),
@@ -56,6 +58,7 @@ class Simulation:
         self.engine = Engine(state, settings, grace=self.grace)
         self.executor = Simulator(self.curve, self.capacity)
         self.coordinator = Coordinator(self.engine, self.storage, lease, self.executor, keeper)
+        self.coordinator.tell = self.watch
         try:
             self.coordinator.run()
         finally:

@@ -12,7 +12,7 @@ from rung.searchers import SEARCHERS
 
 SPACE = {"x": rung.Int(0, 9)}
 TWO = {"error": "min", "latency": "max"}
-PREFER_NONE = {"searcher": {"random", "sobol", "grid"}, "scheduler": {"fifo"}}
+PREFER_NONE = {"searcher": {"auto", "gp", "random", "sobol", "grid"}, "scheduler": {"fifo"}}
 
 
 def start(metric=TWO, **options):
@@ -39,7 +39,7 @@ def test_a_part_that_uses_the_first_one_is_named_with_what_it_leaves_out(warned,
         assert (
             f"study 'a': {part}='{name}' only searches for the first objective, error; latency is" in message
         )
-        assert 'searcher="random" or "sobol" and scheduler="fifo"' in message
+        assert 'searcher="auto" and scheduler="fifo"' in message
 
 
 def test_both_parts_are_named(warned):
@@ -56,7 +56,7 @@ def test_tune_warns_before_its_first_trial(warned):
     seen = []
     rung.tune(
         lambda config: seen.append(warned()) or {"error": 1.0, "latency": 1.0}, SPACE, metric=TWO,
-        n_trials=1, storage=":memory:", progress=False,
+        searcher="tpe", n_trials=1, storage=":memory:", progress=False,
     )  # fmt: skip
     assert len(seen[0]) == 1
     assert "latency is recorded and not searched for" in seen[0][0]

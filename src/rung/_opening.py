@@ -25,7 +25,7 @@ logger = logging.getLogger("rung")
 
 DEFAULT_STORAGE = "rung_studies"
 _USE_THE_FIRST = {
-    "searcher": {"auto", "gp", "local", "tpe", "cmaes", "evolution"},
+    "searcher": {"local", "tpe", "cmaes", "evolution"},
     "scheduler": {"auto", "asha", "successive-halving", "hyperband", "median", "pbt"},
 }
 """Those that compare trials by the first of several objectives."""
@@ -71,7 +71,7 @@ def create_or_open(storage: Storage, name: str, space: Space, settings: Settings
     for difference in _differences(state, space, settings):
         raise StudyMismatch(
             f"study {name!r} is stored with other arguments: {difference}. Go on with the old ones, "
-            f"use another name=, or delete it by `rung delete`; it is in {storage}"
+            f"use another name=, or delete it by `{shlex.join(['rung', 'delete', name])}`; it is in {storage}"
         )
     return state
 
@@ -96,7 +96,7 @@ def warn_of_objectives(study: str, settings: Settings) -> None:
     if others and parts:
         logger.warning(
             "study %r: %s only searches for the first objective, %s; %s is recorded and not searched for. "
-            'To prefer none, use searcher="random" or "sobol" and scheduler="fifo"',
+            'To search for all of them, use searcher="auto" and scheduler="fifo"',
             study, " with ".join(parts), first, ", ".join(others),
         )  # fmt: skip
 

@@ -161,7 +161,7 @@ class Study(StudyView):
                 return super().final_report()
             trial = self.best_trial
             self._session.coordinator.note(self._shown(trial, self._state.epoch))
-            return FinalReport.of(self._state, trial)
+            return FinalReport.of(self._state)
 
     def add(self, config: Mapping[str, Any], value: float | Mapping[str, float]) -> Trial:
         """Take in an earlier result, as a completed trial of origin "imported": see `add` of `rung.tune`.
@@ -327,6 +327,7 @@ class Study(StudyView):
             self.close()  # what is in the log is what counts
         if self._session is None:
             self._session = begin(self, Manual, self._settings, {})
+            self._session.coordinator.heeds_requests = True
         return self._session
 
     def drive(self, executor: Executor, **settings: Any) -> None:

@@ -90,8 +90,8 @@ def tune(
         `scipy.stats` distribution, or a constant.
     metric : str or mapping of str to str
         The name of the tuned metric, or for several objectives a dict of names and "min" or "max". Of
-        several, only the first is searched for, unless the searcher is "random", "sobol" or "grid" and the
-        scheduler "fifo"; `Study.pareto_front` compares trials by all of them.
+        several, "auto" and "gp" search for the whole front, with the scheduler "fifo"; other parts use the
+        first alone, and say so. `Study.front` compares trials by all of them.
     mode : {"min", "max"}
         Whether small or large values of a single metric are good.
     n_trials : int, optional
@@ -277,10 +277,11 @@ def _run(
         )
         coordinator = session.coordinator
         coordinator.tell = tell
-        logger.info("study %r: %s", study.name, study.folder or "in memory")
+        logger.info("stored in %s", study.folder or "memory only")
         for each in found:
             coordinator.note(*events_of(each, study.state))
             logger.log(logging.WARNING if each.left_out else logging.INFO, "%s", each.say(study.name))
+        coordinator.heeds_requests = True
         view = views.watch(
             study.name,
             coordinator.reading,
@@ -294,7 +295,7 @@ def _run(
                 coordinator.run()
         finally:
             session.close()
-    if coordinator.engine.stopping == "interrupted":
+    if coordinator.engine.stopping in {"interrupted", "by hand"}:
         raise KeyboardInterrupt
     _warn_of_failures(study)
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rung import analysis
 from rung._opening import look
@@ -178,11 +178,14 @@ class StudyView:
     def best_trial(self) -> Trial:
         """The completed trial with the best value that keeps all constraints.
 
+        Before one has completed, as where a short `timeout` cut all of them off, the trial of the best report
+        so far; its `status` is not "completed".
+
         Raises
         ------
         NoTrialError
-            If there is none (with the reason of the first failure), or if the study has several objectives:
-            see `front` and `best`.
+            If there is neither (with the reason of the first failure), or if the study has several
+            objectives: see `front` and `best`.
         """
         return analysis.best_trial(self._state)
 
@@ -194,9 +197,7 @@ class StudyView:
     @property
     def best_value(self) -> float:
         """The tuned metric of `best_trial`: what chose it, and too good to be claimed for it."""
-        value = self.best_trial.value
-        assert value is not None
-        return value
+        return analysis.incumbent(self._state).value
 
     @property
     def recommended(self) -> Recommendation:
@@ -270,9 +271,27 @@ class StudyView:
 
         return Hypervolume.of(self._state, reference)
 
-    def to_dataframe(self) -> DataFrame:
-        """A row per trial: number, status, hyperparameters, metrics. Needs pandas (``rung[pandas]``)."""
-        return analysis.to_dataframe(self._state)
+    def to_dataframe(self, by: Literal["trial", "report"] = "trial") -> DataFrame:
+        """Return a table of the study. Needs pandas (``rung[pandas]``).
+
+        Parameters
+        ----------
+        by : {"trial", "report"}
+            A row for each trial has its status, hyperparameters, metrics, whether it is `feasible`, and why
+            it ended. One for each report has its trial and epoch, `seconds` since the study began (pauses
+            between sessions left out), hyperparameters and metrics.
+
+        Returns
+        -------
+        DataFrame
+            With columns of the same names in each row.
+        """
+        return analysis.to_dataframe(self._state, by)
+
+    def _repr_html_(self) -> str:
+        from rung.views.notebook import study_html
+
+        return study_html(self._name, self._state)
 
     def final_report(self) -> analysis.FinalReport:
         """The winner with the metrics that are only reported (the test set's).
@@ -296,7 +315,7 @@ class StudyView:
         finally:
             self._storage.release(lease)
         self._state.apply(shown)
-        return analysis.FinalReport.of(self._state, trial)
+        return analysis.FinalReport.of(self._state)
 
     def _shown(self, trial: Trial, epoch: int) -> FinalReportShown:
         event_id = f"s{epoch}/look{self._state.looks + 1}"

@@ -240,3 +240,52 @@ def test_the_arguments_the_other_way_round_say_what_to_type(storage, command):
     result = CliRunner().invoke(commands, [command, "s", "2", "--storage", storage])
     assert result.exit_code == 2
     assert f"'s' is no number; it comes first: rung {command} 2 s" in result.output
+
+
+def test_constraints_and_endings_are_in_every_table(tmp_path: Path) -> None:
+    study = rung.Study({"x": rung.Float(0, 1)}, metric="loss", constraints={"leaves": "<= 3000"}, name="s",
+                       max_resource=9, scheduler="asha", searcher="random", storage=str(tmp_path))  # fmt: skip
+    with study:
+        first, second = study.ask(), study.ask()
+        assert first is not None
+        assert second is not None
+        study.report(second, loss=0.5, leaves=10.0)
+        study.tell(first, {"loss": 0.1, "leaves": 4992.0})
+    header, *table = call("trials", "--storage", str(tmp_path)).stdout.splitlines()
+    assert header.split() == ["trial", "status", "loss", "leaves", "x", "seconds", "reason"]
+    assert "4992" in table[0]
+    assert table[0].endswith("breaks leaves <= 3000")
+    assert table[1].endswith("at epoch 1")
+    assert (
+        "status   completed: breaks leaves <= 3000" in call("trial", "0", "--storage", str(tmp_path)).stdout
+    )
+    assert "pause\n" not in call("trial", "1", "--storage", str(tmp_path)).stdout
+    found = strict_json(call("trials", "--json", "--storage", str(tmp_path)).stdout)
+    assert [trial["feasible"] for trial in found] == [False, True]
+    best = call("best", "--storage", str(tmp_path)).stdout
+    assert best.startswith("best so far: loss = 0.5 at epoch 1 of an unfinished trial  (trial 1 of 2)")
+    assert (
+        strict_json(call("best", "--json", "--storage", str(tmp_path)).stdout)["best"]["unfinished_at"] == 1
+    )
+
+
+def test_trials_by_report(tmp_path: Path) -> None:
+    with rung.Study({"x": rung.Float(0, 1)}, metric="loss", name="s", storage=str(tmp_path)) as study:
+        trial = study.ask()
+        assert trial is not None
+        for loss in (0.5, 0.25):
+            study.report(trial, loss=loss)
+    rows = list(
+        csv.DictReader(call("trials", "--reports", "--csv", "--storage", str(tmp_path)).stdout.splitlines())
+    )
+    assert [(row["trial"], row["epoch"], row["loss"]) for row in rows] == [
+        ("0", "1", "0.5"),
+        ("0", "2", "0.25"),
+    ]
+    assert list(rows[0]) == ["trial", "attempt", "epoch", "seconds", "x", "loss"]
+    text = call("trials", "--reports", "--storage", str(tmp_path)).stdout.splitlines()
+    assert text[0].split() == ["trial", "attempt", "epoch", "seconds", "x", "loss"]
+    assert (
+        strict_json(call("trials", "--reports", "--json", "--storage", str(tmp_path)).stdout)[1]["loss"]
+        == 0.25
+    )

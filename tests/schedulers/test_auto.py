@@ -80,3 +80,43 @@ def test_arguments_are_checked():
     with pytest.raises(Error, match="eta=1"):
         tune(silent, scheduler=Auto(eta=1), max_resource=9)
     assert tune(silent, scheduler=Auto(eta=1)).trials  # no rungs, no harm
+
+
+def again_and_again(config, trial):
+    for epoch in range(1, 10):
+        trial.report(epoch=epoch, value=config["x"])
+
+
+@pytest.mark.parametrize("n_workers", [1])
+def test_a_trial_that_begins_again_is_told_once_in_a_study(caplog, n_workers):
+    storage = MemoryStorage()
+    options = {
+        "scheduler": "asha",
+        "max_resource": 9,
+        "storage": storage,
+        "name": "s",
+        "n_workers": n_workers,
+    }
+    for n_trials in (9, 18):
+        tune(again_and_again, n_trials=n_trials, **options)
+    (said,) = [m for m in caplog.messages if "starts again" in m]
+    assert "starts again from epoch 1: it saved no checkpoint; to go on where it stopped, save one" in said
+    assert 'use scheduler="auto"' in said
+
+
+@pytest.mark.parametrize(
+    ("objective", "scheduler"), [(saving, "asha"), (reporting, "auto"), (reporting, "fifo")]
+)
+def test_who_goes_on_or_never_pauses_is_told_nothing(caplog, objective, scheduler):
+    tune(objective, scheduler=scheduler, max_resource=9)
+    assert not caplog.messages
+
+
+def test_auto_chooses_the_stopping_form_again_when_it_goes_on():
+    """The choice is a function of the log: a resumed study decides as an unbroken one."""
+    whole = tune(reporting, max_resource=9, n_trials=18, name="whole")
+    storage = MemoryStorage()
+    for n_trials in (7, 18):
+        broken = tune(reporting, max_resource=9, n_trials=n_trials, storage=storage, name="broken")
+    assert broken.state.digest() == whole.state.digest()
+    assert max(len(t.attempts) for t in broken.trials) == 1

@@ -105,3 +105,26 @@ def test_a_metric_that_is_no_number_is_said_once(tmp_path: Path) -> None:
     (line,) = re.findall(r"trial 0 .*", done.stderr.partition("no trial has succeeded")[0])
     assert re.fullmatch(r"trial 0  failed  x=\S+  value is nan  .*", line)
     assert line.count("nan") == 1
+
+
+def test_lines_tell_constraints_the_front_and_where_a_trial_stopped(tmp_path: Path) -> None:
+    done = run_script(
+        tmp_path,
+        """
+        rung.tune(lambda config: {'a': config['x'], 'b': -config['x'], 'mb': 9.0 * (config['x'] < .5)}, space,
+                  metric={'a': 'min', 'b': 'min'}, constraints={'mb': '<= 5'}, n_trials=2, name='s', searcher='random',
+                  initial_configs=[{'x': .25}, {'x': .75}])
+
+        def train(config, trial):
+            for epoch in trial.epochs():
+                trial.report(epoch=epoch, loss=config['x'])
+        rung.tune(train, space, metric='loss', n_trials=3, max_resource=3, name='t', searcher='random',
+                  initial_configs=[{'x': .1}, {'x': .2}, {'x': .3}], scheduler=rung.schedulers.ASHA('stopping'))
+        """,
+    )
+    lines = done.stderr.splitlines()
+    assert re.fullmatch(
+        r"trial 0  completed  a=0.25  b=-0.25  mb=9  x=0.25  breaks mb <= 5  \(.*\)  front: 1 trial", lines[1]
+    )
+    assert lines[3].endswith("trials: 2 completed; front: 1 trial")
+    assert re.fullmatch(r"trial 2  stopped  loss=0.3  x=0.3  at epoch 1  \(.*\)  best 0.1", lines[-2])

@@ -171,3 +171,17 @@ def test_control_characters_are_spelled_out() -> None:
         shown({"a\x1b": "\x1b[1m", "b": 0.123456, "c": (1, 2), "d": None})
         == r"a\x1b=\x1b[1m b=0.1235 c=(1, 2) d=None"
     )
+
+
+def test_of_several_objectives_there_is_a_front_and_no_best() -> None:
+    goals = Goals.of({"loss": "min", "size": "min"})
+    events = [*started(0), ended(0, 4.0, loss=0.3, size=1.0), *started(1), ended(1, 5.0, loss=0.2, size=2.0)]
+    summary = summarise("s", state_of(*events, goals=goals), 5.0, Budget(6))
+    assert (summary.best, summary.front) == (None, 2)
+    assert texts(summary)["front"] == "2 trials"
+    assert closing(summary).endswith("; front: 2 trials")
+
+
+def test_the_best_report_is_marked_as_of_an_unfinished_trial() -> None:
+    summary = summarise("s", state_of(*started(0), reported(0, 1.0, loss=0.5)), 2.0, Budget(6))
+    assert texts(summary)["best"] == "loss=0.5  trial 0, unfinished, at epoch 3  x=0.25 kind=b"

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from rung.analysis.frame import to_dataframe
-from rung.analysis.results import FinalReport, best_trial, pareto_front
+from rung.analysis.results import FinalReport, best_trial, incumbent, pareto_front
 
-__all__ = ["FinalReport", "best_trial", "pareto_front", "to_dataframe"]
+__all__ = ["FinalReport", "best_trial", "incumbent", "pareto_front", "to_dataframe"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rung._text import visible
-from rung.analysis.results import best_trial
+from rung.analysis.results import incumbent
 from rung.searchers import GP
 from rung.space import Config
 from rung.study.history import History
@@ -47,22 +47,23 @@ def recommended(state: StudyState) -> Recommendation:
 
     Raises NoTrialError if there is none.
     """
-    best = best_trial(state)
-    assert best.value is not None
+    found = incumbent(state)
+    best, value = found.trial, found.value
     sign = -1.0 if state.goals.first.mode == "max" else 1.0
     expected = {e.trial: sign * e.loss for e in GP().recommend(History(state))}  # the best first
     if best.number not in expected:
-        return Recommendation(
-            best.number, dict(best.config), best.value, None, "the best value; too few trials for a model"
-        )
+        why = "the best value; too few trials for a model"
+        if found.resource is not None:
+            why = f"the best report so far, of {state.resource} {found.resource}; no trial has completed"
+        return Recommendation(best.number, dict(best.config), value, None, why)
     number = next(iter(expected))
     mine, of_best = expected[number], expected[best.number]
     if number == best.number:
-        reason = f"the best value ({best.value:.4g}), and the model expects the best of it too ({mine:.4g})"
+        reason = f"the best value ({value:.4g}), and the model expects the best of it too ({mine:.4g})"
     else:
         reason = (
             f"the model expects {mine:.4g} of it and {of_best:.4g} of trial {best.number}, whose"
-            f" {best.value:.4g} is the best value but looks lucky"
+            f" {value:.4g} is the best value but looks lucky"
         )
     trial = state.trials[number]
     assert trial.value is not None

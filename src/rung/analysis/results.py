@@ -9,20 +9,30 @@ from typing import Any
 from rung._text import visible
 from rung.errors import NoTrialError
 from rung.study.events import Outcome
+from rung.study.standing import Incumbent
 from rung.study.state import StudyState
 from rung.study.trial import Trial
 
 
 def best_trial(state: StudyState) -> Trial:
-    """The best feasible completed trial; raises NoTrialError with the reason if there is none."""
+    """The best feasible completed trial, or before there is one, the trial of the best report so far.
+
+    Raises NoTrialError with the reason if there is neither.
+    """
+    return incumbent(state).trial
+
+
+def incumbent(state: StudyState) -> Incumbent:
+    """`best_trial` with its value, and the resource of its report if it has not completed."""
     if len(state.goals.metrics) > 1:
         names = ", ".join(m.name for m in state.goals.metrics)
         raise NoTrialError(
             f"with several objectives ({names}) there is no single best trial; see study.front"
         )
-    if state.best is None:
+    best = state.standing.best
+    if best is None:
         raise NoTrialError(_why_none(state))
-    return state.best
+    return best
 
 
 def pareto_front(state: StudyState) -> Sequence[Trial]:
@@ -64,17 +74,24 @@ class FinalReport:
     looks: int
     """How often these were looked at, this time included."""
     trials: int
+    at: str = ""
+    """The report that chose it, such as "epoch 3"; "" if the winner has completed."""
 
     @classmethod
-    def of(cls, state: StudyState, trial: Trial) -> FinalReport:
-        """Of the winner `trial`."""
-        chosen_by = {m.name: trial.metrics[m.name] for m in state.goals.metrics}
-        return cls(
-            trial.number, dict(trial.config), chosen_by, dict(trial.held_back), state.looks, len(state.trials)
-        )
+    def of(cls, state: StudyState) -> FinalReport:
+        """Of the winner; raises NoTrialError without one."""
+        best = incumbent(state)
+        trial, chosen_by = best.trial, {state.goals.metrics[0].name: best.value}
+        held_back, at = trial.held_back, ""
+        if best.resource is not None:
+            at = f"{state.resource} {best.resource}"
+            held_back = dict(next((r.held_back for r in trial.reports if r.resource == best.resource), {}))
+        config, looks = dict(trial.config), state.looks
+        return cls(trial.number, config, chosen_by, dict(held_back), looks, len(state.trials), at)
 
     def __str__(self) -> str:
-        lines = [f"winner: trial {self.trial} of {self.trials}", *_rows(self.config)]
+        at = f", which has not completed; of its report of {visible(self.at)}" if self.at else ""
+        lines = [f"winner: trial {self.trial} of {self.trials}{at}", *_rows(self.config)]
         lines += [
             f"chosen by (the best of {self.trials}, so too good to be claimed):",
             *_rows(self.chosen_by),

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rung._opening import where
+from rung.analysis.results import incumbent
 from rung.errors import NoTrialError
+from rung.study.standing import Incumbent
 from rung.study.trial import Trial
 from rung.views.text import number, one_line, visible
 
@@ -97,6 +99,7 @@ def trial_json(trial: Trial) -> dict[str, Any]:
         "trial": trial.number,
         "status": trial.status,
         "value": trial.value,
+        "feasible": trial.value is not None and trial.feasible,
         "config": trial.config,
         "metrics": trial.metrics,
         "origin": trial.origin,
@@ -109,21 +112,36 @@ def trial_json(trial: Trial) -> dict[str, Any]:
 
 def write_best(study: StudyView, as_json: bool) -> None:
     """Write the best trial, or the Pareto front of several objectives; raises NoTrialError without one."""
-    several = len(study.goals.metrics) > 1
-    winners = study.pareto_front if several else (study.best_trial,)
+    if len(study.goals.metrics) == 1:
+        _write_incumbent(study, incumbent(study.state), as_json)
+        return
+    winners = study.front
     if not winners:
         raise NoTrialError(f"study {study.name!r}: no trial has completed and keeps the constraints yet")
     if as_json:
-        found = {"front": [trial_json(t) for t in winners]} if several else {"best": trial_json(winners[0])}
-        write_json({"study": study.name, "metric": study.goals.to_json()["metric"], **found})
+        front = [trial_json(trial) for trial in winners]
+        write_json({"study": study.name, "metric": study.goals.to_json()["metric"], "front": front})
         return
     for trial in winners:
-        _write_winner(study, trial, "not beaten in every objective" if several else "best")
+        values = ", ".join(f"{visible(m.name)} = {trial.metrics[m.name]!r}" for m in study.goals.metrics)
+        _write_winner(study, trial, f"not beaten in every objective: {values}")
+
+
+def _write_incumbent(study: StudyView, best: Incumbent, as_json: bool) -> None:
+    trial, name = best.trial, study.goals.metrics[0].name
+    if as_json:
+        # Of a trial that has not completed, the resource of the report that was best.
+        found = {**trial_json(trial), "value": best.value, "unfinished_at": best.resource}
+        write_json({"study": study.name, "metric": study.goals.to_json()["metric"], "best": found})
+        return
+    at = ""
+    if best.resource is not None:
+        at = f" at {visible(study.state.resource)} {best.resource} of an unfinished trial"
+    _write_winner(study, trial, f"best{' so far' if at else ''}: {visible(name)} = {best.value!r}{at}")
 
 
 def _write_winner(study: StudyView, trial: Trial, title: str) -> None:
-    values = ", ".join(f"{visible(m.name)} = {trial.metrics[m.name]!r}" for m in study.goals.metrics)
-    click.echo(f"{title}: {values}  (trial {trial.number} of {len(study.trials)})")
+    click.echo(f"{title}  (trial {trial.number} of {len(study.trials)})")
     for name, value in trial.config.items():
         click.echo(f"  {visible(name)} = {visible(str(value))}")
 

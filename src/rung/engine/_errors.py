@@ -1,4 +1,4 @@
-"""The errors that the caller of `tune` gets when the objective ends the study."""
+"""What the user gets to read when the objective ends the study, or wastes its time."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from rung.errors import Error, MetricError, ObjectiveError, StorageError, TooMan
 from rung.execution.base import End
 from rung.study.events import Outcome
 from rung.study.state import StudyState
+from rung.study.trial import Trial
 
 _LONGEST_REASON = 4_000
 _LONGEST_TRACEBACK = 40_000
@@ -54,4 +55,14 @@ def too_many(state: StudyState) -> Error:
     return TooManyFailures(
         f"{state.failed_in_a_row} trials in a row failed, so the study stopped; "
         f"the last, trial {failed[-1].number}: {last.reason}\n{last.traceback}".rstrip()
+    )
+
+
+def restarted(trial: Trial, resource: str) -> str:
+    """What to know of a trial that begins again."""
+    paused = trial.attempts[-2].outcome == Outcome.PAUSED
+    instead = ', or use scheduler="auto", which then stops trials and never pauses them' if paused else ""
+    return (
+        f"trial {trial.number} starts again from {resource} 1: it saved no checkpoint; to go on where it "
+        f"stopped, save one by trial.checkpoint() before each report{instead}"
     )

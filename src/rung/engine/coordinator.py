@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from rung._text import visible
 from rung.engine._threads import loaded, one_thread
 from rung.engine.engine import Answer, Discard, Engine, Step, Stop, Submit
 from rung.errors import Error, StorageError
@@ -15,6 +18,11 @@ from rung.storage.base import Lease, Storage
 from rung.storage.snapshots import Keeper
 from rung.study.events import Event, Outcome
 from rung.study.state import StudyState
+
+logger = logging.getLogger("rung")
+
+_LOOK = 0.4
+"""Seconds between two looks for requests of other processes."""
 
 
 class Coordinator:
@@ -51,6 +59,11 @@ class Coordinator:
         What it raises as a rung Error stops the study too."""
         self.tell: Callable[[StudyState, Sequence[Event]], object] | None = None
         """Gets events once they are durable; it must not block."""
+        self.heeds_requests = False
+        """Whether other processes may ask for an end, by the storage."""
+        self._looked = -math.inf
+        self._unwanted: list[int] = []
+        """Trials that are to be stopped by hand."""
         self.torn = False
         """Whether a step was cut short, so that `engine.state` may be ahead of the log."""
 
@@ -76,9 +89,38 @@ class Coordinator:
             step = self.step(messages)
             if step.finished:
                 break
-            messages = self._executor.poll(step.wait)
+            messages = self._poll(step.wait)
         if self.engine.error is not None:
             raise self.engine.error
+
+    def _poll(self, wait: float | None) -> Sequence[Message]:
+        """Wait for messages, and for requests from outside meanwhile."""
+        if not self.heeds_requests:
+            return self._executor.poll(wait)
+        until = math.inf if wait is None else self._executor.now() + wait
+        while True:
+            now = self._executor.now()
+            messages = self._executor.poll(max(0.0, min(_LOOK, until - now)))
+            early = self._executor.now() < min(now + _LOOK, until)  # it has something to say
+            if messages or early or self._stop or self._heed() or self._executor.now() >= until:
+                return messages
+
+    def _heed(self) -> bool:
+        """Take what other processes ask for, at most so often; whether that is anything."""
+        now = self._executor.now()
+        if not self.heeds_requests or self.torn or now < self._looked + _LOOK:
+            return False
+        self._looked = now
+        requests = self._storage.requests(self._lease)
+        for request in requests:
+            what, _, trial = request.partition("-")
+            if request == "stop" and not self._stop:
+                logger.warning("stopping, as `rung stop` asks: running trials have %g s to reach a report",
+                               self.engine.grace)  # fmt: skip
+                self._stop = "by hand"
+            elif what == "stop" and trial.isdecimal():
+                self._unwanted.append(int(trial))
+        return bool(requests)
 
     def step(self, messages: Sequence[Message], capacity: int | None = None) -> Step:
         """Handle, append, act: once."""
@@ -92,9 +134,12 @@ class Coordinator:
         return self._handle(messages, capacity)
 
     def _handle(self, messages: Sequence[Message], capacity: int) -> Step:
+        self._heed()
         with self._whole():
             if self._stop:
                 self.engine.stop(self._stop)
+            while self._unwanted:
+                self.engine.stop_trial(self._unwanted.pop(), now=self.now())
             with one_thread(self._libraries):
                 step = self.engine.handle(messages, now=self.now(), capacity=capacity)
             self._commit(step)
@@ -155,6 +200,8 @@ class Coordinator:
             self._storage.append(self._lease, step.events)
             self._keeper.keep(self.engine.state, step.events)
         act(step, self._executor, self._discard)
+        for note in step.notes:
+            logger.warning("%s", visible(note))
         if self.tell is not None:
             self.tell(self.engine.state, step.events)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rung.engine import _errors
+from rung.engine._jobs import job_for
 from rung.errors import Error, MetricError, TrialError
 from rung.execution.base import AttemptId, End, Job, Log, Message, Report, WorkerUp
 from rung.schedulers.base import Drop, Finish, Resume, Start, Wait
@@ -32,8 +33,7 @@ from rung.study.events import (
 from rung.study.history import History
 from rung.study.state import StudyState
 from rung.study.stopping import Rule
-from rung.study.streams import derived_seed, stream
-from rung.study.trial import Trial
+from rung.study.streams import stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,8 @@ class Discard:
 
 
 Command = Submit | Answer | Stop | Discard
+AT_ONCE = 0.5
+"""Seconds that a trial gets to reach its next report when somebody stops it."""
 GRACE = 5.0
 """Seconds that running trials get to reach their next report when the study stops."""
 
@@ -77,6 +79,8 @@ class Step:
 
     events: list[Event] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What the user is to know."""
     wait: float | None = None
     """Seconds until the engine wants to be asked again without a message; None: no need."""
     finished: bool = False
@@ -109,6 +113,8 @@ class Engine:
         """The best finished trial, whose checkpoint stays."""
         self._asked = -1
         """How many attempts had ended when the stop rules were asked last."""
+        self._by_hand: set[AttemptId] = set()
+        """Attempts that somebody asked to end."""
         self._origin = "searcher"
         """Where the configuration proposed last came from."""
         for trial in state.trials:
@@ -147,6 +153,22 @@ class Engine:
             self.stopping, self.error = reason, error
             for number, attempt in self.state.open.items():
                 self._step.commands.append(Stop(AttemptId(number, attempt.number), self.grace))
+
+    def stop_trial(self, number: int, *, now: float) -> None:
+        """End a trial for good, as somebody asks by hand, unless it has ended or there is none."""
+        self._now = max(now, self.state.t)
+        if number >= len(self.state.trials) or self.state.trials[number].is_finished:
+            return
+        attempt = self.state.open.get(number)
+        if attempt is None:
+            self._drop([number])
+        elif attempt.verdict != Verdict.STOP:
+            run = AttemptId(number, attempt.number)
+            self._by_hand.add(run)
+            reports = len(self.state.trials[number].reports)
+            self._emit(Judged(id=f"{run}/hand", t=self._now, trial=number, attempt=attempt.number,
+                              number=reports, verdict=Verdict.STOP.value))  # fmt: skip
+            self._step.commands.append(Stop(run, AT_ONCE))
 
     def _emit(self, event: Event) -> None:
         self.state.apply(event)
@@ -199,13 +221,15 @@ class Engine:
         if not self._is_open(report.id):
             self._step.commands.append(Answer(report, Verdict.SUPERSEDED))
             return
-        trial = self.state.trials[report.id.trial]
+        trial, first = self.state.trials[report.id.trial], not self.state.curve.repeated
         last = trial.reports[-1] if trial.reports else None
         if last and last.attempt == report.id.attempt and report.number <= last.number:
             return  # a repeated message: it was logged and its answer is on the way
         self._emit(Reported(id=f"{report.id}/r{report.number}", t=self._now, trial=trial.number,
                             attempt=report.id.attempt, number=report.number, resource=report.resource,
                             metrics=report.metrics, checkpoint=report.checkpoint))  # fmt: skip
+        if first and self.state.curve.repeated and not self.state.checkpoints:
+            self._step.notes.append(_errors.restarted(trial, self.settings.resource))
         self._step.commands.append(Answer(report, self._judge(report)))
 
     def _on_log(self, log: Log) -> None:
@@ -242,6 +266,7 @@ class Engine:
         judged = self.state.open[end.id.trial].verdict
         if judged is not None and outcome != Outcome.FAILED:
             outcome = after_verdict(judged)  # however it ended: what was decided holds
+            reason = "by hand" if end.id in self._by_hand else reason
         elif outcome == Outcome.COMPLETED:
             outcome, reason = self._check_result(end)
         elif outcome == Outcome.LOST or (outcome == Outcome.INTERRUPTED and not self.stopping):
@@ -371,23 +396,5 @@ class Engine:
         attempt = AttemptId(number, len(trial.attempts) + 1)
         self._emit(AttemptStarted(id=str(attempt), t=self._now, trial=number, attempt=attempt.attempt,
                                   target=target))  # fmt: skip
-        seed, asked = derived_seed(self.state.seed, "trial", number), self.settings
-        job = Job(attempt, trial.config, seed, asked.max_resource, self._begun(trial), target, trial.parent,
-                  asked.resource, self._seconds_left(trial), asked.trial_memory, self.folder)  # fmt: skip
+        job = job_for(self.state, self.settings, attempt, target, self.folder)
         self._step.commands.append(Submit(job))
-
-    def _seconds_left(self, trial: Trial) -> float | None:
-        if self.settings.trial_timeout is None:
-            return None
-        # What a lost or interrupted attempt did is done again, so its time does not count.
-        paused = (a for a in trial.attempts if a.outcome == Outcome.PAUSED and a.ended is not None)
-        used = sum((a.ended or a.started) - a.started for a in paused)
-        return max(0.0, self.settings.trial_timeout - used)
-
-    def _begun(self, trial: Trial) -> int:
-        if trial.reports or trial.parent is None:
-            return trial.resource
-        # A clone that has not reported yet stands where its parent stood when it was made.
-        curve, (then, _) = self.state.curve, self.state.known[trial.number]
-        rows = curve.rows(self.state.trials[trial.parent].reports.last)
-        return max((curve.resource[row] for row in rows if row < then), default=0)

@@ -193,9 +193,9 @@ class Processes:
         return next((w for w in self._workers.values() if w.job is not None and w.job.id == attempt), None)
 
     def _assign(self) -> None:
-        if len(self._workers) < min(
-            self._capacity, len(self._jobs)
-        ):  # one that was stopped is not replaced before
+        free = sum(worker.job is None and worker.fate is None for worker in self._workers.values())
+        if len(self._workers) < self._capacity and free < len(self._jobs):
+            # One that was stopped is not replaced before.
             taken = {worker.place for worker in self._workers.values()}
             self._add_worker(min(set(range(self._capacity)) - taken))
         for worker in self._workers.values():

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rung.study.events import Outcome
 from rung.study.history import History
-from rung.study.metrics import Metrics
+from rung.study.metrics import Metric, Metrics
 from rung.study.trial import Trial
 
 
@@ -33,26 +33,31 @@ class Observed:
     """The loss at each resource that the trial of a number reported."""
 
     @classmethod
-    def of(cls, history: History) -> Observed:
-        """Everything that is known now: the last observation of each trial."""
-        observed = [last_observation(history, trial) for trial in history.trials]
+    def of(cls, history: History, metric: Metric | None = None) -> Observed:
+        """Everything that is known now: the last observation of each trial.
+
+        Of one `metric`, whatever the constraints, if it is given: a trial that has not shown it is pending.
+        """
+        observed = [last_observation(history, trial, metric) for trial in history.trials]
 
         def curve(number: int) -> Mapping[int, float]:
-            reports = history.trials[number].reports
-            return {report.resource: _loss(history, report.metrics) for report in reports}
+            losses = ((r.resource, _loss(history, r.metrics, metric)) for r in history.trials[number].reports)
+            return {resource: loss for resource, loss in losses if loss is not None}
 
         return cls._from(history, observed, curve)
 
     @classmethod
-    def before(cls, history: History, trial: int) -> Observed:
+    def before(cls, history: History, trial: int, metric: Metric | None = None) -> Observed:
         """What was known when `trial` was decided, without what was pending; a constant of the study."""
         if trial >= len(history.trials):
-            return cls.of(history)
+            return cls.of(history, metric)
         reports, ends = history.known(trial)
         observed: list[tuple[float, int] | None] = [None] * trial
         curves: dict[int, dict[int, float]] = {}
         for number, _, resource, metrics in history.curve[:reports]:
-            loss = _loss(history, metrics)
+            loss = _loss(history, metrics, metric)
+            if loss is None:
+                continue
             observed[number] = loss, resource  # the newest report stands for its trial
             curve = curves.setdefault(number, {})
             while curve and next(reversed(curve)) >= resource:
@@ -61,7 +66,7 @@ class Observed:
         for number, attempt in history.ends[:ends]:
             ended = history.trials[number]
             if ended.attempts[attempt - 1].outcome in _LAST:
-                observed[number] = last_observation(history, ended)
+                observed[number] = last_observation(history, ended, metric)
         return cls._from(history, observed, lambda number: curves.get(number, {}))
 
     @classmethod
@@ -95,16 +100,31 @@ class Observed:
 _LAST = {Outcome.COMPLETED, Outcome.FAILED}
 
 
-def last_observation(history: History, trial: Trial) -> tuple[float, int] | None:
+def last_observation(
+    history: History, trial: Trial, metric: Metric | None = None
+) -> tuple[float, int] | None:
     """The last loss of a trial and its resource; None before its first observation."""
     if trial.status == Outcome.FAILED:
         return math.inf, trial.resource
     if trial.status == Outcome.COMPLETED:
-        return _loss(history, trial.metrics), trial.resource
-    return (_loss(history, trial.reports[-1].metrics), trial.resource) if trial.reports else None
+        loss = _loss(history, trial.metrics, metric)
+        return None if loss is None else (loss, trial.resource)
+    if not trial.reports:
+        return None
+    last = trial.reports[-1]
+    if (
+        metric is not None and metric.name not in last.metrics
+    ):  # such as a size, known from the first epoch on
+        last = next((r for r in reversed(list(trial.reports)) if metric.name in r.metrics), last)
+    loss = _loss(history, last.metrics, metric)
+    return None if loss is None else (loss, last.resource)
 
 
-def _loss(history: History, metrics: Metrics) -> float:
+def _loss(history: History, metrics: Metrics, metric: Metric | None) -> float | None:
+    """The loss of the study, or of one metric: None if it is not among these."""
+    if metric is not None:
+        value = metrics.get(metric.name)
+        return None if value is None else math.inf if math.isnan(value) else metric.loss(value)
     # A report on the way may lack what a constraint is about: only what is known to be broken counts.
     broken = any(c.name in metrics and not c.holds(metrics[c.name]) for c in history.goals.constraints)
     return math.inf if broken else history.loss(metrics)

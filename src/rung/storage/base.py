@@ -88,6 +88,14 @@ class Storage(Protocol):
         """All studies, the one changed last first."""
         ...
 
+    def request(self, study: str, request: str) -> None:
+        """Leave a short name for the session that runs the study; raises StudyNotFound, ArgumentError."""
+        ...
+
+    def requests(self, lease: Lease) -> Sequence[str]:
+        """Take what was left since the study was acquired; called twice a second, it raises nothing."""
+        ...
+
     def folder(self, study: str) -> Path | None:
         """Where files of the study may lie; None if it has no folder."""
         ...

@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from rung.errors import LeaseLost, StorageError, StudyExists, StudyInUse, StudyNotFound
+from rung.storage._requests import check_request
 from rung.storage._rows import check_readable
 from rung.storage.base import Lease, Owner, StudyInfo, check_name
 from rung.study.events import Event, StudyCreated
@@ -22,6 +23,7 @@ class _Log:
     epoch: int = 0
     owner: Owner | None = None
     changed: float = field(default_factory=time.time)
+    requests: list[str] = field(default_factory=list)
 
 
 class MemoryStorage:
@@ -46,7 +48,7 @@ class MemoryStorage:
         log = self._log(study)
         if log.owner is not None:
             raise StudyInUse(f"study {study!r} is run by {log.owner}")
-        log.epoch, log.owner = log.epoch + 1, owner
+        log.epoch, log.owner, log.requests = log.epoch + 1, owner, []
         return Lease(study, log.epoch, owner)
 
     def append(self, lease: Lease, events: Sequence[Event]) -> int:
@@ -91,6 +93,20 @@ class MemoryStorage:
         """See `Storage`."""
         infos = [StudyInfo(name, log.changed, log.owner) for name, log in self._logs.items()]
         return sorted(infos, key=lambda info: -info.changed)
+
+    def request(self, study: str, request: str) -> None:
+        """See `Storage`."""
+        check_request(request)
+        log = self._log(study)
+        log.requests = [*{*log.requests, request}]
+
+    def requests(self, lease: Lease) -> Sequence[str]:
+        """See `Storage`."""
+        log = self._logs.get(lease.study)
+        if log is None or log.epoch != lease.epoch:
+            return ()
+        taken, log.requests = sorted(log.requests), []
+        return taken
 
     def folder(self, study: str) -> Path | None:
         """None: nothing is on disk."""

@@ -38,9 +38,11 @@ from rung.errors import (
     StudyInUse,
     StudyNotFound,
 )
+from rung.storage import _postgres_requests
 from rung.storage import _postgres_sql as sql
 from rung.storage._descriptors import CLOSED_BENEATH, Descriptor, abandon
 from rung.storage._names import slug
+from rung.storage._requests import check_request
 from rung.storage._rows import COLUMNS, Row, event_of, row_of
 from rung.storage._stall import Watch
 from rung.storage.base import Durability, Lease, Owner, StudyInfo, check_durability, check_name
@@ -144,6 +146,9 @@ class PostgresStorage:
                 raise StudyNotFound(f"study {study!r} in {self} has just been deleted")
             _name_session(db, number, row[0])
             self._warn_of_no_sync(db)
+            with contextlib.suppress(psycopg.errors.InsufficientPrivilege):
+                _postgres_requests.make_table(db, sql.LOCK)
+            _postgres_requests.take(db, number)  # they were for a session before this one
             undo.pop_all()
         _SESSIONS.add(db)
         return _PostgresLease(
@@ -227,6 +232,19 @@ class PostgresStorage:
         with self._failing("studies can't be listed"), self._connect() as db:
             rows = db.execute(sql.STUDIES, (sql.LOCK,)).fetchall() if self._has_tables(db) else []
         return [StudyInfo(name, changed, _owner(text)) for name, changed, text in rows]
+
+    def request(self, study: str, request: str) -> None:
+        """See `Storage`."""
+        check_request(request)
+        with self._failing(f"study {study!r} can't be asked"), self._connect() as db:
+            _postgres_requests.make_table(db, sql.LOCK)
+            _postgres_requests.leave(db, self._find(db, study)[0], request)
+
+    def requests(self, lease: Lease) -> Sequence[str]:
+        """See `Storage`."""
+        assert isinstance(lease, _PostgresLease)
+        writer = lease.writer
+        return _postgres_requests.take(writer.db, writer.number) if writer.line.is_ours else ()
 
     def folder(self, study: str) -> Path:
         """See `Storage`. On this machine; the same for every process that is started in the same folder."""

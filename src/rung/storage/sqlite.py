@@ -28,6 +28,7 @@ from rung.errors import (
     StudyExists,
     StudyNotFound,
 )
+from rung.storage import _requests
 from rung.storage._aside import made_aside
 from rung.storage._damage import SQLITE_ERRORS, check_pages, check_schema, explained, hint
 from rung.storage._descriptors import CLOSED_BENEATH, File, OpenFiles, State, abandon, file_at, open_now
@@ -138,6 +139,7 @@ class SqliteStorage:
                 epoch = _raise_epoch(connection, path, self._synchronous)
             except SQLITE_ERRORS as error:
                 raise explained(error, f"study {study!r}: {path} can't be opened for writing") from error
+            _requests.take(path.parent)  # they were for a session before this one
             undo.pop_all()
         return _SqliteLease(study, epoch, owner, connection, lock, path, file_at(path), opened)
 
@@ -236,6 +238,15 @@ class SqliteStorage:
                 if name:  # not a copy, nor one that lies about its name
                     infos.append(StudyInfo(name, _changed(path), holder(path.with_name("study.lock"))))
         return sorted(infos, key=lambda info: -info.changed)
+
+    def request(self, study: str, request: str) -> None:
+        """See `Storage`."""
+        _requests.leave(self._existing(study), request)
+
+    def requests(self, lease: Lease) -> Sequence[str]:
+        """See `Storage`."""
+        assert isinstance(lease, _SqliteLease)
+        return _requests.take(lease.path.parent) if file_at(lease.path) == lease.file else ()
 
     def folder(self, study: str) -> Path | None:
         """See `Storage`."""

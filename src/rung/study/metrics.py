@@ -154,6 +154,11 @@ class Goals:
         return self.metrics[0]
 
     @property
+    def plain(self) -> bool:
+        """Whether there is one objective and no constraint."""
+        return len(self.metrics) == 1 and not self.constraints
+
+    @property
     def required(self) -> tuple[str, ...]:
         """Names that a finished trial must have given a finite number for."""
         return tuple(dict.fromkeys([m.name for m in self.metrics] + [c.name for c in self.constraints]))
@@ -183,6 +188,10 @@ class Goals:
                 seen = ", ".join(sorted(set(metrics) - set(MEASURED)))
                 return f"report_only names {name!r}, which the objective did not give; it gave: {seen}"
         return ""
+
+    def broken(self, metrics: Metrics) -> tuple[Constraint, ...]:
+        """The constraints that these metrics are known to break."""
+        return tuple(c for c in self.constraints if c.name in metrics and not c.holds(metrics[c.name]))
 
     def feasible(self, metrics: Metrics) -> bool:
         """Whether every constraint holds."""

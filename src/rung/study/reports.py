@@ -46,6 +46,8 @@ class Curve(Growing[Point]):
         self.shape, self.start, self.values = array("I"), array("I"), array("d")
         self.below = array("i")
         self.shapes: list[tuple[str, ...]] = []
+        self.repeated = False
+        """Whether an attempt that began again has reported what another one did (since the last snapshot)."""
         self._numbers: dict[tuple[str, ...], int] = {}
         self._held_back = frozenset(held_back)
 
@@ -53,6 +55,7 @@ class Curve(Growing[Point]):
         """The same rows, to which others can be added."""
         own = Curve(self._held_back)
         own.know(self.shapes)
+        own.repeated = self.repeated
         for name in (*ROW, "values"):
             setattr(own, name, getattr(self, name)[:])
         return own
@@ -61,6 +64,7 @@ class Curve(Growing[Point]):
         """Take in a report of a trial whose last row is `last`, -1 if it has none; returns the new row."""
         while last >= 0 and self.resource[last] >= event.resource:
             last = self.below[last]  # an attempt that began again reports this part of the curve again
+            self.repeated = True
         row = len(self)
         self.trial.append(event.trial)
         self.attempt.append(event.attempt)

@@ -27,7 +27,7 @@ from rung.study.reports import ROW, Reports
 from rung.study.state import StudyState
 from rung.study.trial import Attempt, Trial
 
-FORMAT = 3
+FORMAT = 4
 """To be raised whenever the fold of a log, or what a piece holds, changes."""
 BY = f"{FORMAT}, rung {__version__}, {sys.byteorder}"
 """The writer of a piece, and its only reader: a version of rung on a kind of machine."""

@@ -38,6 +38,7 @@ from rung.study.metrics import Goals
 from rung.study.notes import Note, check_files, check_values, place
 from rung.study.plan import check_plan
 from rung.study.reports import Curve, Reports
+from rung.study.standing import Standing
 from rung.study.trial import IMPORTED, Attempt, Trial
 from rung.study.trials import Trials
 
@@ -92,6 +93,8 @@ class StudyState:
         """The failed trial of the highest number."""
         self.incumbent: Trial | None = None
         """The best feasible completed trial; see `best`."""
+        self.standing = Standing(self)
+        """The incumbent, or the front."""
         self._held_back = frozenset(self.goals.report_only)
         self._keys: set[str] = set()
         self._keyed = 0
@@ -146,7 +149,7 @@ class StudyState:
         """A state that goes its own way: what is applied to it leaves this one as it is."""
         own = copy.copy(self)
         own.curve = self.curve.copy()
-        own.trials = Trials()
+        own.trials, own.standing = Trials(), Standing(own)
         for trial in self.trials:
             own.trials.append(trial if trial.is_finished else trial.copy(own.curve))
         own.open = {number: own.trials[number].attempts[-1] for number in self.open}
@@ -212,6 +215,7 @@ class StudyState:
         trial = self._trial(event.trial)
         self.counts[trial.status] -= 1
         trial.status = Outcome.STOPPED
+        self.waiting.discard(trial.number)
         self.counts[trial.status] += 1
 
     def _trial_created(self, event: TrialCreated) -> None:

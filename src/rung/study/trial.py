@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from rung._text import visible
 from rung.study.events import FINAL, WAITING
 from rung.study.notes import Note
 from rung.study.reports import Curve, Reports
@@ -29,7 +30,7 @@ class Attempt:
     traceback: str = field(default="", repr=False)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Trial:
     """One configuration and all that is known of it.
 
@@ -87,6 +88,11 @@ class Trial:
         return replace(
             self, reports=Reports(curve, self.reports.last), attempts=attempts, metrics=dict(self.metrics)
         )
+
+    def __repr__(self) -> str:
+        value = "" if self.value is None else f", value={self.value:.6g}"
+        config = " ".join(f"{name}={chosen!r}" for name, chosen in self.config.items())
+        return f"<Trial {self.number}: {self.status}{value}, {visible(config)}>"
 
     @property
     def is_finished(self) -> bool:

@@ -56,7 +56,7 @@ def _check_resume(event: AttemptStarted, state: StudyState, history: History, sc
 
 def _check_verdict(event: Reported, after: Sequence[Event], history: History, scheduler: Scheduler) -> None:
     verdict = scheduler.judge(history, history.trials[event.trial])
-    judged = [e.verdict for e in after if isinstance(e, Judged) and e.trial == event.trial]
+    judged = [e.verdict for e in after if isinstance(e, Judged) and e.id == f"{event.id}/v"]
     assert judged == ([] if verdict == "continue" else [verdict]), (
         f"{event.id}: {judged}; replayed, {verdict}"
     )

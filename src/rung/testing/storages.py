@@ -244,6 +244,25 @@ def _release(storage: Storage, lease: Lease) -> None:
         raise AssertionError(f"a lease that is over is released silently: it raised {raised!r}") from raised
 
 
+def _requests(storage: Storage) -> None:
+    _refused(StudyNotFound, "a request for no study is refused", storage.request, "a", "stop")
+    storage.create("a", CREATED)
+    storage.create("b", CREATED)
+    for wrong in ("", "a/b", "..", "x" * 41, "ü", 3):
+        _refused(ArgumentError, f"requests are short names: {wrong!r}", storage.request, "a", wrong)
+    storage.request("a", "stop-1")
+    with _taken(storage, "a") as lease, _taken(storage, "b") as other:
+        assert not list(storage.requests(lease)), "a request is for the session that ran when it was left"
+        for request in ("stop", "stop-17", "stop"):
+            storage.request("a", request)
+        assert not list(storage.requests(other)), "a request is for the study that it names"
+        found = sorted(storage.requests(lease))
+        assert found == ["stop", "stop-17"], f"each request is there once: {found}"
+        assert not list(storage.requests(lease)), "a request that was taken is gone"
+        storage.append(lease, [reported(1)])
+    _check_log(storage, [CREATED, reported(1)])
+
+
 def _delete(storage: Storage) -> None:
     for name in ("a", "b"):
         storage.create(name, CREATED)
@@ -271,8 +290,8 @@ def _curve(job: Job) -> Iterator[tuple[float, dict[str, float] | End]]:
 
 
 _PROMISES = (
-    _order, _checksum, _once, _absent, _names, _whole, _plain, _listed, _owner, _epochs, _released, _delete,
-    _studies,
+    _order, _checksum, _once, _absent, _names, _whole, _plain, _listed, _owner, _epochs, _released,
+    _requests, _delete, _studies,
 )  # fmt: skip
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html import escape
 from typing import Any
 
-from IPython.display import display
-
-from rung.views.summary import Row, Summary, closing, rows
+from rung.study.budget import Budget
+from rung.study.state import StudyState
+from rung.views.summary import Row, Summary, closing, rows, summarise
+from rung.views.text import visible
 
 
 class Notebook:
@@ -21,6 +23,8 @@ class Notebook:
 
     def start(self, summary: Summary) -> None:
         """See `View`; made in the cell's own thread, so that it belongs to the cell."""
+        from IPython.display import display
+
         self._handle = display(_bundle(summary, summary.name), raw=True, display_id=True)
 
     def update(self, summary: Summary) -> None:
@@ -46,3 +50,11 @@ def _row(row: Row) -> str:
     bar = "" if row.part is None else f'<progress value="{row.part:.4f}" max="1"></progress> '
     align = 'style="text-align: left"'
     return f"<tr><th {align}>{escape(row.label)}</th><td {align}>{bar}{escape(row.text)}</td></tr>"
+
+
+def study_html(name: str, state: StudyState) -> str:
+    """A study as the result of a cell: its counts, and its best trial or its front."""
+    summary = summarise(name, state, state.t, Budget(state.plan.get("n_trials"), state.plan.get("timeout")))
+    shown = [row for row in rows(replace(summary, running=())) if row.label != "time"]
+    body = "".join(_row(replace(row, part=None)) for row in shown)
+    return f"<b>{escape(visible(name))}</b><table>{body}</table>"

@@ -10,9 +10,10 @@ from contextlib import AbstractContextManager
 import click
 
 from rung.study.events import Outcome
+from rung.study.standing import remark
 from rung.study.state import StudyState
 from rung.study.trial import Trial
-from rung.views.summary import Summary, closing, counts_text, varied
+from rung.views.summary import Summary, closing, counted, counts_text, varied
 from rung.views.text import duration, number, one_line, shown
 
 _LINES_A_SECOND = 20
@@ -27,10 +28,11 @@ class Plain:
     def __init__(self, reading: Callable[[], AbstractContextManager[StudyState]]) -> None:
         self._reading = reading
         with reading() as state:
-            self._metric, self._space = state.goals.first, state.space
+            self._goals, self._space = state.goals, state.space
         self._seen = 0
         self._unfinished: list[Trial] = []
         self._best: float | None = None
+        self._front: int | None = None
         self._second = -1
         self._room = 0
         self._left_out = 0
@@ -38,7 +40,7 @@ class Plain:
     def start(self, summary: Summary) -> None:
         """See `View`; trials of earlier sessions are only counted."""
         self._newly_finished()
-        self._best = summary.best.value if summary.best else None
+        self._best = summary.best.value if summary.best and not summary.best.at else None
         goal = f", {summary.n_trials} trials" if summary.n_trials else ""
         limit = f", {duration(summary.timeout)}" if summary.timeout else ""
         before = f"; it goes on, trials so far: {counts_text(summary)}" if summary.finished else ""
@@ -46,15 +48,15 @@ class Plain:
 
     def update(self, summary: Summary) -> None:
         """See `View`."""
-        second = int(time.monotonic())
+        second, self._front = int(time.monotonic()), summary.front
         if second != self._second:
             self._say_left_out()
             self._second, self._room = second, _LINES_A_SECOND
-        for trial in self._newly_finished():
+        for trial, why in self._newly_finished():
             self._compare(trial)
             if self._room:
                 self._room -= 1
-                _say(self._line(trial))
+                _say(self._line(trial, why))
             else:
                 self._left_out += 1
 
@@ -69,11 +71,12 @@ class Plain:
             _say(f"... and {self._left_out} more trials")
             self._left_out = 0
 
-    def _newly_finished(self) -> list[Trial]:
+    def _newly_finished(self) -> list[tuple[Trial, str]]:
         with self._reading() as state:
             return self._read(state)
 
-    def _read(self, state: StudyState) -> list[Trial]:
+    def _read(self, state: StudyState) -> list[tuple[Trial, str]]:
+        """Those that have ended since, and what is to be noted of each."""
         new = state.trials[self._seen :]
         self._seen += len(new)
         finished: list[Trial] = []
@@ -81,25 +84,27 @@ class Plain:
         for trial in self._unfinished + new:
             (finished if trial.is_finished else unfinished).append(trial)
         self._unfinished = unfinished
-        return sorted(finished, key=lambda t: t.ended or 0.0)
+        return [(trial, remark(trial, state)) for trial in sorted(finished, key=lambda t: t.ended or 0.0)]
 
-    def _line(self, trial: Trial) -> str:
+    def _line(self, trial: Trial, why: str) -> str:
         best = "" if self._best is None else f"best {number(self._best)}"
-        took = f"({duration(_seconds(trial))})"
-        return "  ".join(filter(None, [f"trial {trial.number}", trial.status, self._said(trial), took, best]))
+        if self._front is not None:
+            best = f"front: {counted(self._front)}"
+        took, why = f"({duration(_seconds(trial))})", one_line(why)
+        said = [f"trial {trial.number}", trial.status, self._said(trial), why, took, best]
+        return "  ".join(filter(None, said))
 
     def _compare(self, trial: Trial) -> None:
-        value = trial.value if trial.feasible else None
-        if value is not None and (self._best is None or self._metric.better(value, self._best)):
+        value = trial.value if trial.feasible and trial.status == Outcome.COMPLETED else None
+        if value is not None and (self._best is None or self._goals.metrics[0].better(value, self._best)):
             self._best = value
 
     def _said(self, trial: Trial) -> str:
-        value = trial.metrics.get(self._metric.name)
         # What is no number, the reason says.
-        known = value is not None and (math.isfinite(value) or trial.status != Outcome.FAILED)
-        metric = f"{one_line(self._metric.name)}={number(value)}  " if value is not None and known else ""
-        reason = f"  {one_line(trial.reason)}" if trial.status == Outcome.FAILED else ""
-        return f"{metric}{shown(varied(self._space, trial.config))}{reason}"
+        failed = trial.status == Outcome.FAILED
+        known = {name: trial.metrics[name] for name in self._goals.required if name in trial.metrics}
+        metrics = (f"{one_line(n)}={number(v)}" for n, v in known.items() if math.isfinite(v) or not failed)
+        return "  ".join([*metrics, shown(varied(self._space, trial.config))])
 
 
 def _seconds(trial: Trial) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 from rung.space import Space
 from rung.study.budget import Budget
 from rung.study.events import FINAL, Outcome
+from rung.study.standing import Incumbent
 from rung.study.state import StudyState
 from rung.study.trial import Attempt, Trial
 from rung.views.text import duration, number, one_line, shown
@@ -25,6 +26,7 @@ _ENDINGS = {
     "error": "stopped, a trial raised",
     "disk full": "stopped, the disk is full",
     "interrupted": "interrupted",
+    "by hand": "stopped by hand",
     "closed": "closed",
     "killed": "killed",
     "new": "not run yet",
@@ -41,6 +43,8 @@ class Best:
     config: Mapping[str, Any]
     varied: Mapping[str, Any]
     """The configuration without constants: they say nothing on a line."""
+    at: str = ""
+    """Where an unfinished trial reported it, such as "epoch 3"; "" of a completed one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,8 @@ class Summary:
     failure: Failure | None
     ended: str
     """Why the session ended; "" while it runs."""
+    front: int | None = None
+    """Trials on the front of several objectives; None with one, which has a best."""
     end: float | None = None
     """When the trials will be done; None if unknown."""
 
@@ -116,7 +122,7 @@ class Row:
 def summarise(name: str, state: StudyState, now: float, budget: Budget, end: float | None = None) -> Summary:
     """Return how the study stands `now`, in seconds on its clock, if its trials will be done at `end`."""
     counts = {status: n for status, n in state.counts.items() if n}
-    best, metric = state.best, state.goals.first.name
+    best, metric = state.standing.best, state.goals.first.name
     return Summary(
         name=name,
         metric=metric,
@@ -131,13 +137,14 @@ def summarise(name: str, state: StudyState, now: float, budget: Budget, end: flo
         ),
         failure=_last_failure(state),
         ended=state.ended,
+        front=len(state.standing.front) if len(state.goals.metrics) > 1 else None,
         end=_end(state, now, budget) if end is None else end,
     )
 
 
-def _best(state: StudyState, trial: Trial) -> Best:
-    assert trial.value is not None
-    return Best(trial.number, trial.value, trial.config, varied(state.space, trial.config))
+def _best(state: StudyState, best: Incumbent) -> Best:
+    trial, at = best.trial, "" if best.resource is None else f"{state.resource} {best.resource}"
+    return Best(trial.number, best.value, trial.config, varied(state.space, trial.config), at)
 
 
 def _end(state: StudyState, now: float, budget: Budget) -> float | None:
@@ -172,6 +179,8 @@ def rows(summary: Summary, most: int = ROWS) -> Iterator[Row]:
         yield Row("paused", _paused_text(paused, summary.ended))
     if summary.best:
         yield Row("best", best_text(summary.metric, summary.best))
+    elif summary.front is not None:
+        yield Row("front", counted(summary.front))
     for i, running in enumerate(summary.running[:most]):
         yield Row("" if i else "running", _running_text(summary.metric, running))
     if len(summary.running) > most:
@@ -209,7 +218,13 @@ def counts_text(summary: Summary) -> str:
 
 def best_text(metric: str, best: Best) -> str:
     """The incumbent in one line."""
-    return f"{one_line(metric)}={number(best.value)}  trial {best.trial}  {shown(best.varied)}"
+    at = f", unfinished, at {best.at}" if best.at else ""
+    return f"{one_line(metric)}={number(best.value)}  trial {best.trial}{at}  {shown(best.varied)}"
+
+
+def counted(trials: int) -> str:
+    """Such as `1 trial` or `4 trials`."""
+    return "1 trial" if trials == 1 else f"{trials} trials"
 
 
 def _running_text(metric: str, running: Running) -> str:
@@ -232,4 +247,6 @@ def closing(summary: Summary) -> str:
     """How it ended, in one line."""
     text = f"{summary.name}: {ending(summary.ended)} after {duration(summary.elapsed)}"
     best = f"; best: {best_text(summary.metric, summary.best)}" if summary.best else ""
+    if summary.front is not None:
+        best = f"; front: {counted(summary.front)}"
     return f"{text}, trials: {counts_text(summary)}{best}"

@@ -16,6 +16,7 @@ from rung.cli.output import (
     trial_json,
     write_json,
 )
+from rung.study.standing import remark
 from rung.study.trial import Attempt, Trial
 from rung.views.text import duration, number, value_text, visible, visible_lines
 
@@ -52,7 +53,8 @@ def trial(number: int, name: str | None, storage: str, as_json: bool) -> None:
 
 def _lines(study: StudyView, found: Trial) -> Iterator[str]:
     yield f"trial    {found.number} of study {study.name}"
-    yield f"status   {found.status}{f': {found.reason}' if found.reason else ''}"
+    why = remark(found, study.state)
+    yield f"status   {found.status}{f': {why}' if why else ''}"
     for label, values in (("config", found.config), ("metrics", found.metrics)):
         for index, (name, value) in enumerate(values.items()):
             yield f"{'' if index else label:<9}{name} = {value_text(value)}"
@@ -80,5 +82,6 @@ def _file(study: StudyView, path: str) -> str:
 def _attempt(attempt: Attempt) -> str:
     if attempt.ended is None:
         return f"{attempt.number}: runs, or was cut off"
-    why = f": {attempt.reason}" if attempt.reason else ""
+    # A verdict says no more than the outcome.
+    why = f": {attempt.reason}" if attempt.reason not in {"", "pause", "stop"} else ""
     return f"{attempt.number}: {attempt.outcome} after {duration(attempt.ended - attempt.started)}{why}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -39,7 +40,49 @@ def targets(losses: Array) -> Array:
     By the power transform of Yeo and Johnson (2000) that makes them most nearly normal, as HEBO does
     (Cowen-Rivers et al. 2022, section 4.1).
     """
-    return standardised(_yeo_johnson(standardised(np.clip(losses, -_HUGE, _HUGE))))
+    z = standardised(np.clip(losses, -_HUGE, _HUGE))
+    return standardised(_transformed(z, _most_normal(z))[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """What `targets` does to finite losses, as an increasing function of any loss."""
+
+    losses: Standard
+    power: Array
+    """Shape (1,)."""
+    transformed: Standard
+
+    @classmethod
+    def of(cls, losses: Array) -> Transform:
+        """Of the losses (n,) that `targets` got, at least one."""
+        first = Standard.of(np.clip(losses, -_HUGE, _HUGE))
+        z = first(np.clip(losses, -_HUGE, _HUGE))
+        power = _most_normal(z)
+        return cls(first, power, Standard.of(_transformed(z, power)[0]))
+
+    def __call__(self, losses: Array) -> Array:
+        """Return the targets of losses (n,)."""
+        z = self.losses(np.clip(losses, -_HUGE, _HUGE))
+        return self.transformed(_transformed(z, self.power)[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Standard:
+    """Numbers less a mean, in units of a standard deviation."""
+
+    mean: float
+    sd: float
+
+    @classmethod
+    def of(cls, y: Array) -> Standard:
+        """Of the numbers (n,); the standard deviation of equal ones counts as 1."""
+        sd = float(y.std())
+        return cls(float(y.mean()), sd if sd > 1e-12 * max(1.0, float(np.abs(y).max())) else 1.0)
+
+    def __call__(self, y: Array) -> Array:
+        """Return numbers (n,) so measured."""
+        return (y - self.mean) / self.sd
 
 
 def standardised(y: Array) -> Array:
@@ -48,10 +91,11 @@ def standardised(y: Array) -> Array:
     return (y - y.mean()) / sd if sd > 1e-12 * max(1.0, float(np.abs(y).max())) else np.zeros_like(y)
 
 
-def _yeo_johnson(z: Array) -> Array:
+def _most_normal(z: Array) -> Array:
+    """The power, shape (1,), that makes z (n,) most nearly normal."""
     coarse = _COARSE[np.argmax(_likelihood(z, _COARSE))]
     fine = coarse + _FINE
-    return _transformed(z, fine[[np.argmax(_likelihood(z, fine))]])[0]  # type: ignore[no-any-return]
+    return fine[[np.argmax(_likelihood(z, fine))]]  # type: ignore[no-any-return]
 
 
 def _likelihood(z: Array, powers: Array) -> Array:

@@ -86,6 +86,14 @@ class FaultyStorage:
         """See `Storage`."""
         return self._inner.studies()
 
+    def request(self, study: str, request: str) -> None:
+        """See `Storage`."""
+        self._inner.request(study, request)
+
+    def requests(self, lease: Lease) -> Sequence[str]:
+        """See `Storage`."""
+        return self._inner.requests(lease)
+
     def folder(self, study: str) -> Path | None:
         """See `Storage`."""
         return self._inner.folder(study)

@@ -1,0 +1,40 @@
+"""What a worker is handed for an attempt: where the trial stands, and what is left of its limits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rung.execution.base import AttemptId, Job
+from rung.settings import Settings
+from rung.study.events import Outcome
+from rung.study.state import StudyState
+from rung.study.streams import derived_seed
+from rung.study.trial import Trial
+
+
+def job_for(
+    state: StudyState, settings: Settings, attempt: AttemptId, target: int | None, folder: Path | None
+) -> Job:
+    """The job of an attempt that has been logged."""
+    trial = state.trials[attempt.trial]
+    seed = derived_seed(state.seed, "trial", attempt.trial)
+    return Job(attempt, trial.config, seed, settings.max_resource, _begun(state, trial), target, trial.parent,
+               settings.resource, _seconds_left(settings, trial), settings.trial_memory, folder)  # fmt: skip
+
+
+def _seconds_left(settings: Settings, trial: Trial) -> float | None:
+    if settings.trial_timeout is None:
+        return None
+    # What a lost or interrupted attempt did is done again, so its time does not count.
+    paused = (a for a in trial.attempts if a.outcome == Outcome.PAUSED and a.ended is not None)
+    used = sum((a.ended or a.started) - a.started for a in paused)
+    return max(0.0, settings.trial_timeout - used)
+
+
+def _begun(state: StudyState, trial: Trial) -> int:
+    if trial.reports or trial.parent is None:
+        return trial.resource
+    # A clone that has not reported yet stands where its parent stood when it was made.
+    curve, (then, _) = state.curve, state.known[trial.number]
+    rows = curve.rows(state.trials[trial.parent].reports.last)
+    return max((curve.resource[row] for row in rows if row < then), default=0)
