@@ -135,7 +135,7 @@ def test_the_log_keeps_what_a_session_was_asked_for():
 
 def test_a_log_keeps_every_setting_of_the_session_but_what_it_has_elsewhere():
     kept = set(Settings.of().to_json())
-    assert set(SESSION) - kept == {"initial_configs", "durability", "callbacks"}
+    assert set(SESSION) - kept == {"initial_configs", "add", "durability", "callbacks"}
     assert kept - set(SESSION) == {"max_resource", "resource"}
 
 
