@@ -90,8 +90,8 @@ def tune(
         `scipy.stats` distribution, or a constant.
     metric : str or mapping of str to str
         The name of the tuned metric, or for several objectives a dict of names and "min" or "max". Of
-        several, "auto" and "gp" search for the whole front, with the scheduler "fifo"; other parts use the
-        first alone, and say so. `Study.front` compares trials by all of them.
+        several, "auto", "gp", "tpe" and "evolution" search for the whole front; other searchers that learn
+        and schedulers that stop trials use the first alone, and say so. `Study.front` compares by all.
     mode : {"min", "max"}
         Whether small or large values of a single metric are good.
     n_trials : int, optional
