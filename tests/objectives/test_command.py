@@ -19,6 +19,7 @@ import rung
 from rung.errors import MetricError, ObjectiveError
 from rung.execution.base import AttemptId, End, Job, Report
 from rung.objectives.attempt import run_attempt
+from rung.objectives.checkpoints import FolderStore
 from rung.objectives.function import Objective, fingerprint
 from rung.space import Space
 from rung.study.events import Outcome, Verdict
@@ -53,7 +54,9 @@ class Attempt:
         out, err = io.StringIO(), io.StringIO()
         job = {"max_resource": 3, "seed": 7} | job
         with redirect_stdout(out), redirect_stderr(err):
-            self.end: End = run_attempt(objective, Job(AttemptId(4, 2), config, **job), send, folder)
+            self.end: End = run_attempt(
+                objective, Job(AttemptId(4, 2), config, **job), send, folder and FolderStore(folder)
+            )
         self.stdout, self.stderr = out.getvalue(), err.getvalue()
 
     @property
