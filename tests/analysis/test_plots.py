@@ -92,7 +92,7 @@ def test_without_matplotlib_it_says_how_to_get_it(monkeypatch, name):
     for module in [module for module in sys.modules if module.startswith("rung.analysis.plots.")]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    for draw in (lambda: study.plot(name), getattr(study, f"plot_{name}"), lambda: getattr(study.plot, name)):
+    for draw in (lambda: study.plot(name), lambda: getattr(study.plot, name)):
         with pytest.raises(Error, match=r"pip install 'rung\[plot\]'"):
             draw()
     assert set(dir(study.plot)) == set(PLOTS)
@@ -102,10 +102,10 @@ def test_a_study_plots_itself():
     study = rung.tune(
         lambda config, trial: trial.report(value=config["x"]), X, n_trials=3, storage=":memory:"
     )
-    assert {"learning_curves", "rungs", "anytime", "slice"} <= set(dir(study.plot))
-    for name in dir(study.plot):
+    for name in ("learning_curves", "rungs", "anytime", "slice"):
         for figure in (study.plot(name), getattr(study.plot, name)(), getattr(study, f"plot_{name}")()):
             drawn(figure)
+    for name in dir(study.plot):
         assert getattr(study.plot, name).__doc__.startswith("Plot")
 
 
@@ -307,3 +307,37 @@ def test_the_best_is_starred(fold, Told, mode):
 def test_constants_alone_give_no_slices(fold, Told):
     with pytest.raises(NoTrialError, match="every hyperparameter of this space is a constant"):
         slices.figure(fold({"x": 3}, [Told({"x": 3}, {"loss": 1.0})]))
+
+
+def test_no_cell_of_the_slices_is_empty(fold, Told):
+    names = "abcde"
+    told = [Told(dict.fromkeys(names, i / 9), {"loss": i / 9}) for i in range(9)]
+    _, found = panels(fold({name: rung.Float(0, 1) for name in names}, told))
+    widths = {name: axes.get_position().width for name, axes in found.items()}
+    assert [name for name in names if widths[name] > 1.3 * widths["a"]] == ["d", "e"]
+    assert [axes.get_ylabel() for axes in found.values()] == ["loss", "", "", "loss", ""]
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_failures_do_not_press_the_good_trials_onto_a_line(fold, Told, mode):
+    values = [0.990 + i / 1000 for i in range(7)] + [0.5]  # an accuracy, and a trial that learned nothing
+    values = values if mode == "max" else [1.1 - y for y in values]
+    told = [Told({"x": i / 9}, {"y": y}) for i, y in enumerate(values)]
+    figure, found = panels(fold(X, told, "y", mode=mode))
+    low, high = found["x"].get_ylim()
+    assert high - low < 0.05
+    assert sum(low <= y <= high for y in values) == 7
+    assert figure.get_suptitle() == "y of 8 completed trials (1 worse than the axis shows)"
+
+
+def test_the_best_report_is_drawn_before_a_trial_has_completed(fold, Told):
+    cut = [
+        Told({"x": 0.1}, curve=[0.5, 0.4], outcome="interrupted"),
+        Told({"x": 0.2}, curve=[0.3], outcome="running"),
+    ]
+    axes = drawn(anytime.figure(fold(X, cut)))
+    assert list(line(axes, "best report so far").get_ydata()) == [0.5, 0.4, 0.3, 0.3]
+    assert axes.get_title() == "Best loss of 3 reports"
+    both = drawn(anytime.figure(fold(X, [Told({"x": 0.1}, {"loss": 0.2}, curve=[0.1, 0.2])])))
+    assert line(both, "best report so far").get_ydata()[-1] == 0.1
+    assert line(both, "best so far").get_ydata()[-1] == 0.2

@@ -93,7 +93,7 @@ def test_a_trial_that_reports_now_and_then_is_at_a_rung_with_its_next_report():
         objective, X, metric="loss", n_trials=3, max_resource=9, scheduler=ASHA("stopping", min_resource=3),
         storage=":memory:", progress=False,
     )  # fmt: skip
-    levels = rungs.levels(study.trials)
+    levels = rungs.levels(study.state)
     assert levels[-1] == 9
     assert (9, round(1 / 9, 9)) in points(drawn(study.plot_rungs()), "went on or completed")
 
@@ -143,3 +143,31 @@ def test_the_metric_has_a_log_axis_where_it_spans_decades(fold, Told, low):
 @pytest.mark.parametrize("ys", [[0.5], [1e308, 1e-300], [-1e308, 1e308], [0.0, 0.0]])
 def test_few_and_astronomical_values_are_drawn_without_a_warning(fold, Told, ys):
     drawn(rungs.figure(fold(X, [Told({"x": i / 10}, curve=[y]) for i, y in enumerate(ys)])))
+
+
+def test_only_the_schedulers_rungs_are_drawn_not_each_early_end():
+    """As of boosting with early stopping, which completes a trial anywhere."""
+
+    def objective(config, trial):
+        for epoch in range(1, 5 + trial.number):
+            trial.report(epoch=epoch, loss=config["x"])
+
+    study = rung.tune(
+        objective, X, metric="loss", n_trials=6, max_resource=27, scheduler=ASHA("stopping"), searcher="random",
+        storage=":memory:", progress=False, seed=0,
+    )  # fmt: skip
+    assert {t.resource for t in study.trials if t.status == "completed"} - {1, 3, 9, 27}
+    assert set(drawn(study.plot_rungs()).get_xticks()) <= {1, 3, 9, 27}
+
+
+def test_a_rung_at_which_nobody_was_stopped_is_drawn():
+    def objective(config, trial):
+        for epoch in trial.epochs():
+            late = 0.5 if trial.number == 2 and epoch >= 5 else 0.0
+            trial.report(epoch=epoch, loss=config["x"] + late)
+
+    study = rung.tune(
+        objective, X, metric="loss", n_trials=3, max_resource=10, storage=":memory:", progress=False,
+        scheduler=ASHA("stopping", min_resource=2, eta=2), initial_configs=[{"x": x} for x in (0.3, 0.2, 0.1)],
+    )  # fmt: skip
+    assert list(drawn(study.plot_rungs()).get_xticks()) == [2, 4, 8, 10]

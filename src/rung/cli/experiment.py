@@ -58,9 +58,14 @@ def load(target: str) -> Experiment:
         raise ObjectiveError(f"{path} has no {function!r}; {_functions(module)}{hint}")
     if "space" not in names:
         raise SpaceError(f'{path} has no `space`; add one, such as space = {{"x": rung.Float(0, 1)}}')
-    options = {name: names[name] for name in OPTIONS if name in names}
+    options = {name: names[name] for name in OPTIONS if name in names and not _is_own(name, names[name])}
     source = {"file": str(path.resolve()), "objective": function}
     return Experiment(path.stem, names[function], names["space"], options, source)
+
+
+def _is_own(name: str, value: object) -> bool:
+    # Many a file has a function of that name.
+    return name == "add" and callable(value)
 
 
 def _hint_at_typos(module: ModuleType) -> None:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from rung._text import visible
 from rung.errors import NoTrialError
 from rung.study.events import Outcome
+from rung.study.standing import Incumbent
 from rung.study.state import StudyState
 from rung.study.trial import Trial
 
@@ -68,9 +69,10 @@ def time_unit(span: float) -> tuple[str, float]:
     return next((unit for unit in _UNITS if span >= _TICKS * unit[1]), _UNITS[-1])
 
 
-def best_label(trial: Trial) -> str:
+def best_label(best: Incumbent) -> str:
     """Return what a legend says of the best trial."""
-    return f"best: trial {trial.number}, {value(trial):.4g}"
+    unfinished = "" if best.resource is None else " (unfinished)"
+    return f"best: trial {best.trial.number}, {best.value:.4g}{unfinished}"
 
 
 def plain(text: str) -> str:

@@ -46,10 +46,9 @@ def figure(state: StudyState) -> Figure:
     picture = ShownFigure(6.4, 4.2)
     axes = picture.subplots()
     _draw(axes, list(curves.values()))
-    if state.best is not None and state.best.number in curves:
-        axes.plot(
-            *_xy(curves[state.best.number]), color=BEST, marker=".", lw=2.2, label=best_label(state.best)
-        )
+    best = state.standing.best
+    if best is not None and best.trial.number in curves:
+        axes.plot(*_xy(curves[best.trial.number]), color=BEST, marker=".", lw=2.2, label=best_label(best))
     for outcome, marker in _ENDS.items():
         _mark(axes, [c[-1] for n, c in curves.items() if state.trials[n].status == outcome], marker, outcome)
     axes.set(

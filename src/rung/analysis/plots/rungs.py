@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
+from rung import schedulers
 from rung.analysis.plots._figure import (
     BEST,
     FAINT,
@@ -23,6 +24,7 @@ from rung.analysis.plots._figure import (
     scale,
 )
 from rung.errors import NoTrialError
+from rung.study.algorithm import Problem
 from rung.study.events import Outcome
 from rung.study.state import StudyState
 from rung.study.trial import Trial
@@ -37,8 +39,8 @@ Point = tuple[int, float]
 def figure(state: StudyState) -> Figure:
     """Plot the tuned metric of each trial at each rung it reached, and connect it from rung to rung.
 
-    Rungs are the epochs at which the scheduler looked at trials (the targets of their attempts), and those
-    at which trials were stopped, paused or completed. Dots went on or completed, crosses were stopped, rings
+    Rungs are those of the study's scheduler, and the end of a whole trial; of one without rungs, the epochs
+    at which trials were stopped or paused. Dots went on or completed, crosses were stopped, rings
     are paused (never promoted, or not yet). With several objectives it is the first one. Raises NoTrialError
     if there is no rung that a trial has reached.
     """
@@ -52,8 +54,9 @@ def figure(state: StudyState) -> Figure:
     picture = ShownFigure(6.4, 4.2)
     axes = picture.subplots()
     _draw(axes, climbs, state.trials)
-    if state.best is not None and state.best.number in climbs:
-        _line(axes, climbs[state.best.number], BEST, lw=2.2, ms=7, label=best_label(state.best), zorder=4)
+    best = state.standing.best
+    if best is not None and best.trial.number in climbs:
+        _line(axes, climbs[best.trial.number], BEST, lw=2.2, ms=7, label=best_label(best), zorder=4)
     axes.set(
         xlabel=plain(state.resource),
         ylabel=plain(metric),
@@ -65,19 +68,27 @@ def figure(state: StudyState) -> Figure:
     return picture
 
 
-def levels(trials: Iterable[Trial]) -> list[int]:
-    """Return the resources at which trials were to be compared, or were stopped, paused or completed."""
-    found = set[int]()
-    for trial in trials:
+def levels(state: StudyState) -> list[int]:
+    """Return the resources at which the scheduler compares trials, as far as one has got.
+
+    Of a scheduler without rungs, those at which trials were to be looked at, or were stopped or paused, and
+    where the furthest completed: one may end before its maximum.
+    """
+    full, furthest = state.plan.get("max_resource"), max((t.resource for t in state.trials), default=0)
+    scheduler = schedulers.stored(state.plan.get("scheduler", {}), Problem(state.space, state.goals, full))
+    if scheduler is not None and (rungs := schedulers.rungs_of(scheduler, full)):
+        return [rung for rung in rungs if rung <= furthest]
+    found = {max((t.resource for t in state.trials if t.status == Outcome.COMPLETED), default=0)} - {0}
+    for trial in state.trials:
         found |= {attempt.target for attempt in trial.attempts if attempt.target is not None}
-        if trial.reports and trial.status in {*_HALTED, Outcome.COMPLETED}:
+        if trial.reports and trial.status in _HALTED:
             found.add(trial.resource)
     return sorted(found)
 
 
 def _climbs(state: StudyState, metric: str) -> dict[int, list[Point]]:
     """Return (level, value) for each level that a trial reached, by trial number."""
-    rungs = levels(state.trials)
+    rungs = levels(state)
     climbs = {trial.number: _climb(trial, metric, rungs) for trial in state.trials}
     return {number: climb for number, climb in climbs.items() if climb}
 

@@ -15,6 +15,8 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 from rung.analysis.plots._figure import BEST, ShownFigure, best_label, completed, counted, plain, scale, value
 from rung.errors import NoTrialError
 from rung.space import Categorical, Distribution, Domain, Float, Int, Ordinal, Value
+from rung.study.metrics import Metric
+from rung.study.standing import Incumbent
 from rung.study.state import StudyState
 from rung.study.trial import Trial
 
@@ -24,6 +26,7 @@ _LOG_DISTRIBUTIONS = ("loguniform", "reciprocal", "lognorm")
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _MOST = 10  # choices that are all named on an axis
 _LONGEST = 12  # characters of a choice's name
+_FURTHEST = 3  # times the median's distance from the best value: what lies beyond is not drawn
 _WIDEST = 24  # characters that fit below a panel
 
 
@@ -38,16 +41,16 @@ def figure(state: StudyState) -> Figure:
     names = list(state.space.varying)
     if not names:
         raise NoTrialError("no slices: every hyperparameter of this space is a constant")
-    picture, panels = _panels(len(names))
+    picture, panels = _panels(len(names), plain(state.goals.first.name))
     norm = Normalize(0, max(len(state.trials) - 1, 1))
     stars: list[Line2D] = []
     for axes, name in zip(panels, names, strict=True):
         _draw(axes, name, state.space[name], trials, norm)
-        stars += _star(axes, name, state.space[name], state.best)
-    panels[0].set_yscale(scale([value(trial) for trial in trials]))  # all panels share it
+        stars += _star(axes, name, state.space[name], state.standing.best)
     metric = plain(state.goals.first.name)
-    picture.supylabel(metric)
-    picture.suptitle(f"{metric} of {counted(len(trials), 'completed trial')}")
+    beyond = _limit(panels[0], trials, state.goals.first)  # all panels share the axis
+    without = f" ({beyond} worse than the axis shows)" if beyond else ""
+    picture.suptitle(f"{metric} of {counted(len(trials), 'completed trial')}{without}")
     picture.colorbar(
         ScalarMappable(norm, _COLOURS), ax=panels, label="trial", ticks=MaxNLocator(5, integer=True)
     )
@@ -55,14 +58,42 @@ def figure(state: StudyState) -> Figure:
     return picture
 
 
-def _panels(n: int) -> tuple[Figure, list[Axes]]:
-    columns, rows = min(n, _COLUMNS), math.ceil(n / _COLUMNS)
-    picture = ShownFigure(max(2.3 * columns + 1.2, 4.8), 2.4 * rows + 0.8)
+def _panels(n: int, metric: str) -> tuple[Figure, list[Axes]]:
+    """A figure whose rows are filled by their panels, and these."""
+    rows = math.ceil(n / _COLUMNS)
+    widths = [n // rows + (row < n % rows) for row in range(rows)]
+    picture = ShownFigure(max(2.3 * widths[0] + 1.4, 4.8), 2.4 * rows + 0.8)
+    grid = picture.add_gridspec(rows, math.lcm(*widths))
     panels: list[Axes] = []
-    for i in range(n):
-        panels.append(picture.add_subplot(rows, columns, i + 1, sharey=panels[0] if panels else None))
-        panels[i].tick_params(labelleft=i % columns == 0, labelsize="small")
+    for row, width in enumerate(widths):
+        share = math.lcm(*widths) // width
+        for i in range(width):
+            place = grid[row, i * share : (i + 1) * share]
+            panels.append(picture.add_subplot(place, sharey=panels[0] if panels else None))
+            panels[-1].tick_params(labelleft=i == 0, labelsize="small")
+            if i == 0:
+                panels[-1].set_ylabel(metric)
     return picture, panels
+
+
+def _limit(axes: Axes, trials: list[Trial], metric: Metric) -> int:
+    """Scale the axis of the values; return how many it leaves out.
+
+    A few failures would press all others onto a line: a linear axis ends three times as far from the best
+    value as the median lies.
+    """
+    values = [value(trial) for trial in trials]
+    axes.set_yscale(scale(values))
+    losses = sorted(map(metric.loss, values))
+    best, bound = losses[0], losses[0] + _FURTHEST * (losses[len(losses) // 2] - losses[0])
+    beyond = sum(loss > bound for loss in losses)
+    if axes.get_yscale() == "log" or bound <= best or not beyond:
+        return 0
+    bound = max(loss for loss in losses if loss <= bound)
+    margin = 0.05 * (bound - best)
+    low, high = sorted([metric.loss(best - margin), metric.loss(bound + margin)])
+    axes.set_ylim(low, high)
+    return beyond
 
 
 def _draw(axes: Axes, name: str, domain: Domain, trials: list[Trial], norm: Normalize) -> None:
@@ -74,10 +105,10 @@ def _draw(axes: Axes, name: str, domain: Domain, trials: list[Trial], norm: Norm
     axes.scatter(x, y, s=16, c=numbers, norm=norm, cmap=_COLOURS, alpha=0.8, lw=0)
 
 
-def _star(axes: Axes, name: str, domain: Domain, best: Trial | None) -> list[Line2D]:
-    if best is None or name not in best.config:
+def _star(axes: Axes, name: str, domain: Domain, best: Incumbent | None) -> list[Line2D]:
+    if best is None or best.resource is not None or name not in best.trial.config:
         return []
-    x, y = [_place(domain, best, name)], [value(best)]
+    x, y = [_place(domain, best.trial, name)], [value(best.trial)]
     return axes.plot(x, y, "*", color=BEST, ms=13, mec="white", mew=0.7, label=best_label(best))
 
 
