@@ -12,7 +12,10 @@ from rung.searchers import SEARCHERS
 
 SPACE = {"x": rung.Int(0, 9)}
 TWO = {"error": "min", "latency": "max"}
-PREFER_NONE = {"searcher": {"auto", "gp", "random", "sobol", "grid"}, "scheduler": {"fifo"}}
+PREFER_NONE = {
+    "searcher": {"auto", "gp", "tpe", "evolution", "random", "sobol", "grid"},
+    "scheduler": {"fifo"},
+}
 
 
 def start(metric=TWO, **options):
@@ -43,12 +46,12 @@ def test_a_part_that_uses_the_first_one_is_named_with_what_it_leaves_out(warned,
 
 
 def test_both_parts_are_named(warned):
-    start(searcher="tpe", scheduler="asha")
-    assert "searcher='tpe' with scheduler='asha' only searches for" in warned()[0]
+    start(searcher="local", scheduler="asha")
+    assert "searcher='local' with scheduler='asha' only searches for" in warned()[0]
 
 
 def test_one_objective_is_no_reason_to_warn(warned):
-    start("error", searcher="tpe", scheduler="asha")
+    start("error", searcher="local", scheduler="asha")
     assert not warned()
 
 
@@ -56,7 +59,7 @@ def test_tune_warns_before_its_first_trial(warned):
     seen = []
     rung.tune(
         lambda config: seen.append(warned()) or {"error": 1.0, "latency": 1.0}, SPACE, metric=TWO,
-        searcher="tpe", n_trials=1, storage=":memory:", progress=False,
+        searcher="local", n_trials=1, storage=":memory:", progress=False,
     )  # fmt: skip
     assert len(seen[0]) == 1
     assert "latency is recorded and not searched for" in seen[0][0]

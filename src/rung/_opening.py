@@ -25,7 +25,7 @@ logger = logging.getLogger("rung")
 
 DEFAULT_STORAGE = "rung_studies"
 _USE_THE_FIRST = {
-    "searcher": {"local", "tpe", "cmaes", "evolution"},
+    "searcher": {"local", "cmaes"},
     "scheduler": {"auto", "asha", "successive-halving", "hyperband", "median", "pbt"},
 }
 """Those that compare trials by the first of several objectives."""

@@ -220,7 +220,7 @@ def test_a_killed_run_is_told_and_resumed(tmp_path: Path) -> None:
 
 
 def test_every_argument_of_tune_has_a_flag_or_a_reason() -> None:
-    by_file = {"initial_configs", "objective", "space"}
+    by_file = {"initial_configs", "callbacks", "objective", "space"}
     quiet = {"progress"}
     flags = {parameter.name for parameter in run.params}
     assert set(inspect.signature(library.tune).parameters) - by_file - quiet <= flags

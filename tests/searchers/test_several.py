@@ -10,7 +10,7 @@ from scipy.stats import norm
 
 import rung
 from rung.errors import NoTrialError
-from rung.searchers import GP, Auto
+from rung.searchers import GP, TPE, Auto, Evolution
 from rung.searchers._observed import Observed
 from rung.searchers._several import Models, _thinned, wanted
 from rung.searchers.models.acquisition import estimated_minimum
@@ -299,3 +299,32 @@ def test_auto_searches_for_all_of_them_too():
     history = History(study.state)
     rngs = (stream(0, "suggest", 9) for _ in range(2))
     assert Auto().suggest(history, next(rngs)) == GP().suggest(history, next(rngs))
+
+
+# ---- the searchers without a model
+
+
+@pytest.mark.parametrize("searcher", [Evolution(population=10), TPE()], ids=["evolution", "tpe"])
+def test_evolution_and_tpe_approach_the_front_and_keep_to_the_constraints(searcher):
+    def objective(x, y, z):
+        far = (y - 0.8) ** 2 + (z - 0.2) ** 2
+        return {"a": x + far, "b": 1 - x + far, "c": x}
+
+    space = dict.fromkeys("xyz", Float(0, 1))
+    bounds, reference = {"c": "<= 0.5"}, {"a": 1.5, "b": 1.5}
+    found, drawn = (
+        tried(objective, 100, space, TWO, method, constraints=bounds) for method in (searcher, "random")
+    )
+    assert found.hypervolume(reference).value > drawn.hypervolume(reference).value
+    late = found.trials[60:]
+    assert sum(trial.feasible for trial in late) > len(late) / 2
+    assert np.median([t.metrics["a"] + t.metrics["b"] for t in late]) < 1.2
+
+
+@pytest.mark.parametrize(
+    "searcher", [Evolution(population=4, sample=4), TPE(n_initial=4)], ids=["evolution", "tpe"]
+)
+def test_evolution_and_tpe_without_anything_feasible_break_bounds_less(searcher):
+    study = tried(lambda x, y: {"loss": x, "c": x + y}, 60, searcher=searcher, constraints={"c": ">= 5"})
+    broken = [5 - t.metrics["c"] for t in study.trials]
+    assert np.mean(broken[40:]) < np.mean(broken[:4])

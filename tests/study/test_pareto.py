@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rung.study.pareto import crowding, hypervolume, hypervolumes, layers, nondominated
+from rung.study.pareto import crowding, hypervolume, hypervolumes, layers, nondominated, ranks
 
 COARSE = st.integers(0, 4).map(float)  # few values, so that there are ties
 
@@ -74,3 +74,12 @@ def test_crowding_is_the_distance_of_the_neighbours_in_units_of_the_range():
     losses = np.array([[0.0, 10.0], [1.0, 5.0], [4.0, 0.0], [2.0, 4.0]])
     assert crowding(losses).tolist() == [np.inf, 2 / 4 + 6 / 10, np.inf, 3 / 4 + 5 / 10]
     assert crowding(np.ones((3, 2)))[1] == 0
+
+
+def test_ranks_go_by_violation_then_layer_then_room():
+    losses = np.array([[0.0, 0.0], [1.0, 3.0], [2.0, 2.0], [2.1, 1.9], [3.0, 1.0], [4.0, 4.0], [0.0, 0.0]])
+    violations = np.array([0.5, 0, 0, 0, 0, 0, 0.1])
+    place = ranks(losses, violations).tolist()
+    assert place[6] == 5 and place[0] == 6  # however good, they break bounds
+    assert place[5] == 4
+    assert {place[1], place[4]} == {0, 1}  # the ends of the first layer

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rung.study.events import Outcome
 from rung.study.history import History
 from rung.study.metrics import Metric, Metrics
+from rung.study.pareto import ranks
 from rung.study.trial import Trial
 
 
@@ -97,6 +98,22 @@ class Observed:
 
 # Only these ends say more than the last report: a failure, or a value that was returned. A pause and a stop
 # do not, and may be followed by another attempt.
+def ranked(history: History, observed: Observed) -> Observed:
+    """Return the same with ranks for losses: those of NSGA-II, by all objectives and how far bounds break."""
+    trials, goals = [history.trials[int(n)] for n in observed.numbers], history.goals
+    losses = history.losses[observed.numbers]
+    violations = np.zeros(len(trials))
+    for bound in goals.constraints:
+        sign = 1.0 if bound.relation in {"<", "<="} else -1.0
+        over = np.array([sign * (t.metrics.get(bound.name, bound.bound) - bound.bound) for t in trials])
+        over = np.nan_to_num(np.maximum(over, 0.0))
+        violations += over / max(float(over.max(initial=0.0)), 1e-300)
+    known = np.isfinite(losses).all(axis=1)
+    place = np.full(len(trials), math.inf)
+    place[known] = ranks(losses[known], violations[known])
+    return replace(observed, losses=place)
+
+
 _LAST = {Outcome.COMPLETED, Outcome.FAILED}
 
 

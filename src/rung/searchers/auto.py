@@ -10,6 +10,7 @@ import numpy as np
 from numpy.random import Generator
 
 from rung.searchers.base import Searcher
+from rung.searchers.evolution import Evolution
 from rung.searchers.gp import GP
 from rung.searchers.local import Local
 from rung.searchers.tpe import TPE
@@ -33,8 +34,9 @@ class Auto(Searcher):
     GP, the strongest per trial in most of our families of tasks (benchmarks/league); TPE in spaces of more
     than 100 hyperparameters. Searching may take half a minute in all, then a twentieth of the
     time of the trials: if these are too short for a model each, some are chosen by it, the others by local
-    search around the best. What a suggestion takes is estimated from the number of trials, so that a
-    study replayed on another machine asks the same. `explain` names the rule that applies.
+    search around the best, or by evolution with several objectives or constraints. What a suggestion takes is
+    estimated from the number of trials, so that a study replayed on another machine asks the same. `explain`
+    names the rule that applies.
     """
 
     name: ClassVar[str] = "auto"
@@ -57,7 +59,7 @@ def _chosen(history: History) -> tuple[Searcher, str]:
     n, part, free = len(history.trials), _affordable(history), len(history.space.varying)
     # The share `part` of the trials spread evenly: a model wherever the whole number moves on.
     if math.floor((n + 1) * part) == math.floor(n * part):
-        return Local(), (
+        return Local() if history.goals.plain else Evolution(), (
             f"a trial takes {_seconds(history):.2g} s: {_SHARE:.0%} of that pays for a model at one trial"
             f" in {1 / part:.0f}, and the next one is a change to the best"
         )
@@ -71,7 +73,7 @@ def _affordable(history: History) -> float:
     n = len(history.trials)
     # Seconds of a suggestion, by the number of trials: a formula and no clock, for a study replayed on
     # another machine, or resumed, must choose alike.
-    cost = 0.01 + 0.04 * min(n / 300, 1.0)
+    cost = (0.01 + 0.04 * min(n / 300, 1.0)) * len(history.goals.required)
     if n * cost <= _GRACE:  # more than all suggestions so far have taken
         return 1.0
     return min(1.0, max(_SHARE * _seconds(history) / cost, 1e-3))
@@ -80,6 +82,7 @@ def _affordable(history: History) -> float:
 def _seconds(history: History) -> float:
     """Return the median duration of the latest attempts that ended."""
     # The latest, since trials get slower or faster as the search turns to other models.
-    ended = [history.trials[trial].attempts[attempt - 1] for trial, attempt in history.ends[-_LATEST:]]
+    latest = ((history.trials[trial], attempt) for trial, attempt in history.ends[-_LATEST:])
+    ended = [trial.attempts[attempt - 1] for trial, attempt in latest if not trial.is_imported]
     took = [attempt.ended - attempt.started for attempt in ended if attempt.ended is not None]
     return float(np.median(took)) if took else math.inf

@@ -19,6 +19,10 @@ Algorithm 1, aging evolution, whose lines are cited below:
 | accuracy | `_rank`, lower is better |
 | Mutate | `unseen_near`: one hyperparameter changes |
 | history | the trials; C, how many there may be, is the budget |
+
+With several objectives or constraints it is NSGA-II: Deb et al. (2002), IEEE Transactions on Evolutionary
+Computation 6, section III-C, one child at a time. The population P_{t+1} is the best of all trials, by
+constrained domination (section VI), layer and crowding (III-B); parents win binary tournaments.
 """
 
 from __future__ import annotations
@@ -27,10 +31,11 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 from numpy.random import Generator
 
 from rung.errors import ArgumentError
-from rung.searchers._observed import last_observation
+from rung.searchers._observed import Observed, last_observation, ranked
 from rung.searchers._unseen import unseen, unseen_near
 from rung.searchers.base import Searcher
 from rung.space import Config
@@ -47,10 +52,14 @@ class Evolution(Searcher):
     workers, and where results are noisy: a lucky trial dies of old age. Bad with few trials and for the last
     digits of a real number; "tpe" learns faster there.
 
+    With several objectives or constraints it is NSGA-II: a mixture of two of the best is changed. Those are
+    better that break bounds less, then those in an earlier layer, then those in a less crowded part of it.
+
     Parameters
     ----------
     population : int
-        How many are alive: the trials that ended last, however good. As many random ones come first.
+        How many are alive: the trials that ended last, however good; with several objectives the best. As
+        many random ones come first.
     sample : int
         How many of them are drawn, with replacement, to find a parent.
     """
@@ -70,12 +79,32 @@ class Evolution(Searcher):
 
     def suggest(self, history: History, rng: Generator) -> Config | None:
         """Return an untried neighbour of the parent or a random draw; None if a finite space is exhausted."""
+        if not history.goals.plain:
+            return self._suggest_by_nsga2(history, rng)
         alive = _ended_last(history, self.population)  # lines 18 and 20
         if not alive or len(history.trials) < self.population:  # line 3
             return unseen(history, rng)  # line 4
         drawn = [alive[i] for i in rng.integers(len(alive), size=self.sample)]  # lines 11 and 12
         parent = min(drawn, key=lambda trial: _rank(history, trial))  # line 15
         return unseen_near(parent.config, history, rng)  # line 16
+
+    def _suggest_by_nsga2(self, history: History, rng: Generator) -> Config | None:
+        best = _best(history, self.population)
+        if not best or len(history.trials) < self.population:
+            return unseen(history, rng)
+        winners = rng.integers(len(best), size=(2, 2)).min(axis=1)  # of two tournaments: the best come first
+        one, other = np.nan_to_num(history.points[[best[i].number for i in winners]], nan=0.5)
+        mixed = np.where(rng.random(len(one)) < 0.5, one, other)[None, :]  # uniform crossover
+        (child,) = history.space.decode(history.space.snap(mixed))
+        return unseen_near(child, history, rng)
+
+
+def _best(history: History, n: int) -> list[Trial]:
+    """The n best of the trials that ended; of those that got further first."""
+    observed = ranked(history, Observed.of(history))
+    order = np.lexsort((observed.losses, -observed.resources, observed.losses == math.inf))
+    trials = (history.trials[int(number)] for number in observed.numbers[order])
+    return [trial for trial in trials if trial.is_finished][:n]
 
 
 def _ended_last(history: History, n: int) -> list[Trial]:

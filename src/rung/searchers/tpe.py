@@ -1,6 +1,8 @@
 """The tree-structured Parzen estimator: Bergstra et al. (2011), NIPS 24, section 4.
 
-With the kernels and weights of Watanabe (2023), arXiv:2304.11127, section 3.
+With the kernels and weights of Watanabe (2023), arXiv:2304.11127, section 3. With several objectives trials
+are split by non-domination rank, as in MOTPE of Ozaki et al. (2022), JAIR 73, section 4; but within a rank
+they are ordered by crowding, not by hypervolume, and weighted by their place.
 
 | paper | here |
 | --- | --- |
@@ -25,7 +27,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from rung.errors import ArgumentError
-from rung.searchers._observed import Observed
+from rung.searchers._observed import Observed, ranked
 from rung.searchers._unseen import unseen
 from rung.searchers.base import Searcher
 from rung.space import Categorical, Config, Distribution, Domain, Int, Ordinal, Space
@@ -50,6 +52,9 @@ class TPE(Searcher):
 
     Good from a few dozen trials to thousands, in any space: categories, conditions, many workers. Bad where
     hyperparameters interact closely and trials are few and expensive.
+
+    With several objectives or constraints, losses are ranks: first by how far bounds are broken, then by the
+    layer of non-domination, then by how crowded it is.
 
     Kernels are products over the hyperparameters, and good points are weighted by their expected improvement.
     Their widths are Scott's, of the good ones, for both densities. A failed trial is one of the bad ones, and
@@ -81,6 +86,8 @@ class TPE(Searcher):
     def suggest(self, history: History, rng: Generator) -> Config | None:
         """Return the candidate of the highest ratio of densities; None if a finite space is exhausted."""
         observed = Observed.of(history)
+        if not history.goals.plain:  # algorithm 1 of Ozaki et al.: y* is a rank
+            observed = ranked(history, observed)
         # Without a finite loss there is no y*, and with few observations l is but the prior.
         if len(observed.losses) < self.n_initial or not np.any(observed.losses < math.inf):
             return unseen(history, rng)

@@ -55,6 +55,21 @@ def crowding(losses: Array) -> Array:
     return distance
 
 
+def ranks(losses: Array, violations: Array) -> Array:
+    """Return the place of each row (n, m) in the order of NSGA-II, 0 for the best: Deb et al., section VI.
+
+    First those with the least violation (n,) of the constraints, 0 if all are kept; of these by layer; in a
+    layer those with the most room around them.
+    """
+    layer, room = layers(losses), np.zeros(len(losses))
+    for n in range(int(layer.max(initial=-1)) + 1):
+        room[layer == n] = crowding(losses[layer == n])
+    order = np.lexsort((-room, layer, violations))
+    place = np.empty(len(losses))
+    place[order] = np.arange(len(losses))
+    return place
+
+
 def hypervolume(losses: Array, reference: Array) -> float:
     """Return the volume that rows (n, m) dominate and that dominates the reference point (m,)."""
     return float(hypervolumes(losses, reference)[-1]) if len(losses) else 0.0
