@@ -39,6 +39,8 @@ class Noisy:
     test: Callable[[Mapping[str, Any]], float]
     run: Callable[[Mapping[str, Any], int], tuple[float, float]]
     """The losses on validation and test set on this seed."""
+    trials: int = 100
+    """Runs in all."""
 
 
 def surrogate(name: str, kind: str) -> Noisy:
@@ -107,7 +109,7 @@ def digits() -> Noisy:
 
     return Noisy(
         "digits", {"row": rung.Categorical(list(range(len(rows))))}, lambda c: scaled(means[row(c)]),
-        lambda c: scaled(test_means[row(c)]), run,
+        lambda c: scaled(test_means[row(c)]), run, trials=40,
     )  # fmt: skip
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rung import views
+from rung._earlier import Import, events_of
 from rung._interrupts import stoppable
 from rung._session import begin
 from rung._text import visible, visible_lines
@@ -36,6 +37,7 @@ def run_session(
     *,
     made_by: Mapping[str, Any],
     confirming: Confirming | None = None,
+    found: Sequence[Import] = (),
 ) -> None:
     """Run a session of `study` to its end; raises KeyboardInterrupt after Ctrl-C."""
     with _home(study.folder) as home, telling(study.name, settings.callbacks) as tell:
@@ -54,6 +56,9 @@ def run_session(
         coordinator = session.coordinator
         coordinator.tell = tell
         logger.info("stored in %s", study.folder or "memory only")
+        for each in found:
+            coordinator.note(*events_of(each, study.state))
+            logger.log(logging.WARNING if each.left_out else logging.INFO, "%s", each.say(study.name))
         coordinator.heeds_requests = True
         view = views.watch(
             study.name,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
+from rung._earlier import Import, added, events_of, result_of, still_new
 from rung._names import generated_name
 from rung._opening import create_or_open, where
 from rung._other_libraries import explained
@@ -29,6 +30,7 @@ from rung.settings import SETTINGS, Settings
 from rung.space import Domain, Space
 from rung.storage import Durability, Storage, open_storage
 from rung.study.events import Outcome, Verdict, after_verdict
+from rung.study.trial import Trial
 
 
 class Study(StudyView):
@@ -190,6 +192,35 @@ class Study(StudyView):
         from rung._confirm import confirm
 
         return confirm(self, self._settings, objective, runs=runs, finalists=finalists, compare=compare)
+
+    def add(self, config: Mapping[str, Any], value: float | Mapping[str, float]) -> Trial:
+        """Take in an earlier result, as a completed trial of origin "imported": see `add` of `rung.tune`.
+
+        Parameters
+        ----------
+        config : mapping
+            The configuration; constants of the space need not be repeated.
+        value : float or mapping of str to float
+            The tuned metric, or several metrics.
+
+        Returns
+        -------
+        Trial
+            The trial that holds it.
+
+        Examples
+        --------
+        >>> import rung
+        >>> study = rung.Study({"x": rung.Float(0, 1)}, metric="error", storage=":memory:")
+        >>> study.add({"x": 0.25}, 0.5).origin
+        'imported'
+        """
+        with self._lock:
+            result = result_of("add", config, value, self.space, self.goals)
+            session = self._manual()
+            for each in still_new([Import.of_one(result)], self._state):
+                session.coordinator.note(*events_of(each, self._state))
+            return added(result, self._state)
 
     # ---- step by step
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from rung.analysis.recommendation import Recommendation
     from rung.analysis.winner import Winner
 
-_WRITING = ("ask", "report", "tell", "fail", "drive", "confirm", "close")
+_WRITING = ("add", "ask", "report", "tell", "fail", "drive", "confirm", "close")
 """What `Study` has and a view has not."""
 
 

@@ -61,7 +61,7 @@ class Confirming:
         if has_no_noise(history):
             return True  # the runs go back to the search
         if settings.n_trials is not None:
-            return len(history.trials) + self.reserved(settings.n_trials) < settings.n_trials
+            return history.counted + self.reserved(settings.n_trials) < settings.n_trials
         return settings.timeout is None or now < (1 - self.share) * settings.timeout
 
     def next(self, history: History, settings: Settings) -> Action:
@@ -85,7 +85,7 @@ class Confirming:
         searched = sum(trial.repeats is None and trial.status in FINAL for trial in history.trials)
         slack = 1.0 if settings.timeout is None else _SLACK
         runs = self.runs or max(FEWEST, math.ceil(slack * searched * self.share / (1 - self.share)))
-        return runs if settings.n_trials is None else min(runs, settings.n_trials - len(history.trials))
+        return runs if settings.n_trials is None else min(runs, settings.n_trials - history.counted)
 
 
 def has_no_noise(history: History) -> bool:

@@ -311,7 +311,7 @@ class Engine:
         self._drop([t.number for t in self.state.trials if t.status == Outcome.PAUSED])
         if self.confirming is not None and self._confirm(self.confirming):
             return True
-        left = self.settings.budget.trials_left(len(self.state.trials))
+        left = self.settings.budget.trials_left(self.state.counted)
         self.stop("exhausted" if left else "done")
         return False
 
@@ -351,7 +351,7 @@ class Engine:
 
     def _propose(self) -> Config | None:
         created = len(self.state.trials)
-        if not self.settings.budget.trials_left(created):
+        if not self.settings.budget.trials_left(self.state.counted):
             return None
         if self.confirming is not None and not self.confirming.may_search(
             self.history, self.settings, self._now

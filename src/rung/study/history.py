@@ -131,6 +131,11 @@ class History:
         return next(t.number for t in self._state.trials if t.status == Outcome.PAUSED)
 
     @property
+    def counted(self) -> int:
+        """How many trials count towards the budget: all but earlier results."""
+        return self._state.counted
+
+    @property
     def confirmations(self) -> Sequence[Confirmation]:
         """Each choice of finalists with its fresh runs."""
         return self._state.confirmations

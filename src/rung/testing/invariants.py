@@ -35,7 +35,7 @@ def check_log(
     check_state(state)
     claims_follow_the_choice(events)
     if n_trials is not None:
-        assert len(state.trials) <= n_trials, f"{len(state.trials)} trials where {n_trials} were asked for"
+        assert state.counted <= n_trials, f"{state.counted} trials where {n_trials} were asked for"
     return state
 
 
