@@ -26,6 +26,7 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
         "docs/schedulers.md",
         "docs/searchers.md",
         "docs/running.md",
+        "docs/earlier-results.md",
         "docs/extending.md",
     ],
 )

@@ -135,7 +135,7 @@ def test_the_log_keeps_what_a_session_was_asked_for():
 
 def test_a_log_keeps_every_setting_of_the_session_but_what_it_has_elsewhere():
     kept = set(Settings.of().to_json())
-    assert set(SESSION) - kept == {"initial_configs", "durability", "callbacks"}
+    assert set(SESSION) - kept == {"initial_configs", "add", "durability", "callbacks"}
     assert kept - set(SESSION) == {"max_resource", "resource"}
 
 
@@ -173,7 +173,7 @@ def test_drive_takes_settings_of_the_session_alone():
 def test_every_setting_with_a_flag_is_one_of_rung_run(tmp_path):
     shown = rung_here("run", "--help", cwd=tmp_path).stdout
     flags = {name: setting.flags for name, setting in SETTINGS.items() if setting.flags}
-    assert set(SETTINGS) - set(flags) == {"initial_configs", "progress", "callbacks"}
+    assert set(SETTINGS) - set(flags) == {"initial_configs", "add", "progress", "callbacks"}
     for name, spellings in flags.items():
         for flag in spellings:
             assert f" {flag}" in shown, name

@@ -2,6 +2,7 @@
 
     python -m benchmarks.torture.kills --kills 1000              # studies with the seeds 0, 1, ...
     python -m benchmarks.torture.kills --kills 1 --seed 17       # the study of seed 17 again
+    python -m benchmarks.torture.kills --n-workers 1 --kills 500 # in one process, over all schedulers
 
 Each study has 2 worker processes under ASHA, with pauses and checkpoints, and every attempt has 2 children,
 one of which left the session. Victims are the coordinator, a worker, a guard, a child, or several at once,
@@ -38,6 +39,10 @@ from rung.testing import check_decisions, check_log
 SCRIPT = Path(__file__).with_name("study.py")
 VICTIMS = {"coordinator": 2, "worker": 3, "guard": 3, "child": 2, "coordinator and guards": 1, "all": 1}
 """Who is killed, and how often."""
+VICTIMS_OF_ONE = [kind for kind in VICTIMS if kind != "worker"]
+"""With one worker, which is the coordinator itself."""
+AGAIN = "python -m benchmarks.torture.kills"
+SCHEDULERS = ("fifo", "asha", "successive-halving", "hyperband", "median", "pbt")
 KILLS = 25
 """Of one study at most; then it is let end."""
 PROMISE = 2.0
@@ -55,6 +60,10 @@ class Study:
     n_workers: int = 2
     scheduler: str = "asha"
     searcher: str = "random"  # what learns depends on which of two workers is first
+    forks: bool = False
+    """Whether the objective forks too; nobody finds a fork once its guard was killed with the coordinator."""
+    guarded: bool = True
+    """Whether nobody has killed the guard of this run."""
     runs: int = 0
     kills: Counter[str] = field(default_factory=Counter)
     slowest: float = 0.0
@@ -103,6 +112,9 @@ class Study:
         self.runs += 1
         command = [sys.executable, str(SCRIPT), str(self.folder), json.dumps(self.options)]
         environment = {**psutil.Process().environ(), "RUNG_TORTURE": f"{self.folder}:{self.runs}"}
+        if self.forks:
+            environment["RUNG_TORTURE_FORKS"] = "1"
+        self.guarded = True
         with (self.folder / "stderr").open("w") as log:
             return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
 
@@ -128,6 +140,17 @@ class Study:
                     found.append(process)
         return found
 
+    def guards(self) -> list[psutil.Process]:
+        """That of a single worker's children; IndexError if it is still to come."""
+        found = []
+        for process in self.survivors(self.runs + 1, since=self.runs):
+            with suppress(psutil.Error):
+                if process.cmdline()[0] == sys.executable and "children_guard" in " ".join(process.cmdline()):
+                    found.append(process)
+        if self.guarded and not found:
+            raise IndexError("no guard yet")
+        return found
+
     def await_gone(self, kind: str, left: Callable[[], Collection[psutil.Process]]) -> None:
         began = time.monotonic()
         await_(lambda: not left(), lambda: f"after {kind!r} {left()}")
@@ -140,13 +163,19 @@ class Study:
         except psutil.NoSuchProcess:
             return False
         deadline = time.monotonic() + PATIENCE
+        if kind == "guard" and not self.guarded:
+            kind = "coordinator and guards"
         while process.poll() is None:
             with suppress(psutil.NoSuchProcess, IndexError):
-                victims, followers = choose(coordinator, kind, which)
+                if self.n_workers == 1:
+                    victims, followers = choose_of_one(coordinator, self.guards(), kind, which), []
+                    self.guarded &= "guard" not in kind
+                else:
+                    victims, followers = choose(coordinator, kind, which)
                 strike(victims)
                 if coordinator in victims:
                     process.communicate()
-                if kind == "coordinator":
+                if kind == "coordinator" and self.guarded:
                     # Its guards see to the rest. What earlier runs left waits for who takes the study.
                     self.await_gone(kind, lambda: self.survivors(self.runs + 1, since=self.runs))
                 self.await_gone(kind, partial(living, [*victims, *followers]))
@@ -177,9 +206,23 @@ def choose(
     return [victim], victim.children(recursive=True)
 
 
+def choose_of_one(
+    coordinator: psutil.Process, guards: list[psutil.Process], kind: str, which: float
+) -> list[psutil.Process]:
+    """Who is killed where the coordinator is the only worker; IndexError if there is none now."""
+    children = coordinator.children(recursive=True)
+    return {
+        "coordinator": [coordinator],
+        "coordinator and guards": [coordinator, *guards],
+        "all": [coordinator, *guards, *children],
+        "guard": guards[:1],
+        "child": children and [children[int(which * len(children))]],
+    }[kind]
+
+
 def strike(victims: Sequence[psutil.Process]) -> None:
     """Kill them; NoSuchProcess, and nobody is killed, if the first is gone."""
-    victims[0].kill()
+    victims[0].kill()  # IndexError where there is none
     for victim in victims[1:]:
         with suppress(psutil.NoSuchProcess):
             victim.kill()
@@ -213,7 +256,8 @@ def audit(study: Study) -> dict[str, int]:
     assert (state.ended, len(state.trials), state.open) == ("done", study.n_trials, {})
     assert {t.status for t in state.trials} <= {"completed", "stopped"}, state.counts
     assert state.digest() == study.digest, "the log folds to another state than the last run had"
-    assert [t.config for t in state.trials] == undisturbed_configs(study)
+    if study.scheduler != "pbt":  # whose trials begin from others, in the order in which those went on
+        assert [t.config for t in state.trials] == undisturbed_configs(study)
     decisions = check_decisions(events, schedulers.get(study.scheduler))
     logged = {e.id: f"{e.resource} {e.metrics['y']!r}" for e in events if isinstance(e, Reported)}
     told = [line.partition(" ") for line in (study.folder / "acks").read_text().splitlines()]
@@ -241,17 +285,23 @@ def undisturbed_configs(study: Study) -> list[dict[str, object]]:
     return [t.config for t in same.trials]
 
 
-def studies(kills: int, seed: int, n_trials: int = 150) -> Iterator[tuple[Study, dict[str, int]]]:
+def studies(
+    kills: int, seed: int, n_trials: int = 150, n_workers: int = 2
+) -> Iterator[tuple[Study, dict[str, int]]]:
     """Tortured and audited studies, of seed after seed, until there were so many kills."""
     done = 0
     while done < kills:
         with tempfile.TemporaryDirectory(prefix="torture-") as folder:
-            study = Study(Path(folder), n_trials)
+            study, victims = Study(Path(folder), n_trials, n_workers), list(VICTIMS)
+            if n_workers == 1:
+                study.scheduler = SCHEDULERS[seed % len(SCHEDULERS)]
+                study.forks = seed // len(SCHEDULERS) % 2 == 1
+                victims = ["coordinator", "child"] if study.forks else VICTIMS_OF_ONE
             try:
-                study.torture(seed, KILLS)
+                study.torture(seed, KILLS, victims)
                 facts = audit(study)
             except AssertionError as violation:
-                violation.add_note(f"again: python -m benchmarks.torture.kills --kills 1 --seed {seed}")
+                violation.add_note(f"again: {AGAIN} --n-workers {n_workers} --kills 1 --seed {seed}")
                 raise
             yield study, facts
         done += study.kills.total()
@@ -264,13 +314,19 @@ def main() -> None:
     )
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0, help="of the first study")
+    parser.add_argument("--n-workers", type=int, default=2, help="with 1, over all schedulers in turn")
     options = parser.parse_args()
     began, kills, found, slowest = time.monotonic(), Counter[str](), Counter[str](), 0.0
-    for seed, (study, facts) in enumerate(studies(options.kills, options.seed), options.seed):
+    for seed, (study, facts) in enumerate(
+        studies(options.kills, options.seed, n_workers=options.n_workers), options.seed
+    ):
         kills += study.kills
         found += Counter(facts)
         slowest = max(slowest, study.slowest)
-        print(f"seed {seed}: {dict(study.kills)}, {facts}, gone within {study.slowest:.2f} s", flush=True)
+        print(
+            f"seed {seed}, {study.scheduler}: {dict(study.kills)}, {facts}, gone in {study.slowest:.2f} s",
+            flush=True,
+        )
     print(f"\n{kills.total()} kills in {time.monotonic() - began:.0f} s: {dict(kills)}")
     print(f"0 violations; {dict(found)}")
     print(f"all that was to be gone was so within {slowest:.2f} s (promised: {PROMISE:g} s)")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -40,17 +41,42 @@ def check_checkpoint(trial: Any, complaints: Path) -> None:
             file.write(f"{trial!r} goes on at {trial.start_resource} with the checkpoint of epoch {saved}\n")
 
 
+KEPT: list[subprocess.Popen[bytes]] = []
+
+
 @contextmanager
 def children(kept: bool) -> Iterator[None]:
     """One that stays in the worker's session and one that leaves it; `kept` ones outlive their attempt."""
-    if "RUNG_WORKER" not in os.environ:  # in the coordinator itself, whose children nobody guards
+    if "RUNG_WORKER" not in os.environ:  # a study in memory, in the coordinator itself
         yield
         return
-    ours = [subprocess.Popen(["sleep", "600"], start_new_session=leaves) for leaves in (False, True)]
+    ours = [
+        subprocess.Popen(["sleep", "600"], start_new_session=leaves, stdout=subprocess.DEVNULL)
+        for leaves in (False, True)
+    ]
+    fork = forked() if "RUNG_TORTURE_FORKS" in os.environ else 0
+    KEPT.extend(ours)
     yield
-    for child in () if kept else ours:
+    if not kept:
+        end(ours)
+    if fork:
+        os.kill(fork, signal.SIGKILL)
+        os.waitpid(fork, 0)
+
+
+def forked() -> int:
+    if (child := os.fork()) == 0:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        time.sleep(600)
+        os._exit(0)
+    return child
+
+
+def end(processes: list[subprocess.Popen[bytes]]) -> None:
+    for child in processes:
         child.kill()
         child.wait()
+        KEPT.remove(child)
 
 
 if __name__ == "__main__":
@@ -62,4 +88,5 @@ if __name__ == "__main__":
         progress=False,
         **json.loads(sys.argv[2]),
     )
+    end(list(KEPT))  # with one worker they are this process's own
     print(study.state.digest(), flush=True)

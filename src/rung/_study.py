@@ -5,22 +5,20 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
+from rung._earlier import Import, added, events_of, result_of, still_new
 from rung._names import generated_name
-from rung._opening import command, create_or_open, warn_of_objectives, where
+from rung._opening import create_or_open, where
 from rung._other_libraries import explained
+from rung._session import begin
 from rung._text import brief
 from rung._view import StudyView
 from rung.analysis import FinalReport
-from rung.engine.coordinator import Coordinator
-from rung.engine.engine import Engine
-from rung.engine.recovery import take
 from rung.engine.session import Session
 from rung.errors import ArgumentError, MetricError, StudyError
-from rung.execution.backends import Backend
 from rung.execution.base import End, Executor, Log, Message, Report
 from rung.execution.manual import Manual
 from rung.objectives.function import Objective
@@ -31,9 +29,7 @@ from rung.settings import SETTINGS, Settings
 from rung.space import Domain, Space
 from rung.storage import Durability, Storage, open_storage
 from rung.study.events import Outcome, Verdict, after_verdict
-from rung.study.stopping import asking
-
-E = TypeVar("E", bound=Executor)
+from rung.study.trial import Trial
 
 
 class Study(StudyView):
@@ -166,6 +162,35 @@ class Study(StudyView):
             trial = self.best_trial
             self._session.coordinator.note(self._shown(trial, self._state.epoch))
             return FinalReport.of(self._state)
+
+    def add(self, config: Mapping[str, Any], value: float | Mapping[str, float]) -> Trial:
+        """Take in an earlier result, as a completed trial of origin "imported": see `add` of `rung.tune`.
+
+        Parameters
+        ----------
+        config : mapping
+            The configuration; constants of the space need not be repeated.
+        value : float or mapping of str to float
+            The tuned metric, or several metrics.
+
+        Returns
+        -------
+        Trial
+            The trial that holds it.
+
+        Examples
+        --------
+        >>> import rung
+        >>> study = rung.Study({"x": rung.Float(0, 1)}, metric="error", storage=":memory:")
+        >>> study.add({"x": 0.25}, 0.5).origin
+        'imported'
+        """
+        with self._lock:
+            result = result_of("add", config, value, self.space, self.goals)
+            session = self._manual()
+            for each in still_new([Import.of_one(result)], self._state):
+                session.coordinator.note(*events_of(each, self._state))
+            return added(result, self._state)
 
     # ---- step by step
 
@@ -372,34 +397,3 @@ def study_of(space: Space, settings: Settings) -> Study:
     study = Study.__new__(Study)
     study._create_or_open(space, settings)
     return study
-
-
-def begin(
-    study: Study,
-    start: Callable[[], E],
-    settings: Settings,
-    extra: Mapping[str, Any],
-    *,
-    backend: Backend | None = None,
-    discard: Callable[[int], object] | None = None,
-) -> Session[E]:
-    """Take `study` for a session on the executor that `start` makes; the log keeps settings and `extra`.
-
-    `backend` made that executor, if it has one; `discard` deletes the checkpoints of a trial, if they are the
-    session's to delete.
-    """
-    warn_of_objectives(study.name, settings)
-    again = command() if settings.name is not None else ""
-    # The study is ours, and a dead coordinator's leftovers are gone, before the first worker starts.
-    plan = {**settings.to_json(), "command": again, **extra}
-    lease, study._state, keeper = take(study._storage, study.name, plan, backend)
-    try:
-        executor = start()
-    except BaseException:
-        study._storage.release(lease)
-        raise
-    engine = Engine(study._state, settings)
-    coordinator = Coordinator(engine, study._storage, lease, executor, keeper, discard=discard)
-    engine.folder = study.folder
-    coordinator.stop_when = asking(settings.stop_when, StudyView(study._storage, study.name, study._state))
-    return Session(study._storage, lease, executor, coordinator)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,10 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from rung import views
+from rung._earlier import Import, events_of, imports_of, still_new
 from rung._interrupts import end_in_a_line, stoppable
 from rung._other_libraries import explained
-from rung._study import Study, begin, study_of
+from rung._session import begin
+from rung._study import Study, study_of
 from rung._text import visible, visible_lines
+from rung._view import StudyView
 from rung.engine.forecast import TimeLeft
 from rung.errors import Interrupted, ObjectiveError
 from rung.execution.backends import EXECUTORS, Backend, Work, backend_for
@@ -54,6 +58,8 @@ def tune(
     max_resource: int | None = None,
     resource: str = "epoch",
     initial_configs: Sequence[Mapping[str, Any]] = (),
+    add: Sequence[tuple[Mapping[str, Any], float | Mapping[str, float]]] = (),
+    continue_from: StudyView | str | None = None,
     constraints: Mapping[str, str] | None = None,
     report_only: Sequence[str] = (),
     seed: int | None = None,
@@ -114,7 +120,14 @@ def tune(
     resource : str
         The name of an epoch, which is the keyword of `trial.report`: "step", for example.
     initial_configs : sequence of mappings
-        Configurations to run first.
+        Configurations to run first; constants of the space need not be repeated.
+    add : sequence of pairs
+        Earlier results: `(config, value)`, or a dict of metrics for the value. They are kept as completed
+        trials of origin "imported", from which searchers learn; they do not count towards `n_trials`, and the
+        same one is added once.
+    continue_from : StudyView or str, optional
+        An earlier study, or its name in `storage`, whose space may have been another. Its trials that fit are
+        taken over once, as with `add`, and it is said how many do not.
     constraints : mapping of str to str, optional
         Bounds that the winner must keep, such as `{"model_mb": "<= 20"}`.
     report_only : sequence of str
@@ -181,16 +194,27 @@ def tune(
     """
     if importing.get():
         raise ObjectiveError("the file calls rung.tune itself: run it with python, not with rung")
+    if _in_a_child_that_imports_the_script():
+        raise ObjectiveError(
+            "rung.tune is called while multiprocessing imports this script in a process of a pool; "
+            'put the call under `if __name__ == "__main__":`'
+        )
     settings = Settings.of(
         metric=metric, mode=mode, n_trials=n_trials, timeout=timeout, stop_when=stop_when,
         n_workers=n_workers, executor=executor, searcher=searcher, scheduler=scheduler,
         max_resource=max_resource, resource=resource, initial_configs=initial_configs,
+        add=add, continue_from=continue_from,
         constraints=constraints, report_only=report_only, seed=seed, keep_checkpoints=keep_checkpoints,
         trial_timeout=trial_timeout, trial_memory=trial_memory, gpus_per_trial=gpus_per_trial,
         retries=retries, max_failures=max_failures, on_error=on_error, callbacks=callbacks,
         name=name, storage=storage, durability=durability, progress=progress,
     )  # fmt: skip
     return run_study(objective, space, settings)
+
+
+def _in_a_child_that_imports_the_script() -> bool:
+    multiprocessing = sys.modules.get("multiprocessing.process")
+    return multiprocessing is not None and getattr(multiprocessing.current_process(), "_inheriting", False)
 
 
 def run_study(
@@ -207,17 +231,19 @@ def run_study(
     )
     backend = backend_for(work, settings.executor)
     settings.check_budget(space)
+    found = imports_of(settings, space)
     study = study_of(space, settings)
     _warn_of_changes(study, bound)
-    if _nothing_left(study):
+    found = still_new(found, study.state)
+    if _nothing_left(study) and not found:
         _say_complete(study, logging.INFO if settings.progress is False else logging.WARNING)
         return study
-    if reason := _rule_that_holds(study):
+    if not found and (reason := _rule_that_holds(study)):
         logger.warning("study %r stopped by stop_when: %s; nothing was run; to go on, give another one, or "
                        "none (--stop-when never)", study.name, reason)  # fmt: skip
         return study
     try:
-        _run(study, work, backend, made_by or {})
+        _run(study, work, backend, made_by or {}, found)
     except KeyboardInterrupt:  # after a clean stop, or from a second Ctrl-C, wherever it struck
         end_in_a_line()
         raise Interrupted(_how_to_go_on(study)) from None
@@ -241,10 +267,12 @@ def _say_complete(study: Study, level: int) -> None:
     where = study.folder or "in memory"
     logger.log(level, "study %r is complete with %d trials, nothing was run (%s); for more raise n_trials "
                "or timeout, for a new study use another name=",
-               study.name, len(study.trials), where)  # fmt: skip
+               study.name, study.state.counted, where)  # fmt: skip
 
 
-def _run(study: Study, work: Work, backend: Backend, made_by: Mapping[str, Any]) -> None:
+def _run(
+    study: Study, work: Work, backend: Backend, made_by: Mapping[str, Any], found: Sequence[Import]
+) -> None:
     settings = study.settings
     with _home(study.folder) as home, telling(study.name, settings.callbacks) as tell:
         logs = home / "logs" if study.folder is not None else None
@@ -261,6 +289,9 @@ def _run(study: Study, work: Work, backend: Backend, made_by: Mapping[str, Any])
         coordinator = session.coordinator
         coordinator.tell = tell
         logger.info("stored in %s", study.folder or "memory only")
+        for each in found:
+            coordinator.note(*events_of(each, study.state))
+            logger.log(logging.WARNING if each.left_out else logging.INFO, "%s", each.say(study.name))
         coordinator.heeds_requests = True
         view = views.watch(
             study.name,
@@ -316,7 +347,7 @@ def _nothing_left(study: Study) -> bool:
         return False
     if budget.time_left(state.t) <= 0:
         return True
-    return all(t.is_finished for t in state.trials) and not budget.trials_left(len(state.trials))
+    return all(t.is_finished for t in state.trials) and not budget.trials_left(state.counted)
 
 
 def _rule_that_holds(study: Study) -> str:
@@ -330,7 +361,7 @@ def _rule_that_holds(study: Study) -> str:
 
 
 def _how_to_go_on(study: Study) -> str:
-    settings, done = study.settings, sum(t.is_finished for t in study.trials)
+    settings, done = study.settings, sum(t.is_finished and not t.is_imported for t in study.trials)
     total = f" of {settings.n_trials}" if settings.n_trials else ""
     if study.folder is None:
         return f"study {study.name!r} stopped after {done}{total} trials; it was in memory only"

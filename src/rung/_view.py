@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rung.analysis.front import Front, Hypervolume
     from rung.analysis.recommendation import Recommendation
 
-_WRITING = ("ask", "report", "tell", "fail", "drive", "close")
+_WRITING = ("add", "ask", "report", "tell", "fail", "drive", "close")
 """What `Study` has and a view has not."""
 
 

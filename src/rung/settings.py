@@ -130,6 +130,17 @@ def _callbacks(name: str, value: Any) -> tuple[Callable[[Any], object], ...]:
     return found
 
 
+def _pairs(name: str, value: Any) -> Any:
+    if isinstance(value, str | Mapping) or not is_iterable(value):
+        raise ArgumentError(f"{name}={brief(value)}; give a list of pairs, [(config, value), ...]")
+    pairs = []
+    for i, pair in enumerate(value):
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise ArgumentError(f"{name}[{i}]={brief(pair)}; give a pair, (config, value)")
+        pairs.append(tuple(pair))
+    return tuple(pairs)
+
+
 def identifier(name: str, value: Any) -> str:
     """Return the name of the resource; raises ArgumentError unless it can be a keyword."""
     if not isinstance(value, str) or len(value) > 200 or not value.isidentifier():
@@ -198,6 +209,11 @@ class Settings:
         metavar="NAME", to_json=_as_it_is))
     initial_configs: Sequence[Config] = field(metadata=_setting(
         (), "session", _configs, "Configurations to run first."))
+    add: Sequence[tuple[Config, Any]] = field(metadata=_setting(
+        (), "session", _pairs, "Earlier results."))
+    continue_from: Any = field(metadata=_setting(
+        None, "place", _as_given, "An earlier study, whose trials are taken over.", "--continue-from",
+        metavar="NAME"))
     constraints: Mapping[str, str] | None = field(metadata=_setting(
         None, "study", _as_given, "What the winner must keep, such as 'model_mb <= 20'; may be repeated.",
         "--constraint", kind="bounds", metavar="BOUND"))

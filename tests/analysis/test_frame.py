@@ -30,6 +30,7 @@ def test_a_row_per_trial_and_a_column_per_thing(fold, Told):
         "feasible",
         "started",
         "ended",
+        "origin",
         "reason",
     }
     assert frame["trial"].tolist() == [0, 1, 2]
@@ -56,6 +57,7 @@ def test_the_order_of_the_columns(fold, Told):
         "feasible",
         "started",
         "ended",
+        "origin",
         "reason",
     ]
 

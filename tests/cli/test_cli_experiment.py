@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import pickle
 import sys
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from cli.commands import write_file
 import rung
 from rung.cli.experiment import OPTIONS, load
 from rung.errors import Error, ObjectiveError, SpaceError
-from rung.execution.worker.pickling import dumps
+from rung.execution.worker.pickling import dumps, loads
 from rung.objectives.function import Objective
 
 
@@ -43,7 +42,7 @@ def test_is_pickled_by_value(tmp_path: Path) -> None:
     experiment = load(str(write_file(tmp_path)))
     data = dumps(Objective.bind(experiment.objective, ("x", "kind"), ("loss",)))
     sys.modules.pop(experiment.objective.__module__)
-    assert pickle.loads(data).function.__globals__["offset"]() == 10.0
+    assert loads(data).function.__globals__["offset"]() == 10.0
 
 
 def test_a_colon_in_the_path_is_no_objective(tmp_path: Path) -> None:
@@ -56,6 +55,16 @@ def test_a_colon_in_the_path_is_no_objective(tmp_path: Path) -> None:
     ("text", "kind", "message"),
     [
         ("x = 1", ObjectiveError, "has no 'objective'; it defines no function"),
+        (
+            "import argparse",
+            ObjectiveError,
+            "parses its own arguments: tune it as a program",
+        ),
+        (
+            "import argparse\np = argparse.ArgumentParser()\np.add_argument('--lr', required=True)\np.parse_args()",
+            Error,
+            r"parses its own arguments: tune it as a program, such as rung run --command '",
+        ),
         ("def f(c): pass\ndef g(c): pass", ObjectiveError, "after a colon: f, g"),
         ("def objective(c): pass", SpaceError, "has no `space`; add one"),
         ("def f():\n    1 / 0\nf()", Error, "ZeroDivisionError: division by zero"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 import rung
@@ -32,20 +34,26 @@ def slow_start(job):
     return 1.5, 1.0
 
 
-def curve(profile, checkpoints=True, reports=True):
+def curve(profile, reports=True):
     def run(job):
         start, each = profile(job)
         noise = stream(0, "noise", 1000 * job.id.trial + job.id.attempt)
-        again = 0 if checkpoints else job.start_resource * each
         if not reports:
             yield start + R * each, End(job.id, Outcome.COMPLETED, {"y": job.config["x"]})
         for epoch in range(job.start_resource + 1, R + 1):
             # Whether an epoch is good has little to do with how long it takes.
             y = abs(job.config["x"] - 0.5) + 1 / epoch
-            yield start + again + each * float(noise.lognormal(0, 0.1)), {"y": y}
-            start = again = 0.0
+            yield start + each * float(noise.lognormal(0, 0.1)), {"y": y}
+            start = 0.0
 
     return run
+
+
+class NoCheckpoints(Simulator):
+    """Every attempt begins at the first epoch, and reports all of them again."""
+
+    def submit(self, job):
+        super().submit(replace(job, start_resource=0))
 
 
 class Session:
@@ -61,7 +69,7 @@ class Session:
         plan = self.settings.to_json()
         self.state.apply(SessionStarted(id="s1", t=0, epoch=1, wall=0.0, owner={}, plan=plan, versions={}))
         self.engine = Engine(self.state, self.settings)
-        self.workers = Simulator(run or curve(profile, checkpoints), n_workers)
+        self.workers = (Simulator if checkpoints else NoCheckpoints)(run or curve(profile), n_workers)
         self.checkpoints = checkpoints
 
     def steps(self):

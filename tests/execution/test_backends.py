@@ -7,10 +7,12 @@ import os
 import signal
 import sqlite3
 import subprocess
-from contextlib import closing
+import sys
+from contextlib import closing, suppress
 
 import pytest
 from cli.commands import rung_here
+from jobs import quick
 
 import rung
 from rung.errors import ArgumentError
@@ -200,3 +202,13 @@ def test_the_command_line_takes_it_and_keeps_it(tmp_path):
         "executor"
     ] == "processes"
     assert rung_here("run", "where.py", "--executor", "rey", cwd=tmp_path).returncode == 2
+
+
+def test_far_more_workers_than_cores_are_warned_of_once(monkeypatch, caplog):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
+    for objective, n_workers in [(quick, 4), (rung.Command(f"{sys.executable} -c \"print('x')\""), 5)]:
+        with suppress(rung.errors.MetricError):
+            rung.tune(objective, SPACE, n_workers=n_workers, n_trials=1, **QUIET)
+    assert caplog.messages == []
+    rung.tune(quick, SPACE, n_workers=5, n_trials=1, **QUIET)
+    assert [m.partition(":")[0] for m in caplog.messages] == ["n_workers=5 on 1 cores"]

@@ -29,6 +29,8 @@ FIRST = {
 SECOND = {**FIRST, "dropout": rung.Float(0, 0.5, step=0.1)}
 SPACES = {1: FIRST, 2: SECOND, 3: SECOND}
 """By the format in which they are stored."""
+ADDED = [({"learning_rate": 0.1, "batch_size": 8, "optimizer": None, "layers": 2, "dropout": 0.3},
+          {"error": 0.25, "test_error": 0.5})]  # fmt: skip
 
 
 def objective(config, trial):
@@ -69,7 +71,7 @@ def make(root: Path) -> None:
     for n_trials in (12, 18):
         study = rung.tune(
             objective, SPACES[SCHEMA_VERSION], metric="error", report_only=["test_error"], scheduler="asha", max_resource=9,
-            n_trials=n_trials, n_workers=2, searcher="random", seed=4, name="golden", storage=root, progress=False,
+            n_trials=n_trials, n_workers=2, searcher="random", add=ADDED, seed=4, name="golden", storage=root, progress=False,
         )  # fmt: skip
         study.final_report()
 

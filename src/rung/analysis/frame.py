@@ -12,7 +12,7 @@ from rung.study.state import StudyState
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-_OWN = ("trial", "status", "feasible", "started", "ended", "reason")
+_OWN = ("trial", "status", "feasible", "origin", "started", "ended", "reason")
 
 
 def rows(state: StudyState) -> list[dict[str, Any]]:
@@ -33,6 +33,7 @@ def rows(state: StudyState) -> list[dict[str, Any]]:
             "feasible": trial.value is not None and trial.feasible,
             "started": trial.attempts[0].started if trial.attempts else None,
             "ended": trial.ended,
+            "origin": trial.origin,
             "reason": remark(trial, state),
         }
         for trial in state.trials

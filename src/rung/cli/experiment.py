@@ -23,6 +23,8 @@ from rung.views.text import visible
 OPTIONS = tuple(name for name in SETTINGS if name != "progress")
 """Settings that a file may give by names of its own."""
 _LONGEST = 50  # characters of what may be a typo of these
+_PARSERS = {"argparse", "optparse", "click", "typer", "docopt", "fire", "tyro"}
+"""Modules that read a script's arguments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +54,18 @@ def load(target: str) -> Experiment:
     _hint_at_typos(module)
     names = vars(module)  # not getattr: a module may have a __getattr__ of its own
     if names.get(function) is None:
-        raise ObjectiveError(f"{path} has no {function!r}; {_functions(module)}")
+        hint = f"; {_as_a_program(path)}" if _PARSERS & names.keys() else ""
+        raise ObjectiveError(f"{path} has no {function!r}; {_functions(module)}{hint}")
     if "space" not in names:
         raise SpaceError(f'{path} has no `space`; add one, such as space = {{"x": rung.Float(0, 1)}}')
-    options = {name: names[name] for name in OPTIONS if name in names}
+    options = {name: names[name] for name in OPTIONS if name in names and not _is_own(name, names[name])}
     source = {"file": str(path.resolve()), "objective": function}
     return Experiment(path.stem, names[function], names["space"], options, source)
+
+
+def _is_own(name: str, value: object) -> bool:
+    # Many a file has a function of that name.
+    return name == "add" and callable(value)
 
 
 def _hint_at_typos(module: ModuleType) -> None:
@@ -92,10 +100,24 @@ def _import(path: Path) -> ModuleType:
     except Error:
         raise
     except (Exception, SystemExit, GeneratorExit) as error:
+        if isinstance(error, SystemExit) and _was_parsing(error):
+            raise Error(_as_a_program(path)) from None
         raise Error(f"{path} can't be imported:\n{_traceback(error, path)}") from error
     finally:
         importing.reset(token)
     return module
+
+
+def _was_parsing(error: SystemExit) -> bool:
+    frames = (frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__))
+    return any(name.partition(".")[0] in _PARSERS for name in frames)
+
+
+def _as_a_program(path: Path) -> str:
+    return (
+        f"{path} parses its own arguments: tune it as a program, such as "
+        f"rung run --command 'python {path.name} --lr {{lr}}' --space space.toml"
+    )
 
 
 def _traceback(error: BaseException, path: Path) -> str:

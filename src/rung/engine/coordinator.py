@@ -160,12 +160,13 @@ class Coordinator:
         with self._whole():
             self._commit(self.engine.create(config, now=self.now()))
 
-    def note(self, event: Event) -> None:
-        """Log a fact that nothing follows from."""
+    def note(self, *events: Event) -> None:
+        """Log facts that nothing follows from, all or none."""
         with self._whole():
-            self._storage.append(self._lease, [event])
-            self.engine.state.apply(event)
-            self._keeper.keep(self.engine.state, [event])
+            self._storage.append(self._lease, events)
+            for event in events:
+                self.engine.state.apply(event)
+            self._keeper.keep(self.engine.state, events)
 
     def give_up(self) -> None:
         """End the session now: what is open is interrupted, and runs again when the study goes on.

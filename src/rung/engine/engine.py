@@ -339,7 +339,7 @@ class Engine:
 
     def _end_of_work(self) -> None:
         self._drop([t.number for t in self.state.trials if t.status == Outcome.PAUSED])
-        left = self.settings.budget.trials_left(len(self.state.trials))
+        left = self.settings.budget.trials_left(self.state.counted)
         self.stop("exhausted" if left else "done")
 
     def _drop(self, trials: Iterable[int]) -> None:
@@ -369,7 +369,7 @@ class Engine:
 
     def _propose(self) -> Config | None:
         created = len(self.state.trials)
-        if not self.settings.budget.trials_left(created):
+        if not self.settings.budget.trials_left(self.state.counted):
             return None
         unseen = (config for config in self.settings.initial_configs if not self.state.seen(config))
         if (config := next(unseen, None)) is not None:

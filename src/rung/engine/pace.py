@@ -66,7 +66,10 @@ class Pace:
         copied = np.array([state.trials[n].parent is not None for n in trial])
         self._set_seconds(len(state.trials), trial, (same, ~same & ~(copied & ~before)), took, epochs)
         losses = _losses(state)[order]
-        self._pools = {p: np.sort(losses[(last < p) & (p <= resource) & np.isfinite(losses)]) for p in points}
+        # What was trained again counts once.
+        far = np.maximum.accumulate(trial * (resource.max() + 1) + resource)
+        upto = np.where(before, np.r_[0.0, far[:-1]] - trial * (resource.max() + 1), 0.0)
+        self._pools = {p: np.sort(losses[(upto < p) & (p <= resource) & np.isfinite(losses)]) for p in points}
         self._filled = [p for p in points if len(self._pools[p])]
         self._trials = len(np.unique(trial))
 

@@ -21,14 +21,17 @@ from rung.execution.worker.leftovers import INLINE, PROCESSES
 from rung.execution.worker.leftovers import reap as reap_processes
 from rung.objectives.attempt import run_attempt
 from rung.objectives.checkpoints import CheckpointStore
+from rung.objectives.command import Command
 from rung.objectives.function import Objective
 from rung.study.budget import whole
 from rung.study.events import Verdict, WorkerStarted
 
-logger = logging.getLogger("rung")
-
 _MOST_WORKERS = 1024
 """Processes that one machine may be asked for."""
+_MANY = 4
+"""Workers for each core that are probably a mistake, unless they use GPUs or wait for programs."""
+
+logger = logging.getLogger("rung")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +145,14 @@ class InWorkerProcesses:
     def start(self, work: Work) -> Executor:
         """Return `Processes`; raises ObjectiveError if the objective can't travel to a process."""
         from rung.execution.processes import Processes
+        from rung.execution.worker.handle import cores
 
         share = work.gpus_per_trial
         gpus = None if share is None else assign(share, work.n_workers)
+        waits = share is not None or isinstance(work.objective.function, Command)
+        if not waits and work.n_workers > _MANY * cores():
+            logger.warning("n_workers=%d on %d cores: trials that compute will wait for each other",
+                           work.n_workers, cores())  # fmt: skip
         try:
             return Processes(work.objective, work.n_workers, work.logs, work.checkpoints, gpus)
         except ObjectiveError as error:

@@ -71,7 +71,7 @@ class BracketScheduler(Scheduler):
             if (action := bracket.next(history, brackets.reached)) is not None:
                 return action
         if (config := propose()) is not None:
-            return Start(config, brackets.shape(len(history.trials)).levels[0])  # line 6: r_0
+            return Start(config, brackets.shape(len(brackets.own)).levels[0])  # line 6: r_0
         # No more trials will come, so this bracket stays smaller than its shape: line 5 with the n that it
         # has.
         if (action := brackets.unfilled().next(history, brackets.reached)) is not None:
@@ -105,48 +105,59 @@ class Brackets:
         """Whether the newest report was the first of its trial at a level."""
         self.open: list[_Bracket] = []
         """Full ones in which something is left to do."""
+        self.own: list[int] = []
+        """The trials that belong to brackets: all but the imported ones."""
         self.filled = 0
-        """The first trial that belongs to no full bracket."""
+        """How many of them belong to full brackets."""
+        self._place: dict[int, int] = {}
+        """Of each trial in `own`."""
+        self._known = 0
         self.read = 0
         self._unfilled: _Bracket | None = None
 
-    def shape(self, trial: int) -> Shape:
-        """Return the shape of the bracket to which a trial belongs."""
-        return self.shapes[bisect_right(self.ends, trial % self.ends[-1])]
+    def shape(self, place: int) -> Shape:
+        """Return the shape of the bracket to which the trial at that place of `own` belongs."""
+        return self.shapes[bisect_right(self.ends, place % self.ends[-1])]
 
     def update(self) -> Brackets:
         """Read the new reports and trials; return itself."""
-        for trial, attempt, resource, metrics in self.history.curve[self.read :]:
-            passed = self.reached.setdefault(trial, [])
+        for trial in self.history.trials[self._known :]:
+            if not trial.is_imported:
+                self._place[trial.number] = len(self.own)
+                self.own.append(trial.number)
+        self._known = len(self.history.trials)
+        for number, attempt, resource, metrics in self.history.curve[self.read :]:
+            if number not in self._place:
+                continue
+            passed = self.reached.setdefault(number, [])
             # An objective need not report at each epoch, so one report may pass several levels.
-            levels = self.shape(trial).levels[len(passed) :]
+            levels = self.shape(self._place[number]).levels[len(passed) :]
             new = [(self.history.loss(metrics), attempt) for level in levels if level <= resource]
             passed += new  # line 7
             self.newest_at_level = bool(new)
         self.read = len(self.history.curve)
         # All trials of a bracket must have begun before it can be halved: n_i counts them, in whatever order
         # they end.
-        while self.filled + (size := self.shape(self.filled).size) <= len(self.history.trials):
-            self.open.append(self._bracket(range(self.filled, self.filled + size)))
+        while self.filled + (size := self.shape(self.filled).size) <= len(self.own):
+            self.open.append(self._bracket(self.filled + size))
             self.filled += size
         self.open = [bracket for bracket in self.open if not bracket.is_over(self.history)]
         return self
 
     def unfilled(self) -> _Bracket:
         """Return the newest bracket with the trials that it has: made again when it gets another one."""
-        trials = range(self.filled, len(self.history.trials))
-        if self._unfilled is None or self._unfilled.trials != trials:
-            self._unfilled = self._bracket(trials)
+        if self._unfilled is None or self._unfilled.trials != self.own[self.filled :]:
+            self._unfilled = self._bracket(len(self.own))
         return self._unfilled
 
-    def _bracket(self, trials: range) -> _Bracket:
-        return _Bracket(trials, self.shape(trials.start).levels, self.eta)
+    def _bracket(self, end: int) -> _Bracket:
+        return _Bracket(self.own[self.filled : end], self.shape(self.filled).levels, self.eta)
 
 
 class _Bracket:
     """One run of successive halving. Its members all stand at the same rung, or are on their way there."""
 
-    def __init__(self, trials: range, levels: Sequence[int], eta: int) -> None:
+    def __init__(self, trials: Sequence[int], levels: Sequence[int], eta: int) -> None:
         self.trials, self.levels, self.eta = trials, levels, eta
         self.losers: list[int] = []
         """Left behind at a rung, and perhaps not dropped yet."""

@@ -174,6 +174,9 @@ class _Members:
         self._latest: dict[int, float] = {}
         self._ready_at: dict[int, int] = {}
         self._newest = _Population()
+        self._imported = _Population()
+        """Of earlier results, which train no more: nobody is alive there."""
+        self._own = 0
         self._read = 0
 
     @property
@@ -185,6 +188,10 @@ class _Members:
         """Read the new trials, ends and reports; return itself."""
         trials, curve = self.history.trials, self.history.curve
         for trial in trials[len(self.population_of) :]:
+            if trial.is_imported:
+                self.population_of.append(self._imported)
+                continue
+            self._own += 1
             if trial.parent is not None:
                 own = self.population_of[trial.parent]
                 own.copies += 1
@@ -230,7 +237,7 @@ class _Members:
     def trials_left(self, promised: int = 0) -> bool:
         """Whether the budget has room for another trial after those promised."""
         n_trials = self.history.n_trials
-        return n_trials is None or len(self.history.trials) + promised < n_trials
+        return n_trials is None or self._own + promised < n_trials
 
     def is_leaving(self, number: int) -> bool:
         """Whether a trial is to stop, but its attempt has yet to end."""

@@ -82,6 +82,7 @@ def _affordable(history: History) -> float:
 def _seconds(history: History) -> float:
     """Return the median duration of the latest attempts that ended."""
     # The latest, since trials get slower or faster as the search turns to other models.
-    ended = [history.trials[trial].attempts[attempt - 1] for trial, attempt in history.ends[-_LATEST:]]
+    latest = ((history.trials[trial], attempt) for trial, attempt in history.ends[-_LATEST:])
+    ended = [trial.attempts[attempt - 1] for trial, attempt in latest if not trial.is_imported]
     took = [attempt.ended - attempt.started for attempt in ended if attempt.ended is not None]
     return float(np.median(took)) if took else math.inf

@@ -10,6 +10,7 @@ from rung._text import brief
 from rung.errors import ConfigError, SpaceError
 from rung.space import _building, _serial
 from rung.space._counting import count, walk
+from rung.space.choices import Constant
 from rung.space.conditions import Condition
 from rung.space.domains import Domain
 from rung.space.values import Config, Value, did_you_mean
@@ -244,7 +245,7 @@ class Space:
         return (self._in_order(config) for config in walk(self._plan, values) if self.allows(config))
 
     def validate(self, config: Mapping[str, Any]) -> Config:
-        """Return a user's configuration in canonical form: plain values, names in order.
+        """Return a user's configuration in canonical form: plain values, names in order; constants may lack.
 
         Raises
         ------
@@ -375,6 +376,8 @@ class Space:
 
     def _canonical(self, name: str, config: Mapping[str, Any]) -> Value:
         if name not in config:
+            if isinstance(domain := self[name], Constant):
+                return domain.value
             raise ConfigError(f"{name}: missing; add a value of {brief(self[name], 200)}")
         try:
             return self[name].canonical(config[name])

@@ -140,7 +140,8 @@ class WorkerStarted(Event):
 class TrialCreated(Event):
     """A configuration was chosen.
 
-    `origin` is "initial" (configs), "scheduler", "user", "searcher", or the part of a searcher that chose it.
+    `origin` is "initial" (configs), "scheduler", "user", "searcher", or the part of a searcher that chose it;
+    "imported" if it ran before this study, or in another one.
     """
 
     kind: ClassVar[str] = "TrialCreated"
@@ -222,6 +223,17 @@ class TrialDropped(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResultsImported(Event):
+    """Earlier results are taken over: as the trials of origin "imported" that follow, in the same commit."""
+
+    kind: ClassVar[str] = "ResultsImported"
+    source: str
+    trials: int
+    left_out: str
+    """What of the source was not taken over, and why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FinalReportShown(Event):
     """Somebody looked at the metrics that are only reported."""
 
@@ -232,7 +244,8 @@ class FinalReportShown(Event):
 KINDS: dict[str, type[Event]] = {
     cls.kind: cls
     for cls in (StudyCreated, SessionStarted, SessionEnded, WorkerStarted, TrialCreated,
-                AttemptStarted, Reported, Noted, Judged, AttemptEnded, TrialDropped, FinalReportShown)
+                AttemptStarted, Reported, Noted, Judged, AttemptEnded, TrialDropped, ResultsImported,
+                FinalReportShown)
 }  # fmt: skip
 _FIELDS = {cls: tuple(f.name for f in fields(cls) if f.name not in {"id", "t"}) for cls in KINDS.values()}
 

@@ -27,12 +27,14 @@ from rung.study.reports import ROW, Reports
 from rung.study.state import StudyState
 from rung.study.trial import Attempt, Trial
 
-FORMAT = 3
+FORMAT = 4
 """To be raised whenever the fold of a log, or what a piece holds, changes."""
 BY = f"{FORMAT}, rung {__version__}, {sys.byteorder}"
 """The writer of a piece, and its only reader: a version of rung on a kind of machine."""
 
-_PLAIN = ("t", "ended", "looks", "counts", "failed_in_a_row", "checkpoints", "last_failed")
+_PLAIN = (
+    "t", "ended", "looks", "counts", "n_imported", "sources", "failed_in_a_row", "checkpoints", "last_failed",
+)  # fmt: skip
 """Attributes of a state that are written as they are, whole each time."""
 _STATUSES = {"created": "created", "running": "running", **{outcome.value: outcome for outcome in Outcome}}
 _json = json.JSONEncoder(separators=(",", ":")).encode

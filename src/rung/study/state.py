@@ -22,6 +22,7 @@ from rung.study.events import (
     Noted,
     Outcome,
     Reported,
+    ResultsImported,
     SessionEnded,
     SessionStarted,
     StudyCreated,
@@ -38,7 +39,7 @@ from rung.study.notes import Note, check_files, check_values, place
 from rung.study.plan import check_plan
 from rung.study.reports import Curve, Reports
 from rung.study.standing import Standing
-from rung.study.trial import Attempt, Trial
+from rung.study.trial import IMPORTED, Attempt, Trial
 from rung.study.trials import Trials
 
 INVALID_LOG = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError)
@@ -74,7 +75,11 @@ class StudyState:
         self.events = 1
         self.t = created.t
         self.counts = dict.fromkeys((o.value for o in Outcome), 0)
-        """Trials by the outcome of their latest attempt, while none is running."""
+        """Trials by the outcome of their latest attempt, while none is running; without imported ones."""
+        self.n_imported = 0
+        """Trials that are earlier results."""
+        self.sources: list[str] = []
+        """Where they came from, one entry for each time."""
         self.failed_in_a_row = 0
         self.curve = Curve(self.goals.report_only)
         """Every report in order: trial, attempt, resource, metrics."""
@@ -135,6 +140,11 @@ class StudyState:
         """What the resource is called."""
         return str(self.plan.get("resource", "epoch"))
 
+    @property
+    def counted(self) -> int:
+        """Trials that count towards `n_trials`: all but the imported ones."""
+        return len(self.trials) - self.n_imported
+
     def copy(self) -> StudyState:
         """A state that goes its own way: what is applied to it leaves this one as it is."""
         own = copy.copy(self)
@@ -143,7 +153,7 @@ class StudyState:
         for trial in self.trials:
             own.trials.append(trial if trial.is_finished else trial.copy(own.curve))
         own.open = {number: own.trials[number].attempts[-1] for number in self.open}
-        for name in ("waiting", "sessions", "workers", "counts", "ends", "known", "_keys"):
+        for name in ("waiting", "sessions", "workers", "counts", "ends", "known", "sources", "_keys"):
             setattr(own, name, copy.copy(getattr(self, name)))
         return own
 
@@ -189,6 +199,9 @@ class StudyState:
     def _final_report_shown(self, event: FinalReportShown) -> None:
         self.looks += 1
 
+    def _results_imported(self, event: ResultsImported) -> None:
+        self.sources.append(event.source)
+
     def _judged(self, event: Judged) -> None:
         self._running(event).verdict = Verdict(event.verdict)
 
@@ -212,6 +225,7 @@ class StudyState:
         self.known.append((len(self.curve), len(self.ends)))
         reports = Reports(self.curve)
         self.trials.append(Trial(event.trial, config, event.origin, event.t, reports, event.parent))
+        self.n_imported += event.origin == IMPORTED
 
     def _trial(self, number: int) -> Trial:
         if number < 0:
@@ -250,7 +264,7 @@ class StudyState:
         attempt.reason, attempt.traceback = event.reason, event.traceback
         trial.status = Outcome(event.outcome)
         self.ends.append((trial.number, attempt.number))
-        self.counts[trial.status] += 1
+        self.counts[trial.status] += not trial.is_imported
         if trial.is_waiting:
             self.waiting.add(trial.number)
         self._conclude(trial, event.metrics)
@@ -323,6 +337,7 @@ _APPLY: dict[type[Event], Callable[[StudyState, Any], None]] = {
     SessionEnded: StudyState._session_ended,
     WorkerStarted: StudyState._worker_started,
     FinalReportShown: StudyState._final_report_shown,
+    ResultsImported: StudyState._results_imported,
     Judged: StudyState._judged,
     TrialCreated: StudyState._trial_created,
     AttemptStarted: StudyState._attempt_started,

@@ -10,6 +10,9 @@ from rung.study.events import FINAL, WAITING
 from rung.study.notes import Note
 from rung.study.reports import Curve, Reports
 
+IMPORTED = "imported"
+"""The origin of a trial that ran before this study, or in another one: it counts towards no budget."""
+
 
 @dataclass(slots=True)
 class Attempt:
@@ -39,7 +42,7 @@ class Trial:
         The configuration; inactive hyperparameters are absent.
     origin : str
         What chose it: "searcher" or the part of it that did, "scheduler", or "initial" (a configuration of
-        the user's).
+        the user's). Or "imported": an earlier result, which cost this study nothing.
     created : float
         Seconds on the study's clock, which stands still between two sessions.
     reports : sequence of Report
@@ -95,6 +98,11 @@ class Trial:
     def is_finished(self) -> bool:
         """Whether the trial never runs again."""
         return self.status in FINAL
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether it is an earlier result."""
+        return self.origin == IMPORTED
 
     @property
     def is_waiting(self) -> bool:

@@ -8,6 +8,7 @@ from rung.schedulers.base import Resume, Scheduler, Start
 from rung.study.events import AttemptStarted, Event, Judged, Reported, TrialCreated
 from rung.study.history import History
 from rung.study.state import StudyState
+from rung.study.trial import IMPORTED
 
 
 def check_decisions(events: Sequence[Event], scheduler: Scheduler) -> int:
@@ -21,16 +22,20 @@ def check_decisions(events: Sequence[Event], scheduler: Scheduler) -> int:
     history = History(state)
     compared = 0
     for i, event in enumerate(events[1:], 1):
-        if isinstance(event, TrialCreated) and event.origin != "user":
+        if isinstance(event, TrialCreated) and event.origin not in {"user", IMPORTED}:
             _check_start(event, history, scheduler)
             compared += 1
         elif isinstance(event, AttemptStarted) and not isinstance(events[i - 1], TrialCreated):
             compared += _check_resume(event, state, history, scheduler)
         state.apply(event)
-        if isinstance(event, Reported) and state.open[event.trial].verdict is None:
+        if isinstance(event, Reported) and _is_judged(event, state):
             _check_verdict(event, events[i + 1 : i + 2], history, scheduler)
             compared += 1
     return compared
+
+
+def _is_judged(event: Reported, state: StudyState) -> bool:
+    return state.open[event.trial].verdict is None and not state.trials[event.trial].is_imported
 
 
 def _check_start(event: TrialCreated, history: History, scheduler: Scheduler) -> None:

@@ -33,7 +33,7 @@ def check_log(
     state = StudyState.replay(events)
     check_state(state)
     if n_trials is not None:
-        assert len(state.trials) <= n_trials, f"{len(state.trials)} trials where {n_trials} were asked for"
+        assert state.counted <= n_trials, f"{state.counted} trials where {n_trials} were asked for"
     return state
 
 

@@ -40,7 +40,8 @@ def logs(number: int, name: str | None, storage: str, attempt: int | None, follo
     path = log_path(study, number, wanted)
     shown = None if path is None else _copy(path)
     if path is None or (shown is None and not follow):
-        raise NoTrialError(_nothing(study, number, path))
+        click.echo(_nothing(study, number, path), err=True)
+        return
     while follow and _runs(study, number, wanted):
         time.sleep(0.5)
         shown = _copy(path, shown or 0)
@@ -54,8 +55,8 @@ def log_path(study: StudyView, trial: int, attempt: int) -> Path | None:
 
 def _nothing(study: StudyView, trial: int, path: Path | None) -> str:
     alone = study.state.plan.get("n_workers", 1) == 1 and not (path and path.parent.is_dir())
-    where = "; it ran in the process that called tune, and printed there" if alone else ""
-    return f"trial {trial} of study {study.name!r} printed nothing that was kept{where}"
+    where = " that was kept: it ran in the process that called tune, and printed there" if alone else ""
+    return f"trial {trial} of study {study.name!r} printed nothing{where}"
 
 
 def _runs(study: StudyView, trial: int, attempt: int) -> bool:

@@ -168,7 +168,11 @@ def environments(n_workers: int, gpus: Sequence[str] | None) -> list[dict[str, s
     return [shared] * n_workers if gpus is None else [{**shared, VARIABLE: seen} for seen in gpus]
 
 
+def cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _environment(n_workers: int) -> dict[str, str]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    share = str(max(1, cores // n_workers))
+    share = str(max(1, cores() // n_workers))
     return {**dict.fromkeys(_THREADS, share), **os.environ}

@@ -18,6 +18,7 @@ from typing import Any
 
 from rung.execution.base import Job, Log, Report
 from rung.execution.worker.channel import Channel
+from rung.execution.worker.pickling import loads
 from rung.objectives.attempt import run_attempt
 from rung.objectives.checkpoints import CheckpointStore
 from rung.objectives.function import Objective
@@ -64,7 +65,7 @@ def _load(channel: Channel) -> tuple[Objective, CheckpointStore | None] | None:
         return None
     try:
         pickled, store = pickle.loads(frame)
-        objective: Objective = pickle.loads(pickled)
+        objective = loads(pickled)
     except BaseException:  # noqa: BLE001 -- importing user code may raise anything
         _say(channel, "broken", traceback=traceback.format_exc()[-_LONGEST_TRACEBACK:])
         return None

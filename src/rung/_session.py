@@ -1,0 +1,50 @@
+"""Taking a study for a session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from rung._opening import command, warn_of_objectives
+from rung._view import StudyView
+from rung.engine.coordinator import Coordinator
+from rung.engine.engine import Engine
+from rung.engine.recovery import take
+from rung.engine.session import Session
+from rung.execution.backends import Backend
+from rung.execution.base import Executor
+from rung.settings import Settings
+from rung.study.stopping import asking
+
+E = TypeVar("E", bound=Executor)
+
+
+def begin(
+    study: StudyView,
+    start: Callable[[], E],
+    settings: Settings,
+    extra: Mapping[str, Any],
+    *,
+    backend: Backend | None = None,
+    discard: Callable[[int], object] | None = None,
+) -> Session[E]:
+    """Take `study` for a session on the executor that `start` makes; the log keeps settings and `extra`.
+
+    `backend` made that executor, if it has one; `discard` deletes the checkpoints of a trial, if they are the
+    session's to delete.
+    """
+    warn_of_objectives(study.name, settings)
+    again = command() if settings.name is not None else ""
+    # The study is ours, and a dead coordinator's leftovers are gone, before the first worker starts.
+    plan = {**settings.to_json(), "command": again, **extra}
+    lease, study._state, keeper = take(study._storage, study.name, plan, backend)
+    try:
+        executor = start()
+    except BaseException:
+        study._storage.release(lease)
+        raise
+    engine = Engine(study._state, settings)
+    coordinator = Coordinator(engine, study._storage, lease, executor, keeper, discard=discard)
+    engine.folder = study.folder
+    coordinator.stop_when = asking(settings.stop_when, StudyView(study._storage, study.name, study._state))
+    return Session(study._storage, lease, executor, coordinator)
