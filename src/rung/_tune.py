@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from datetime import timedelta
 from typing import Any
 
-from rung._earlier import imports_of
+from rung._earlier import imports_of, still_new
 from rung._interrupts import end_in_a_line
 from rung._other_libraries import explained
 from rung._running import run_session
