@@ -155,9 +155,7 @@ def main() -> None:
             file.write(json.dumps(row) + "\n")
             file.flush()
     text = f"100 runs in all (digits: 40), {SHARE:.0%} to confirm; "
-    text += "unit: median random configuration - best known
-
-"
+    text += "unit: median random configuration - best known\n\n"
     text += table(rows) + "\n"
     (RESULTS / "honest.txt").write_text(text)
     print(text, end="")
