@@ -171,7 +171,7 @@ def test_ctrl_c_stops_cleanly_and_resume_finishes(
     process.send_signal(number)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 130, said
-    assert said.rstrip().endswith("trials; continue with: rung resume softmax")
+    assert said.rstrip().endswith("of 8 trials, every report is stored; continue with: rung resume softmax")
     assert "Traceback" not in said
     assert not psutil.wait_procs(children, timeout=3)[1]
     assert "interrupted; continue with: rung resume softmax" in rung_here("status", cwd=tmp_path).stdout
@@ -200,7 +200,7 @@ def test_a_second_ctrl_c_kills_and_still_says_how_to_go_on(tmp_path: Path) -> No
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert said.endswith("killed; continue with: rung resume softmax\n")
+    assert said.endswith("0 of 6 trials, every report is stored; continue with: rung resume softmax\n")
     assert not psutil.wait_procs(children, timeout=3)[1]
 
 
@@ -220,7 +220,7 @@ def test_a_killed_run_is_told_and_resumed(tmp_path: Path) -> None:
 
 
 def test_every_argument_of_tune_has_a_flag_or_a_reason() -> None:
-    by_file = {"initial_configs", "callbacks", "objective", "space"}
+    by_file = {"initial_configs", "add", "callbacks", "objective", "space"}
     quiet = {"progress"}
     flags = {parameter.name for parameter in run.params}
     assert set(inspect.signature(library.tune).parameters) - by_file - quiet <= flags
