@@ -62,7 +62,7 @@ def test_other_epochs_are_refused():
 
 def test_mismatch_names_the_folder_and_hides_no_cause(tmp_path):
     tune(lambda c: c["x"], storage=str(tmp_path), name="s")
-    message = r"its goals are value \(min\), not value \(max\).*delete it by `rung delete`; it is in /"
+    message = r"its goals are value \(min\), not value \(max\).*delete it by `rung delete s`; it is in /"
     with pytest.raises(StudyMismatch, match=message) as caught:
         tune(lambda c: c["x"], storage=str(tmp_path), name="s", mode="max")
     assert caught.value.__context__ is None

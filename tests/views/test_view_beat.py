@@ -10,6 +10,8 @@ from contextlib import nullcontext
 import pytest
 
 import rung
+from rung.engine.forecast import TimeLeft
+from rung.settings import Settings
 from rung.study.budget import Budget
 from rung.study.events import StudyCreated
 from rung.study.metrics import Goals
@@ -27,7 +29,13 @@ def look() -> Summary:
     return Summary("s", "loss", {}, None, 0.0, None, None, (), None, "")
 
 
+def make_time_left() -> TimeLeft:
+    return TimeLeft(Settings.of(metric="loss", n_trials=1, storage=":memory:"))
+
+
 class Recorded:
+    shows_time_left = False
+
     def __init__(self, failing: str = "", period: float = 0.005) -> None:
         self.calls: list[str] = []
         self.period = period
@@ -101,7 +109,7 @@ def test_a_stderr_of_the_users_own_is_good_enough(monkeypatch: pytest.MonkeyPatc
 
     tee = Tee()
     monkeypatch.setattr("sys.stderr", tee)
-    with watch("s", lambda: nullcontext(StudyState(CREATED)), lambda: 0.0, Budget()):
+    with watch("s", lambda: nullcontext(StudyState(CREATED)), lambda: 0.0, Budget(), make_time_left):
         pass
     assert tee.text.startswith("study s\ns: cut short")
 
@@ -114,7 +122,8 @@ def test_the_error_of_the_study_goes_through() -> None:
 
 
 def test_progress_false_shows_nothing(capfd: pytest.CaptureFixture[str]) -> None:
-    with watch("s", lambda: nullcontext(StudyState(CREATED)), lambda: 0.0, Budget(), progress=False):
+    state = StudyState(CREATED)
+    with watch("s", lambda: nullcontext(state), lambda: 0.0, Budget(), make_time_left, progress=False):
         pass
     assert capfd.readouterr() == ("", "")
 
