@@ -50,7 +50,7 @@ def run(folder, *arguments):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("durability", ["machine", "process"])
+@pytest.mark.parametrize("durability", ["machine", pytest.param("process", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("how", ["opened", "closed"])
 def test_who_closes_all_descriptors_loses_neither_the_study_nor_files_of_its_own(tmp_path, how, durability):
     """As becoming a daemon does; files that are opened then have the numbers that SQLite and the lock had."""

@@ -92,8 +92,18 @@ def state(disk, n_workers):
     return check_log(list(SqliteStorage(disk / "studies").read("s")), capacity=n_workers)
 
 
-@pytest.mark.parametrize("n_workers", [1, 2])
-@pytest.mark.parametrize("saves", ["aloud", "quietly", "many files"])
+@pytest.mark.parametrize(
+    ("saves", "n_workers"),
+    [
+        ("aloud", 1),
+        ("aloud", 2),
+        ("quietly", 1),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in [("quietly", 2), ("many files", 1), ("many files", 2)]
+        ),
+    ],
+)
 def test_a_full_disk_costs_no_trial(disk, tmp_path, saves, n_workers):
     for _ in range(2):  # to start it again on a full disk costs none either
         done = run(disk, tmp_path, saves, "--n-workers", str(n_workers))

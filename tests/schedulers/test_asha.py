@@ -175,6 +175,7 @@ def test_rungs_of_the_paper():
     assert levels(5, 5, 3) == (5,)
 
 
+@pytest.mark.slow
 def test_brackets_get_trials_in_hyperbands_proportions():
     study = rung.simulate(SPACE, lambda c, e: ({"y": c["x"]}, 1.0), metric="y", n_workers=50, max_resource=81,
                           scheduler=ASHA(brackets=5), n_trials=2000, seed=0)  # fmt: skip

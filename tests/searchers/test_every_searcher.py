@@ -45,8 +45,8 @@ def finish(study, i):
 @pytest.mark.parametrize(
     "make",
     [
-        # Here auto is the Gaussian process, which takes longer than all others together.
-        pytest.param(make, id=name, marks=[pytest.mark.slow] if name == "auto" else [])
+        # The Gaussian process, which auto is here, takes longer than all others together.
+        pytest.param(make, id=name, marks=[pytest.mark.slow] if name in {"auto", "gp"} else [])
         for name, make in SEARCHERS.items()
     ],
 )

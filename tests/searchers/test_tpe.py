@@ -72,7 +72,8 @@ def mixture():
     return _Mixture(_kernels(TREE, points), points, np.array([1.0, 2.0, 0.5, 0.5]))
 
 
-def test_the_densities_are_relative_to_the_law_of_the_space():
+@pytest.mark.slow
+def test_the_densities_are_relative_to_the_distribution_of_the_space():
     # The mean of p(x) / law(x) over draws x from the law is the integral of p.
     rng = np.random.default_rng(1)
     draws = TREE.encode([TREE.sample(rng) for _ in range(20_000)])
