@@ -80,13 +80,15 @@ def end(processes: list[subprocess.Popen[bytes]]) -> None:
 
 
 if __name__ == "__main__":
-    study = rung.tune(
-        objective,
-        {"x": rung.Float(0, 1)},
-        name="tortured",
-        storage=f"{sys.argv[1]}/studies",
-        progress=False,
-        **json.loads(sys.argv[2]),
-    )
-    end(list(KEPT))  # with one worker they are this process's own
+    try:
+        study = rung.tune(
+            objective,
+            {"x": rung.Float(0, 1)},
+            name="tortured",
+            storage=f"{sys.argv[1]}/studies",
+            progress=False,
+            **json.loads(sys.argv[2]),
+        )
+    finally:
+        end(list(KEPT))  # with one worker they are this process's own, also after Ctrl-C
     print(study.state.digest(), flush=True)

@@ -145,7 +145,7 @@ def identifier(name: str, value: Any) -> str:
     """Return the name of the resource; raises ArgumentError unless it can be a keyword."""
     if not isinstance(value, str) or len(value) > 200 or not value.isidentifier():
         raise ArgumentError(f'{name}={brief(value)}; give the keyword of report(), such as "epoch" or "step"')
-    return value
+    return str(value)  # as it is logged: a subclass such as numpy's may be given
 
 
 def _confirm(name: str, value: Any) -> float | int | None:

@@ -92,6 +92,7 @@ RAISES = {
     "KeyError": (throws(KeyError("x")), r"KeyError: 'x'"),
     "ZeroDivisionError": (lambda config, trial: 1 / 0, "ZeroDivisionError: division by zero"),
     "MemoryError": (throws(MemoryError), "MemoryError"),
+    "KeyboardInterrupt": (throws(KeyboardInterrupt), "KeyboardInterrupt"),
     "GeneratorExit": (throws(GeneratorExit), "GeneratorExit"),
     "sys.exit(0)": (exits, "SystemExit: 0"),
     "sys.exit(words)": (exits_with_words, "SystemExit: good bye"),
@@ -375,10 +376,6 @@ def write_to_every_descriptor(config, trial):
     time.sleep(600)
 
 
-def raise_keyboard_interrupt(config, trial):
-    raise KeyboardInterrupt
-
-
 def shut_every_socket(config, trial):
     for descriptor in range(3, 64):
         with contextlib.suppress(OSError):
@@ -389,7 +386,6 @@ def shut_every_socket(config, trial):
 LOSES = {
     "writes to every descriptor": (write_to_every_descriptor, "worker died: killed by SIGTERM"),
     "shuts every socket down": (shut_every_socket, "worker died: exit code 1"),
-    "KeyboardInterrupt": (raise_keyboard_interrupt, "KeyboardInterrupt"),
 }
 
 

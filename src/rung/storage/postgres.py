@@ -166,7 +166,7 @@ class PostgresStorage:
         rows = [row_of(writer.events + i, lease.epoch, e) for i, e in enumerate(events, 1)]
         after = writer.events + len(rows)
         while writer.events != after:
-            if not writer.line.is_ours:
+            if not writer.db.closed and not writer.line.is_ours:
                 raise StorageError(f"study {lease.study!r}: {CLOSED_BENEATH}; nothing more is written")
             with self._failing(f"study {lease.study!r}: the log can't be written"):
                 try:
@@ -237,14 +237,18 @@ class PostgresStorage:
         """See `Storage`."""
         check_request(request)
         with self._failing(f"study {study!r} can't be asked"), self._connect() as db:
+            number, _, _ = self._find(db, study)
             _postgres_requests.make_table(db, sql.LOCK)
-            _postgres_requests.leave(db, self._find(db, study)[0], request)
+            _postgres_requests.leave(db, number, request)
 
     def requests(self, lease: Lease) -> Sequence[str]:
         """See `Storage`."""
         assert isinstance(lease, _PostgresLease)
         writer = lease.writer
-        return _postgres_requests.take(writer.db, writer.number) if writer.line.is_ours else ()
+        if writer.db.closed or not writer.line.is_ours:  # `append` connects again, or says what is wrong
+            return ()
+        with writer.watch.waiting():
+            return _postgres_requests.take(writer.db, writer.number)
 
     def folder(self, study: str) -> Path:
         """See `Storage`. On this machine; the same for every process that is started in the same folder."""
