@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA := /usr/share/datasets/fashion-mnist
 
-.PHONY: demo test test-all types lint fix docs data clean
+.PHONY: demo test test-all lint fix docs data clean
 
 demo: .venv/ready data
 	$(BIN)/python examples/softmax_fashion_mnist.py --quick
@@ -16,14 +16,6 @@ test: .venv/ready lint
 
 test-all: .venv/ready lint
 	$(BIN)/python -m pytest -n auto --dist worksteal -m '' --cov --cov-report=term
-
-# Tests that call every layer, with each call checked against the annotations at run time: see tests/conftest.py.
-# Not those of wrong arguments, which break annotations on purpose. What typeguard can't resolve it leaves out.
-TYPED := tests/engine tests/study/test_history.py tests/schedulers/test_median.py tests/schedulers/test_pbt.py \
-  tests/searchers/test_evolution.py tests/searchers/test_tpe.py
-
-types: .venv/ready
-	RUNG_TYPES=1 $(BIN)/python -m pytest -W ignore::typeguard.TypeHintWarning $(TYPED)
 
 lint: .venv/ready
 	$(BIN)/ruff check .

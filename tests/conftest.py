@@ -18,21 +18,6 @@ if "XDG_CACHE_HOME" not in os.environ:
     _CACHE = tempfile.TemporaryDirectory(prefix="rung-tests-cache-")
     os.environ["XDG_CACHE_HOME"] = _CACHE.name
 
-if os.environ.get("RUNG_TYPES"):
-    # `make types`: every function checks its arguments, its result and its assignments against the
-    # annotations. Here, before anything imports rung.
-    import typeguard
-
-    def no_check(value, origin, args, memo):
-        """Take anything."""
-
-    typeguard.config.forward_ref_policy = typeguard.ForwardRefPolicy.IGNORE  # of `if TYPE_CHECKING`
-    # An executor has `deliver` only once a coordinator has set it, which is after its first check.
-    typeguard.checker_lookup_functions.insert(
-        0, lambda origin, args, extras: no_check if getattr(origin, "__name__", "") == "Executor" else None
-    )
-    typeguard.install_import_hook("rung")
-
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts jobs in the background so, and children inherit it: Ctrl-C could not be tested.
     signal.signal(signal.SIGINT, signal.default_int_handler)
