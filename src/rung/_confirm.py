@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from rung._interrupts import end_in_a_line
-from rung._running import run_session
+from rung._interrupts import interrupted
+from rung._running import run_session, work_of
 from rung._text import brief, is_iterable
 from rung._view import StudyView
 from rung.analysis.winner import Winner
-from rung.engine.confirming import FEWEST, Confirming
-from rung.errors import ArgumentError, Interrupted
-from rung.execution.backends import Work, backend_for
+from rung.engine.confirming import FEWEST, Confirming, is_under_way
+from rung.errors import ArgumentError
 from rung.objectives.function import Objective
 from rung.settings import Settings
 from rung.study.budget import whole
 from rung.study.events import Outcome
+from rung.study.history import History
 
 
 def confirm(
@@ -34,44 +34,30 @@ def confirm(
     runs, finalists = whole("runs", runs, FEWEST), whole("finalists", finalists, 1)
     compared = _numbers(study, compare)
     state = study.state
-    begun = [c for c in state.confirmations if c is state.confirmations[-1] and not _is_over(study)]
+    begun = is_under_way(History(state))
     if begun:  # it was interrupted: its runs stand in the log
-        runs = begun[0].runs - len(begun[0].choosing) - len(begun[0].claiming)
+        current = state.confirmations[-1]
+        runs = current.runs - len(current.choosing) - len(current.claiming)
     settings = settings.but(n_trials=len(state.trials) + runs, timeout=None, stop_when=None)
     settings.check_confirmation(study.space, runs)
     study.best_trial  # noqa: B018 - raises NoTrialError if there is nothing to confirm
     bound = Objective.of(objective, study.space, settings.goals, study.max_resource)
-    work = Work(
-        bound, settings.n_workers, settings.trial_timeout, settings.trial_memory, settings.gpus_per_trial
-    )
-    backend = backend_for(work, settings.executor)
-    asked = Confirming(0.0, runs, finalists, compared, after=len(state.confirmations) - len(begun))
+    work, backend = work_of(bound, settings)
+    asked = Confirming(0.0, runs, finalists, compared, after=len(state.confirmations) - begun)
     # To resume the study is to go on with its search, whose budget is what it was.
     kept = {key: state.plan[key] for key in ("n_trials", "timeout", "stop_when") if key in state.plan}
     made_by = {**kept, **(made_by or {})}
-    try:
+    how = made_by.get("command") or "the same call of confirm"
+    with interrupted(lambda: f"study {study.name!r} stopped, every report is stored; continue with: {how}"):
         run_session(study, settings.for_space(study.space), work, backend, made_by=made_by, confirming=asked)
-    except KeyboardInterrupt:
-        end_in_a_line()
-        how = made_by.get("command") or "the same call of confirm"
-        raise Interrupted(
-            f"study {study.name!r} stopped, every report is stored; continue with: {how}"
-        ) from None
     return study.winner()
-
-
-def _is_over(study: StudyView) -> bool:
-    from rung.confirmation.policy import is_over
-    from rung.study.history import History
-
-    return is_over(History(study.state), study.state.confirmations[-1])
 
 
 def _numbers(study: StudyView, compare: Any) -> tuple[int, ...]:
     if not is_iterable(compare) or isinstance(compare, str | Mapping):
         raise ArgumentError(f"compare={brief(compare)}; give a list of configurations, which are dicts")
-    known = {study.space.key(t.config): t.number for t in reversed(study.trials)
-             if t.repeats is None and t.status == Outcome.COMPLETED}  # fmt: skip
+    searched = reversed(study.state.searched)
+    known = {study.space.key(t.config): t.number for t in searched if t.status == Outcome.COMPLETED}
     found = []
     for config in compare:
         key = study.space.key(study.space.validate(config))

@@ -89,7 +89,7 @@ def result_of(what: str, config: Mapping[str, Any], value: Any, space: Space, go
         checked = space.validate(config)
     except ConfigError as error:
         raise ConfigError(f"{what}: {error}") from None
-    tuned = tuple(metric.name for metric in goals.metrics)
+    tuned = goals.tuned
     if not isinstance(value, Mapping) and len(tuned) > 1:
         example = ", ".join(f"{name!r}: ..." for name in tuned)
         raise ArgumentError(f"{what}: value={brief(value)}; with several metrics give a dict: {{{example}}}")

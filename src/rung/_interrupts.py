@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 
@@ -101,7 +101,20 @@ def _restore_in_child() -> None:
 os.register_at_fork(after_in_child=_restore_in_child)
 
 
-def end_in_a_line() -> None:
+@contextmanager
+def interrupted(say: Callable[[], str]) -> Iterator[None]:
+    """Raise Interrupted, with what `say` says, for a KeyboardInterrupt in the block.
+
+    It comes after a clean stop, or from a second Ctrl-C, wherever it struck.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        _end_in_a_line()
+        raise Interrupted(say()) from None
+
+
+def _end_in_a_line() -> None:
     """Let an `Interrupted` that nobody catches end the program with its one line and Ctrl-C's exit code."""
     usual = sys.excepthook
     if getattr(usual, "__module__", "") == __name__:

@@ -89,7 +89,7 @@ def _differences(state: StudyState, space: Space, settings: Settings) -> Iterato
 
 def warn_of_objectives(study: str, settings: Settings) -> None:
     """Warn if `study` has objectives that its searcher or its scheduler does not use."""
-    first, *others = (visible(metric.name) for metric in settings.goals.metrics)
+    first, *others = map(visible, settings.goals.tuned)
     described = settings.to_json()
     names = {part: described[part].get("name") for part in _USE_THE_FIRST}
     parts = [f"{part}={name!r}" for part, name in names.items() if name in _USE_THE_FIRST[part]]

@@ -254,7 +254,7 @@ class Study(StudyView):
             else:
                 session.coordinator.create(self.space.validate(config))
             jobs = session.executor.jobs
-            return RunningTrial(jobs.pop(), self._tuned, self._send) if jobs else None
+            return RunningTrial(jobs.pop(), self.goals.tuned, self._send) if jobs else None
 
     def report(self, trial: RunningTrial, *, epoch: int | None = None, **metrics: Any) -> Verdict:
         """Record metrics of a running trial and return whether it should go on.
@@ -305,7 +305,7 @@ class Study(StudyView):
             If the trial does not run in this study.
         """
         self._check_mine(trial)
-        metrics = Objective(lambda: None, False, False, self._tuned).read(result)
+        metrics = Objective(lambda: None, False, False, self.goals.tuned).read(result)
         reports = self._state.trials[trial.number].reports
         known = {**reports[-1].metrics, **metrics} if reports else metrics
         if missing := self.goals.missing(known):
@@ -348,10 +348,6 @@ class Study(StudyView):
         except Exception:  # noqa: BLE001, S110 - any name may be gone when the interpreter exits
             pass
 
-    @property
-    def _tuned(self) -> tuple[str, ...]:
-        return tuple(m.name for m in self.goals.metrics)
-
     def _manual(self) -> Session[Manual]:
         if self._session is not None and self._session.coordinator.torn:
             self.close()  # what is in the log is what counts
@@ -388,7 +384,7 @@ class Study(StudyView):
             session.coordinator.step((report,), capacity=0)
             verdict = session.executor.verdict
             metrics = report.metrics if isinstance(report, Report) else {}
-            finite = all(math.isfinite(metrics.get(name, 0.0)) for name in self._tuned)
+            finite = all(math.isfinite(metrics.get(name, 0.0)) for name in self.goals.tuned)
             if finite and verdict in {Verdict.PAUSE, Verdict.STOP}:  # the caller hears it and stops
                 self._step(session, (End(report.id, after_verdict(verdict)),), capacity=0)
             return verdict

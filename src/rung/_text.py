@@ -27,6 +27,11 @@ def brief(value: object, longest: int = _LONGEST) -> str:
     return visible(text if len(text) <= longest else f"{text[:half]}...{text[-half:]}")
 
 
+def counted(n: int, noun: str) -> str:
+    """Return "1 trial" or "2 trials"."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
 def is_iterable(value: object) -> bool:
     """Whether a loop can go over it: not so over an array without dimensions, which has an `__iter__`."""
     try:

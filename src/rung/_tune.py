@@ -10,20 +10,20 @@ from datetime import timedelta
 from typing import Any
 
 from rung._earlier import imports_of, still_new
-from rung._interrupts import end_in_a_line
+from rung._interrupts import interrupted
 from rung._other_libraries import explained
-from rung._running import run_session
+from rung._running import run_session, work_of
 from rung._study import Study, study_of
 from rung._view import StudyView
-from rung.errors import Interrupted, ObjectiveError
-from rung.execution.backends import Backend, Work, backend_for
+from rung.errors import ObjectiveError
+from rung.execution.backends import Backend
 from rung.objectives.function import Objective, fingerprint
 from rung.schedulers.base import Scheduler
 from rung.searchers.base import Searcher
 from rung.settings import KeepCheckpoints, OnError, Settings
 from rung.space import Space
 from rung.storage import Durability, Storage
-from rung.study.stopping import Rule, StopWhen, ask
+from rung.study.stopping import StopWhen, ask, reason_to_stop
 from rung.views.callbacks import Update
 
 logger = logging.getLogger("rung")
@@ -222,10 +222,7 @@ def run_study(
     """Do what `tune` does; the log keeps `made_by`, where the command line finds its file again."""
     space = Space.of(space)
     bound = Objective.of(objective, space, settings.goals, settings.max_resource)
-    work = Work(
-        bound, settings.n_workers, settings.trial_timeout, settings.trial_memory, settings.gpus_per_trial
-    )
-    backend = backend_for(work, settings.executor)
+    work, backend = work_of(bound, settings)
     settings.check_budget(space)
     found = imports_of(settings, space)
     study = study_of(space, settings)
@@ -238,11 +235,8 @@ def run_study(
         logger.warning("study %r stopped by stop_when: %s; nothing was run; to go on, give another one, or "
                        "none (--stop-when never)", study.name, reason)  # fmt: skip
         return study
-    try:
+    with interrupted(lambda: _how_to_go_on(study)):
         run_session(study, study.settings, work, backend, made_by=made_by or {}, found=found)
-    except KeyboardInterrupt:  # after a clean stop, or from a second Ctrl-C, wherever it struck
-        end_in_a_line()
-        raise Interrupted(_how_to_go_on(study)) from None
     return study
 
 
@@ -280,9 +274,7 @@ def _rule_that_holds(study: Study) -> str:
     state, rules = study.state, study.settings.stop_when
     if state.open or not state.trials:
         return ""
-    return next(
-        filter(None, (rule.reason(state, state.t) for rule in rules if isinstance(rule, Rule))), ""
-    ) or ask(rules, study)
+    return reason_to_stop(rules, state, state.t) or ask(rules, study)
 
 
 def _how_to_go_on(study: Study) -> str:

@@ -34,11 +34,13 @@ def test_a_line_per_trial_and_how_it_ended(tmp_path: Path) -> None:
     lines = done.stderr.splitlines()
     assert lines[0] == "study a study, 4 trials"
     assert len(lines) == 6
-    assert re.fullmatch(r"trial 0  completed  loss=1  x=0\.\d+  \(0\.1 s\)  best 1", lines[1])
+    first = re.fullmatch(r"trial 0  completed  loss=1  x=0\.\d+  \((\d+\.\d) s\)  best 1", lines[1])
+    assert first is not None
+    assert float(first[1]) >= 0.1
     assert r"trial 1  failed  x=" in lines[2]
     assert r"RuntimeError: no \x1b[31mluck at all" in lines[2]
     assert lines[4].endswith("best 4")
-    assert lines[5].startswith("a study: done after 0.")
+    assert re.match(r"a study: done after \d+\.\d s", lines[5])
     assert "trials: 3 completed, 1 failed; best: loss=4  trial 3  x=" in lines[5]
 
 

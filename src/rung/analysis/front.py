@@ -15,9 +15,9 @@ from rung._text import brief, visible
 from rung.analysis.results import pareto_front
 from rung.errors import ArgumentError, NoTrialError
 from rung.space.values import did_you_mean
-from rung.study.events import Outcome
 from rung.study.metrics import Constraint, Goals, Metric
 from rung.study.pareto import hypervolumes, nondominated
+from rung.study.standing import may_be_in_front
 from rung.study.state import StudyState
 from rung.study.trial import Trial
 
@@ -143,8 +143,7 @@ class Hypervolume:
 
 
 def _feasible(state: StudyState) -> list[Trial]:
-    completed = [t for t in state.searched if t.status == Outcome.COMPLETED and t.feasible]
-    return [t for t in completed if not state.goals.missing(t.metrics)]
+    return [trial for trial in state.trials if may_be_in_front(trial, state.goals)]
 
 
 def _losses(trials: Sequence[Trial], metrics: Sequence[Metric]) -> NDArray[np.float64]:
@@ -164,7 +163,7 @@ def _range(front: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.
 
 
 def _checked(reference: Mapping[str, float], goals: Goals) -> NDArray[np.float64]:
-    names = [m.name for m in goals.metrics]
+    names = goals.tuned
     numbers = _numbers("reference", reference, names)
     for name in names:
         if name not in numbers:

@@ -12,7 +12,7 @@ from rung.analysis.winner import Winner, winner_of
 from rung.errors import NoTrialError
 from rung.study.confirmations import NO_NOISE
 from rung.study.events import Outcome
-from rung.study.standing import Incumbent
+from rung.study.standing import Incumbent, may_be_in_front
 from rung.study.state import StudyState
 from rung.study.trial import Trial
 
@@ -28,7 +28,7 @@ def best_trial(state: StudyState) -> Trial:
 def incumbent(state: StudyState) -> Incumbent:
     """`best_trial` with its value, and the resource of its report if it has not completed."""
     if len(state.goals.metrics) > 1:
-        names = ", ".join(m.name for m in state.goals.metrics)
+        names = ", ".join(state.goals.tuned)
         raise NoTrialError(
             f"with several objectives ({names}) there is no single best trial; see study.front"
         )
@@ -49,8 +49,7 @@ def pareto_front(state: StudyState) -> Sequence[Trial]:
     from rung.study.history import History
     from rung.study.pareto import nondominated
 
-    completed = [t.number for t in state.searched if t.status == Outcome.COMPLETED and t.feasible]
-    candidates = [n for n in completed if not state.goals.missing(state.trials[n].metrics)]
+    candidates = [t.number for t in state.trials if may_be_in_front(t, state.goals)]
     losses = History(state).losses[candidates]
     numbers = np.array(candidates, dtype=int)[nondominated(losses)]
     first = {number: tuple(row) for number, row in zip(candidates, losses.tolist(), strict=True)}
@@ -91,7 +90,7 @@ class FinalReport:
     def of(cls, state: StudyState, study: str) -> FinalReport:
         """Of the winner of a study of that name; raises NoTrialError without one."""
         best = incumbent(state)
-        trial, chosen_by = best.trial, {state.goals.metrics[0].name: best.value}
+        trial, chosen_by = best.trial, {state.goals.first.name: best.value}
         reported, at, winner = dict(trial.held_back), "", None
         if best.resource is not None:
             at = f"{state.resource} {best.resource}"

@@ -174,7 +174,7 @@ def _without_noise(state: StudyState, current: Confirmation, level: float) -> Wi
     assert best is not None
     assert best.value is not None
     return Winner(
-        best.number, dict(best.config), state.goals.metrics[0].name, best.value, (best.value, best.value),
+        best.number, dict(best.config), state.goals.first.name, best.value, (best.value, best.value),
         level, best.value, 0.0, 1.0, 0.0, 0.0, (best.number,), current.reason, len(current.choosing),
         0, 0, 0.0, (), len(state.trials),
     )  # fmt: skip
@@ -196,7 +196,7 @@ def _estimated(state: StudyState, current: Confirmation, level: float, reported:
     if number not in losses:
         raise NoTrialError(f"all fresh runs of the winner, trial {number}, failed: nothing can be claimed")
     noise = Noise.of([losses[n] for n in finalists])
-    w, metric = finalists.index(number), state.goals.metrics[0]
+    w, metric = finalists.index(number), state.goals.first
     posterior = fresh.posterior(noise)
     found = noise.interval(w, level, len(current.finalists))
     trial, own = state.trials[number], np.array(list(losses[number].values()))
@@ -204,7 +204,7 @@ def _estimated(state: StudyState, current: Confirmation, level: float, reported:
     sd = math.sqrt(noise.variances[w]) if noise.freedom else math.nan
     value = metric.loss(float(posterior.means[w]))
     return Winner(
-        number, dict(trial.config), metric.name, value, _signed(found.low, found.high, metric), level,
+        number, dict(trial.config), metric.name, value, _signed(found.ends, metric), level,
         trial.value, metric.loss(value) - metric.loss(trial.value), float(posterior.best[w]),
         float(posterior.expected_loss[w]), sd, current.finalists, current.reason, len(current.choosing),
         len(current.claiming), sum(t.status == Outcome.FAILED for t in fresh.trials(number)),
@@ -214,10 +214,8 @@ def _estimated(state: StudyState, current: Confirmation, level: float, reported:
     )  # fmt: skip
 
 
-def _signed(low: float | None, high: float | None, metric: Metric) -> tuple[float, float] | None:
-    if low is None or high is None:
-        return None
-    return (low, high) if metric.mode == "min" else (-high, -low)
+def _signed(ends: tuple[float, float] | None, metric: Metric) -> tuple[float, float] | None:
+    return ends if ends is None or metric.mode == "min" else (-ends[1], -ends[0])
 
 
 def _compared(
@@ -229,9 +227,8 @@ def _compared(
     found = []
     for number in others:
         by = difference(losses[winner], losses[number], level, len(others))
-        ends = None if by.by.low is None or by.by.high is None else (by.by.low, by.by.high)
         asked = number in current.compared
-        found.append(Compared(number, by.by.mean, ends, by.p_better, by.settled, by.paired, asked))
+        found.append(Compared(number, by.by.mean, by.by.ends, by.p_better, by.settled, by.paired, asked))
     return tuple(sorted(found, key=lambda c: (c.asked, -len(losses[c.trial]), c.difference)))
 
 
@@ -247,8 +244,7 @@ def _reported(state: StudyState, current: Confirmation, level: float) -> dict[st
         others = [_values(name, [t for t in _repeats(state, current) if t.repeats == n])
                   for n in current.finalists if n != current.winner]  # fmt: skip
         mean = unseen_mean(runs, others, level)
-        ends = None if mean.low is None or mean.high is None else (mean.low, mean.high)
-        found[name] = Estimate(mean.mean, ends, len(runs))
+        found[name] = Estimate(mean.mean, mean.ends, len(runs))
     return found
 
 

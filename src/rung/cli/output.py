@@ -22,6 +22,7 @@ from rung.views.text import number, one_line, visible
 
 if TYPE_CHECKING:
     from rung._view import StudyView
+    from rung.analysis.front import Front
 
 
 def _default_storage(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str:
@@ -115,9 +116,7 @@ def write_best(study: StudyView, as_json: bool) -> None:
     if len(study.goals.metrics) == 1:
         _write_incumbent(study, incumbent(study.state), as_json)
         return
-    winners = study.front
-    if not winners:
-        raise NoTrialError(f"study {study.name!r}: no trial has completed and keeps the constraints yet")
+    winners = front_of(study)
     if as_json:
         front = [trial_json(trial) for trial in winners]
         write_json({"study": study.name, "metric": study.goals.to_json()["metric"], "front": front})
@@ -127,8 +126,15 @@ def write_best(study: StudyView, as_json: bool) -> None:
         _write_winner(study, trial, f"not beaten in every objective: {values}")
 
 
+def front_of(study: StudyView) -> Front:
+    """Return the front of a study; raises NoTrialError if it is empty."""
+    if not (found := study.front):
+        raise NoTrialError(f"study {study.name!r}: no trial has completed and keeps the constraints yet")
+    return found
+
+
 def _write_incumbent(study: StudyView, best: Incumbent, as_json: bool) -> None:
-    trial, name = best.trial, study.goals.metrics[0].name
+    trial, name = best.trial, study.goals.first.name
     if as_json:
         # Of a trial that has not completed, the resource of the report that was best.
         found = {**trial_json(trial), "value": best.value, "unfinished_at": best.resource}

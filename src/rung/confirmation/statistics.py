@@ -47,9 +47,14 @@ class Interval:
     high: float | None
 
     @property
+    def ends(self) -> tuple[float, float] | None:
+        """Both, if there are any."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
+    @property
     def width(self) -> float:
         """The distance of its ends; infinite if there are none."""
-        return math.inf if self.low is None or self.high is None else self.high - self.low
+        return math.inf if self.ends is None else self.ends[1] - self.ends[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +169,8 @@ class Difference:
     @property
     def settled(self) -> bool:
         """Whether the interval leaves 0 out."""
-        low, high = self.by.low, self.by.high
-        return low is not None and high is not None and (low > 0 or high < 0)
+        ends = self.by.ends
+        return ends is not None and (ends[0] > 0 or ends[1] < 0)
 
 
 def difference(winner: Runs, other: Runs, level: float, among: int) -> Difference:

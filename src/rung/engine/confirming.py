@@ -46,14 +46,6 @@ class Confirming:
         """How many of the study's trials are kept for the finalists."""
         return self.runs or max(FEWEST, round(self.share * n_trials))
 
-    def is_under_way(self, history: History) -> bool:
-        """Whether finalists were chosen and not all is done that follows."""
-        if not history.confirmations:
-            return False
-        from rung.confirmation.policy import is_over
-
-        return not is_over(history, history.confirmations[-1])
-
     def may_search(self, history: History, settings: Settings, now: float) -> bool:
         """Whether the searcher may propose another trial."""
         if self.after is not None:
@@ -68,7 +60,7 @@ class Confirming:
         """What follows where nothing runs but repeats."""
         from rung.confirmation.policy import choose, go_on
 
-        if self.is_under_way(history):
+        if is_under_way(history):
             return go_on(history, history.confirmations[-1])
         runs = self._runs(history, settings)
         if not self._is_due(history) or runs < FEWEST:
@@ -86,6 +78,15 @@ class Confirming:
         slack = 1.0 if settings.timeout is None else _SLACK
         runs = self.runs or max(FEWEST, math.ceil(slack * searched * self.share / (1 - self.share)))
         return runs if settings.n_trials is None else min(runs, settings.n_trials - history.counted)
+
+
+def is_under_way(history: History) -> bool:
+    """Whether finalists were chosen and not all is done that follows."""
+    if not history.confirmations:
+        return False
+    from rung.confirmation.policy import is_over
+
+    return not is_over(history, history.confirmations[-1])
 
 
 def has_no_noise(history: History) -> bool:

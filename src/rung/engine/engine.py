@@ -10,7 +10,7 @@ from rung.confirmation import actions as policy
 from rung.engine import _errors
 from rung.engine._jobs import job_for
 from rung.engine.commands import Answer, Discard, Step, Stop, Submit
-from rung.engine.confirming import Confirming, event_of
+from rung.engine.confirming import Confirming, event_of, is_under_way
 from rung.errors import Error, MetricError, TrialError
 from rung.execution.base import AttemptId, End, Log, Message, Report, WorkerUp
 from rung.schedulers.base import Drop, Finish, Resume, Start, Wait
@@ -34,7 +34,7 @@ from rung.study.events import (
 )
 from rung.study.history import History
 from rung.study.state import StudyState
-from rung.study.stopping import Rule
+from rung.study.stopping import reason_to_stop, seconds_left
 from rung.study.streams import stream
 
 AT_ONCE = 0.5
@@ -150,13 +150,12 @@ class Engine:
 
     def _check_rules(self) -> float:
         """Stop if a rule says so; returns the seconds until one must be asked again."""
-        rules = [rule for rule in self.settings.stop_when if isinstance(rule, Rule)]
-        left = min((rule.seconds_left(self.state, self._now) for rule in rules), default=math.inf)
+        rules = self.settings.stop_when
+        left = seconds_left(rules, self.state, self._now)
         if self._asked != len(self.state.ends) or left <= 0:
             self._asked = len(self.state.ends)
-            for rule in rules:
-                if reason := rule.reason(self.state, self._now):
-                    self.stop(f"stop_when: {reason}")
+            if reason := reason_to_stop(rules, self.state, self._now):
+                self.stop(f"stop_when: {reason}")
         return left
 
     # ---- messages in
@@ -289,7 +288,7 @@ class Engine:
             number = min(self.state.waiting)
             self._attempt(number, self.state.trials[number].attempts[-1].target)
             return True
-        if self.confirming is not None and self.confirming.is_under_way(self.history):
+        if self.confirming is not None and is_under_way(self.history):
             return self._confirm(self.confirming)
         match self.scheduler.next(self.history, self._propose):
             case Start(config, target, parent):

@@ -156,7 +156,7 @@ class _Workers:
 
     def _metrics(self, run: _Run) -> dict[str, float]:
         goals = self._state.goals
-        value = goals.metrics[0].loss(self._pace.loss(run.place, run.resource))
+        value = goals.first.loss(self._pace.loss(run.place, run.resource))
         return dict.fromkeys(goals.required, value)
 
     def _duration(self, so_far: float = 0.0) -> float:

@@ -133,7 +133,7 @@ def _seconds(state: StudyState, number: int) -> float:
 
 def _losses(state: StudyState) -> Floats:
     """The tuned metric of every report as a loss, NaN where it is missing."""
-    curve, metric = state.curve, state.goals.metrics[0]
+    curve, metric = state.curve, state.goals.first
     values, shape, start = np.array(curve.values), np.array(curve.shape), np.array(curve.start)
     losses = np.full(len(shape), math.nan)
     for number, names in enumerate(curve.shapes):

@@ -41,7 +41,7 @@ class Objective:
         cls, function: Callable[..., Any], space: Space, goals: Goals, max_resource: int | None = None
     ) -> Objective:
         """The objective of a study; raises ObjectiveError for what can't work in any of its trials."""
-        metrics = tuple(metric.name for metric in goals.metrics)
+        metrics = goals.tuned
         if isinstance(function, Command):
             function.check(space, metrics, max_resource)
         return cls.bind(function, space.names, metrics)

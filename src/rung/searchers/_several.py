@@ -16,11 +16,18 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from rung.searchers._extrapolation import extrapolated, variances
+from rung.searchers._extrapolation import extrapolated
 from rung.searchers._observed import Observed
-from rung.searchers._surrogate import MAX_OBSERVATIONS, Expectation, Fitted, Known, Model
+from rung.searchers._surrogate import (
+    MAX_OBSERVATIONS,
+    Expectation,
+    Fitted,
+    Known,
+    Model,
+    best_and_spread,
+)
 from rung.searchers.models.acquisition import candidates, maximise
-from rung.searchers.models.output_transform import Transform, is_outlier, targets
+from rung.searchers.models.output_transform import Transform, is_outlier
 from rung.searchers.models.several import Forecast, aim, directions
 from rung.study.events import Outcome
 from rung.study.history import History
@@ -82,15 +89,11 @@ def _of_metric(observed: Observed, failing: NDArray[np.int64], bound: float) -> 
     failed = np.isin(observed.numbers, failing)
     losses, levels = extrapolated(replace(observed, losses=np.where(failed, math.inf, observed.losses)))
     good = losses[~failed]
-    if not len(good):
-        return Known(observed, failed, good, good, good)
     far = is_outlier(good)  # it may be the best in another metric: it counts, but as not so far away
     if far.any():
         end, middle = float(good[~far].max()), float(np.median(good))
         good = np.minimum(good, max(end, bound + 0.1 * abs(bound - middle) if math.isfinite(bound) else end))
-    levels = [replace(level, rows=level.rows[~failed]) for level in levels]
-    y = targets(good)
-    return Known(observed, failed, good, y, variances(levels, good, y))
+    return Known.from_losses(observed, failed, good, levels)
 
 
 def _thinned(n: int, observed: Sequence[Observed]) -> NDArray[np.int64]:
@@ -101,9 +104,7 @@ def _thinned(n: int, observed: Sequence[Observed]) -> NDArray[np.int64]:
     for one in observed:
         order = one.numbers[np.lexsort((one.losses, -one.resources))]
         rank[order] = np.minimum(rank[order], np.arange(len(order)))
-    order, half = np.argsort(rank, kind="stable"), MAX_OBSERVATIONS // 2
-    others = np.sort(order[half:])[np.linspace(0, n - half - 1, MAX_OBSERVATIONS - half).astype(int)]
-    return np.sort(np.concatenate([order[:half], others]))
+    return best_and_spread(np.argsort(rank, kind="stable"))
 
 
 class Models:

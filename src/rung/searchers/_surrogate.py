@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from rung.searchers._extrapolation import extrapolated, variances
+from rung.searchers._extrapolation import Level, extrapolated, variances
 from rung.searchers._observed import Observed
 from rung.searchers.models.exact_gp import Posterior, fit, log_density_by_the_mean
 from rung.searchers.models.kernels import Coordinates, Hyperparameters
@@ -61,7 +61,13 @@ class Known:
         observed = thinned(observed)
         losses, levels = extrapolated(observed)
         failed = is_outlier(losses)
-        good = losses[~failed]
+        return cls.from_losses(observed, failed, losses[~failed], levels)
+
+    @classmethod
+    def from_losses(
+        cls, observed: Observed, failed: NDArray[np.bool_], good: Array, levels: Sequence[Level]
+    ) -> Known:
+        """The same with the losses `good` of those that did not fail."""
         if not len(good):
             return cls(observed, failed, good, good, good)
         y = targets(good)
@@ -197,11 +203,14 @@ def thinned(known: Observed) -> Observed:
     n = len(known.losses)
     if n <= MAX_OBSERVATIONS:
         return known
-    order = np.lexsort((known.losses, -known.resources))
+    return known.only(best_and_spread(np.lexsort((known.losses, -known.resources))))
+
+
+def best_and_spread(order: NDArray[np.int_]) -> NDArray[np.int_]:
+    """Return MAX_OBSERVATIONS of more rows, sorted: half the first in `order`, the rest spread."""
     half = MAX_OBSERVATIONS // 2
-    others = np.sort(order[half:])[np.linspace(0, n - half - 1, MAX_OBSERVATIONS - half).astype(int)]
-    rows = np.sort(np.concatenate([order[:half], others]))
-    return known.only(rows)
+    spread = np.linspace(0, len(order) - half - 1, MAX_OBSERVATIONS - half).astype(int)
+    return np.sort(np.concatenate([order[:half], np.sort(order[half:])[spread]]))
 
 
 def _size(domain: Domain) -> int:

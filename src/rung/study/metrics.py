@@ -154,6 +154,11 @@ class Goals:
         return self.metrics[0]
 
     @property
+    def tuned(self) -> tuple[str, ...]:
+        """Names of the objectives."""
+        return tuple(metric.name for metric in self.metrics)
+
+    @property
     def plain(self) -> bool:
         """Whether there is one objective and no constraint."""
         return len(self.metrics) == 1 and not self.constraints
@@ -161,7 +166,7 @@ class Goals:
     @property
     def required(self) -> tuple[str, ...]:
         """Names that a finished trial must have given a finite number for."""
-        return tuple(dict.fromkeys([m.name for m in self.metrics] + [c.name for c in self.constraints]))
+        return tuple(dict.fromkeys([*self.tuned] + [c.name for c in self.constraints]))
 
     def problem(self, metrics: Metrics) -> str:
         """Why a finished trial with these metrics has failed, or ""."""

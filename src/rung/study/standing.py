@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rung.study.events import Outcome
+from rung.study.metrics import Goals
 from rung.study.trial import Trial
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Standing:
         return self._best_report()
 
     def _best_report(self) -> Incumbent | None:
-        state, metric = self._state, self._state.goals.metrics[0]
+        state, metric = self._state, self._state.goals.first
         if self._row is not None and self._failed(self._row):
             self._row, self._reports = None, 0
         value = None if self._row is None else state.curve[self._row][3][metric.name]
@@ -70,12 +71,7 @@ class Standing:
         state = self._state
         for number, _ in state.ends[self._ends :]:
             trial = state.trials[number]
-            if (
-                trial.status == Outcome.COMPLETED
-                and trial.feasible
-                and trial.repeats is None
-                and not state.goals.missing(trial.metrics)
-            ):
+            if may_be_in_front(trial, state.goals):
                 self._enter(trial)
         self._ends = len(state.ends)
         return self._front
@@ -87,6 +83,12 @@ class Standing:
 
     def _losses(self, trial: Trial) -> tuple[float, ...]:
         return tuple(m.loss(trial.metrics[m.name]) for m in self._state.goals.metrics)
+
+
+def may_be_in_front(trial: Trial, goals: Goals) -> bool:
+    """Whether it is a feasible completed trial of the search, with all that the goals require."""
+    chosen_from = trial.status == Outcome.COMPLETED and trial.feasible and trial.repeats is None
+    return chosen_from and not goals.missing(trial.metrics)
 
 
 def _dominates(a: tuple[float, ...], b: tuple[float, ...]) -> bool:

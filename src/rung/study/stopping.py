@@ -13,7 +13,7 @@ from rung._text import brief, is_iterable
 from rung.errors import ArgumentError, NoTrialError
 from rung.study.budget import seconds, whole
 from rung.study.events import FINAL
-from rung.study.metrics import Constraint, Goals
+from rung.study.metrics import Constraint, Goals, Metric
 
 if TYPE_CHECKING:
     from rung.study.state import StudyState
@@ -45,14 +45,21 @@ class Target:
             raise ArgumentError(f"Target: value={brief(self.value)}; give a number, such as Target(0.05)")
 
     def __str__(self) -> str:
-        return f"target {self.value:g}"
+        return self._said
 
     def reason(self, state: StudyState, _now: float) -> str:
         """Why the study is to stop, or ""."""
-        best, metric = state.incumbent, state.goals.metrics[0]
-        if best is None or best.value is None or metric.better(self.value, best.value):
+        best, metric = state.incumbent, state.goals.first
+        if best is None or best.value is None or not self._is_reached(best.value, metric):
             return ""
-        return f"target {self.value:g} reached, {metric.name} = {best.value:g}"
+        return f"{self._said} reached, {metric.name} = {best.value:g}"
+
+    @property
+    def _said(self) -> str:
+        return f"target {self.value:g}"
+
+    def _is_reached(self, value: float, metric: Metric) -> bool:
+        return not metric.better(self.value, value)
 
     def seconds_left(self, _state: StudyState, _now: float) -> float:
         """When it must be asked again though no trial has ended: never."""
@@ -182,15 +189,12 @@ class _Bound(Target):
     def __str__(self) -> str:
         return f"{self.relation} {self.value:g}"
 
-    def reason(self, state: StudyState, now: float) -> str:
-        best = state.incumbent
-        if (
-            best is None
-            or best.value is None
-            or not Constraint("", self.relation, self.value).holds(best.value)
-        ):
-            return ""
-        return f"target {self} reached, {state.goals.metrics[0].name} = {best.value:g}"
+    @property
+    def _said(self) -> str:
+        return f"target {self}"
+
+    def _is_reached(self, value: float, metric: Metric) -> bool:
+        return Constraint("", self.relation, self.value).holds(value)
 
 
 def check_rules(rules: Iterable[object], goals: Goals) -> None:
@@ -200,7 +204,7 @@ def check_rules(rules: Iterable[object], goals: Goals) -> None:
             raise ArgumentError(
                 f"stop_when={rule}: of several metrics no trial is the best; give a function of the study"
             )
-        metric = goals.metrics[0]
+        metric = goals.first
         if isinstance(rule, _Bound) and (rule.relation[0] == "<") != (metric.mode == "min"):
             sign = "<=" if metric.mode == "min" else ">="
             raise ArgumentError(
@@ -212,6 +216,17 @@ def check_rules(rules: Iterable[object], goals: Goals) -> None:
 def said_by(rule: object) -> str:
     """A rule as it stands in the log: its text, or the name of a function."""
     return str(rule) if isinstance(rule, Rule) else str(getattr(rule, "__name__", type(rule).__name__))
+
+
+def seconds_left(rules: Iterable[object], state: StudyState, now: float) -> float:
+    """When the rules that are no functions must be asked again though no trial has ended."""
+    return min((rule.seconds_left(state, now) for rule in rules if isinstance(rule, Rule)), default=math.inf)
+
+
+def reason_to_stop(rules: Iterable[object], state: StudyState, now: float) -> str:
+    """Why the first of the rules that hold stops the study, or ""; functions among them are not asked."""
+    reasons = (rule.reason(state, now) for rule in rules if isinstance(rule, Rule))
+    return next(filter(None, reasons), "")
 
 
 def asking(rules: Sequence[object], study: Any) -> Callable[[], str] | None:

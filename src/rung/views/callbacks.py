@@ -190,7 +190,7 @@ def _update(study: str, state: StudyState, event: Event) -> Update | None:
         return Update("study ended", reason=event.reason, **known)
     if not isinstance(event, AttemptStarted | Reported | AttemptEnded | TrialDropped):
         return None
-    trial, metric = state.trials[event.trial], state.goals.metrics[0].name
+    trial, metric = state.trials[event.trial], state.goals.first.name
     known |= {"trial": trial.number, "attempt": len(trial.attempts), "config": dict(trial.config),
               "resource": trial.resource}  # fmt: skip
     match event:

@@ -9,11 +9,12 @@ from contextlib import AbstractContextManager
 
 import click
 
+from rung._text import counted
 from rung.study.events import Outcome
 from rung.study.standing import remark
 from rung.study.state import StudyState
 from rung.study.trial import Trial
-from rung.views.summary import Summary, closing, counted, counts_text, varied
+from rung.views.summary import Summary, closing, counts_text, varied
 from rung.views.text import duration, number, one_line, shown
 
 _LINES_A_SECOND = 20
@@ -89,14 +90,14 @@ class Plain:
     def _line(self, trial: Trial, why: str) -> str:
         best = "" if self._best is None else f"best {number(self._best)}"
         if self._front is not None:
-            best = f"front: {counted(self._front)}"
+            best = f"front: {counted(self._front, 'trial')}"
         took, why = f"({duration(_seconds(trial))})", one_line(why)
         said = [f"trial {trial.number}", trial.status, self._said(trial), why, took, best]
         return "  ".join(filter(None, said))
 
     def _compare(self, trial: Trial) -> None:
         value = trial.value if trial.feasible and trial.status == Outcome.COMPLETED else None
-        if value is not None and (self._best is None or self._goals.metrics[0].better(value, self._best)):
+        if value is not None and (self._best is None or self._goals.first.better(value, self._best)):
             self._best = value
 
     def _said(self, trial: Trial) -> str:

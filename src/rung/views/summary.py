@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rung._text import counted
 from rung.space import Space
 from rung.study.budget import Budget
 from rung.study.events import FINAL, Outcome
@@ -180,7 +181,7 @@ def rows(summary: Summary, most: int = ROWS) -> Iterator[Row]:
     if summary.best:
         yield Row("best", best_text(summary.metric, summary.best))
     elif summary.front is not None:
-        yield Row("front", counted(summary.front))
+        yield Row("front", counted(summary.front, "trial"))
     for i, running in enumerate(summary.running[:most]):
         yield Row("" if i else "running", _running_text(summary.metric, running))
     if len(summary.running) > most:
@@ -222,11 +223,6 @@ def best_text(metric: str, best: Best) -> str:
     return f"{one_line(metric)}={number(best.value)}  trial {best.trial}{at}  {shown(best.varied)}"
 
 
-def counted(trials: int) -> str:
-    """Such as `1 trial` or `4 trials`."""
-    return "1 trial" if trials == 1 else f"{trials} trials"
-
-
 def _running_text(metric: str, running: Running) -> str:
     parts = [f"trial {running.trial}"]
     if running.attempt > 1:
@@ -248,5 +244,5 @@ def closing(summary: Summary) -> str:
     text = f"{summary.name}: {ending(summary.ended)} after {duration(summary.elapsed)}"
     best = f"; best: {best_text(summary.metric, summary.best)}" if summary.best else ""
     if summary.front is not None:
-        best = f"; front: {counted(summary.front)}"
+        best = f"; front: {counted(summary.front, 'trial')}"
     return f"{text}, trials: {counts_text(summary)}{best}"

@@ -84,8 +84,3 @@ def legend(axes: Axes) -> None:
     """Add a legend if something has a label."""
     if axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize="small")
-
-
-def counted(n: int, noun: str) -> str:
-    """Return "1 trial" or "2 trials"."""
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -9,13 +9,13 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from rung._text import counted
 from rung.analysis.plots._figure import (
     BEST,
     FAINT,
     INK,
     ShownFigure,
     completed,
-    counted,
     drawn,
     legend,
     plain,

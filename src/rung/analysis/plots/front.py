@@ -8,12 +8,12 @@ from itertools import combinations
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from rung._text import counted
 from rung.analysis.plots._figure import (
     BEST,
     FAINT,
     ShownFigure,
     completed,
-    counted,
     drawn,
     legend,
     plain,

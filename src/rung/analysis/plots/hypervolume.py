@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 
+from rung._text import counted
 from rung.analysis.front import Hypervolume
-from rung.analysis.plots._figure import BEST, ShownFigure, completed, counted, plain, time_unit
+from rung.analysis.plots._figure import BEST, ShownFigure, completed, plain, time_unit
 from rung.study.state import StudyState
 
 

@@ -10,12 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from rung._text import counted
 from rung.analysis.plots._figure import (
     BEST,
     INK,
     ShownFigure,
     best_label,
-    counted,
     drawn,
     legend,
     plain,

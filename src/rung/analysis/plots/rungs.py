@@ -11,13 +11,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from rung import schedulers
+from rung._text import counted
 from rung.analysis.plots._figure import (
     BEST,
     FAINT,
     INK,
     ShownFigure,
     best_label,
-    counted,
     drawn,
     legend,
     plain,

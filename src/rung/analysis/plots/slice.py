@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from rung.analysis.plots._figure import BEST, ShownFigure, best_label, completed, counted, plain, scale, value
+from rung._text import counted
+from rung.analysis.plots._figure import BEST, ShownFigure, best_label, completed, plain, scale, value
 from rung.errors import NoTrialError
 from rung.space import Categorical, Distribution, Domain, Float, Int, Ordinal, Value
 from rung.study.metrics import Metric

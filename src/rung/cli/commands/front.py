@@ -5,8 +5,15 @@ from __future__ import annotations
 import click
 
 from rung._view import StudyView
-from rung.cli.output import json_option, name_argument, storage_option, trial_json, write_json, write_table
-from rung.errors import NoTrialError
+from rung.cli.output import (
+    front_of,
+    json_option,
+    name_argument,
+    storage_option,
+    trial_json,
+    write_json,
+    write_table,
+)
 
 
 @click.command()
@@ -16,9 +23,7 @@ from rung.errors import NoTrialError
 def front(name: str | None, storage: str, as_json: bool) -> None:
     """The trials that no other one beats in every objective."""
     study = StudyView.load(name, storage=storage)
-    found, volume = study.front, study.hypervolume()
-    if not found:
-        raise NoTrialError(f"study {study.name!r}: no trial has completed and keeps the constraints yet")
+    found, volume = front_of(study), study.hypervolume()
     if as_json:
         worth = {"value": volume.value, "reference": volume.reference}
         goals = study.goals.to_json()

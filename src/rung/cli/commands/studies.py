@@ -9,11 +9,11 @@ from typing import Any
 import click
 
 from rung._opening import look
+from rung._text import counted
 from rung.cli.output import json_option, storage_option, write_json, write_table
 from rung.cli.state import state_of, summary_of
 from rung.errors import StorageError, StudyNewer
 from rung.storage import StudyInfo, open_storage
-from rung.views.summary import counted
 
 
 @click.command()
@@ -38,7 +38,9 @@ def _cells(info: StudyInfo, storage: str) -> list[Any]:
         return ["damaged, see: rung doctor", "", None]
     summary = summary_of(name, state, info.owner)
     trials = f"{summary.finished} of {summary.n_trials}" if summary.n_trials else str(summary.finished)
-    best = summary.best.value if summary.best else summary.front and f"front: {counted(summary.front)}"
+    best = (
+        summary.best.value if summary.best else summary.front and f"front: {counted(summary.front, 'trial')}"
+    )
     return [state_of(state, info.owner), trials, best]
 
 

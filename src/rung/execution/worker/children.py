@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rung.execution.base import WorkerUp
 from rung.execution.worker import children_guard
-from rung.execution.worker.leftovers import INLINE, Identity, boot_id, start_time
+from rung.execution.worker.leftovers import INLINE, Identity
 from rung.objectives.guard import MARK
 
 _IN_THE_BACKGROUND = ("/bin/sh", "-c", 'exec 3<&0; "$@" <&3 3<&- >/dev/null 2>&1 & echo $!', "sh")
@@ -55,7 +55,7 @@ class ChildGuard:
         self._mark = f"{guard}/{self._coordinator}"
         os.environ[MARK] = f"{os.environ.get(MARK, '')} {self._mark}"
         _WATCHED.add(self)
-        identity = Identity(self._coordinator, guard, start_time(guard), boot_id())
+        identity = Identity.beside(self._coordinator, guard)
         return WorkerUp(0, INLINE, asdict(identity))
 
     def close(self) -> None:

@@ -100,10 +100,9 @@ def _kill_marked(coordinator: int, path: str) -> None:
     import json
 
     sys.path[:] = json.loads(path)
-    from rung.execution.worker.leftovers import Identity, boot_id, kill_leftovers, start_time
+    from rung.execution.worker.leftovers import Identity, kill_leftovers
 
-    guard = os.getpid()
-    kill_leftovers([Identity(coordinator, guard, start_time(guard), boot_id())])
+    kill_leftovers([Identity.beside(coordinator, os.getpid())])
 
 
 if __name__ == "__main__":

@@ -45,6 +45,11 @@ class Identity:
         return cls(pid, guard, start_time(pid), boot_id())
 
     @classmethod
+    def beside(cls, pid: int, guard: int) -> Identity:
+        """That of a process that ran before its guard: what counts as its own began after the guard did."""
+        return cls(pid, guard, start_time(guard), boot_id())
+
+    @classmethod
     def read(cls, stored: Mapping[str, Any]) -> Identity | None:
         """The same from the log; None if that is not what `of` made, as a log may come from a stranger."""
         pid, guard, started, boot = (stored.get(name) for name in ("pid", "guard", "started", "boot"))
