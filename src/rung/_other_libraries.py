@@ -231,8 +231,14 @@ def explained(function: Callable[P, T]) -> Callable[P, T]:
             if word not in known:
                 raise TypeError(
                     f"{function.__qualname__}() got an unexpected keyword argument {word!r}"
-                    f"{advice(word, ARGUMENTS, known)}"
+                    f"{_whose(word) or advice(word, ARGUMENTS, known)}"
                 )
         return function(*args, **kwargs)
 
     return call
+
+
+def _whose(word: str) -> str:
+    from rung.settings import SETTINGS
+
+    return "; it is an argument of rung.tune" if word in SETTINGS else ""

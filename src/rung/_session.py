@@ -15,7 +15,7 @@ from rung.engine.session import Session
 from rung.execution.backends import Backend
 from rung.execution.base import Executor
 from rung.settings import Settings
-from rung.study.stopping import asking
+from rung.study.stopping import ask, asking, reason_to_stop
 
 E = TypeVar("E", bound=Executor)
 
@@ -50,3 +50,11 @@ def begin(
     engine.folder = study.folder
     coordinator.stop_when = asking(settings.stop_when, StudyView(study._storage, study.name, study._state))
     return Session(study._storage, lease, executor, coordinator)
+
+
+def rule_that_holds(study: StudyView, settings: Settings) -> str:
+    """Why a stored study is not gone on with, or ""; one that was cut off is always taken, to end it."""
+    state, rules = study.state, settings.stop_when
+    if state.open or not state.trials:
+        return ""
+    return reason_to_stop(rules, state, state.t) or ask(rules, study)

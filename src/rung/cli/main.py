@@ -71,6 +71,11 @@ class _Group(click.Group):
         """Run the command."""
         try:
             return super().invoke(ctx)
+        except click.NoSuchOption as error:
+            run = self.get_command(ctx, "run")
+            if run and any(error.option_name in option.opts for option in run.params):
+                error.message = f"{error.message}; it is an option of rung run"
+            raise
         except KeyboardInterrupt as stop:
             click.echo(visible(str(stop)) or "interrupted", err=True)
             ctx.exit(_INTERRUPTED)
