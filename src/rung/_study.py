@@ -42,6 +42,9 @@ class Study(AskAndTell):
         Whether small or large values of a single metric are good.
     constraints : mapping of str to str, optional
         Bounds that the winner must keep, such as `{"model_mb": "<= 20"}`.
+    rising : sequence of str
+        Metrics of `constraints` that only rise in training, such as seconds or the peak of memory: a trial
+        that reports one above its bound is stopped at once. `train_seconds` is one by itself.
     report_only : sequence of str
         Metrics that are stored but shown by `final_report` only, such as the test error.
     searcher : str or Searcher
@@ -100,6 +103,7 @@ class Study(AskAndTell):
         metric: str | Mapping[str, str] = "value",
         mode: str = "min",
         constraints: Mapping[str, str] | None = None,
+        rising: Sequence[str] = (),
         report_only: Sequence[str] = (),
         searcher: str | Searcher = "auto",
         scheduler: str | Scheduler = "fifo",
@@ -118,9 +122,10 @@ class Study(AskAndTell):
         durability: Durability = "machine",
     ) -> None:
         settings = Settings.of(
-            metric=metric, mode=mode, constraints=constraints, report_only=report_only, searcher=searcher,
-            scheduler=scheduler, initial_configs=initial_configs, add=add, continue_from=continue_from,
-            n_trials=n_trials, timeout=timeout, stop_when=stop_when, confirm=confirm,
+            metric=metric, mode=mode, constraints=constraints, rising=rising, report_only=report_only,
+            searcher=searcher, scheduler=scheduler, initial_configs=initial_configs, add=add,
+            continue_from=continue_from, n_trials=n_trials, timeout=timeout, stop_when=stop_when,
+            confirm=confirm,
             max_resource=max_resource, resource=resource, seed=seed, name=name, storage=storage,
             durability=durability,
         )  # fmt: skip
