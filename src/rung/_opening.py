@@ -24,11 +24,6 @@ if TYPE_CHECKING:  # it loads the searchers, which `rung status` does without
 logger = logging.getLogger("rung")
 
 DEFAULT_STORAGE = "rung_studies"
-_USE_THE_FIRST = {
-    "searcher": {"local", "cmaes"},
-    "scheduler": {"pbt"},
-}
-"""Those that compare trials by the first of several objectives."""
 
 
 def where(storage: str | Storage | None) -> str | Storage:
@@ -90,9 +85,10 @@ def _differences(state: StudyState, space: Space, settings: Settings) -> Iterato
 def warn_of_objectives(study: str, settings: Settings) -> None:
     """Warn if `study` has objectives that its searcher or its scheduler does not use."""
     first, *others = map(visible, settings.goals.tuned)
-    described = settings.to_json()
-    names = {part: described[part].get("name") for part in _USE_THE_FIRST}
-    parts = [f"{part}={name!r}" for part, name in names.items() if name in _USE_THE_FIRST[part]]
+    chosen = {"searcher": settings.searcher, "scheduler": settings.scheduler}
+    parts = [
+        f"{part}={algorithm.name!r}" for part, algorithm in chosen.items() if algorithm.first_objective_only
+    ]
     if others and parts:
         logger.warning(
             "study %r: %s only searches for the first objective, %s; %s is recorded and not searched for. "

@@ -71,6 +71,7 @@ class PBT(Scheduler):
     """
 
     name: ClassVar[str] = "pbt"
+    first_objective_only: ClassVar[bool] = True
     population: int = 10
     perturb_every: int | None = None
     quantile: float = 0.25

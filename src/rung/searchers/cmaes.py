@@ -58,6 +58,7 @@ class CMAES(Searcher):
     """
 
     name: ClassVar[str] = "cmaes"
+    first_objective_only: ClassVar[bool] = True
     sigma: float = 0.2
     population: int | None = None
 

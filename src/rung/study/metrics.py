@@ -16,7 +16,10 @@ from rung.errors import ArgumentError, Error
 Mode = Literal["min", "max"]
 Metrics = Mapping[str, float]
 
-MEASURED = ("train_seconds", "cpu_seconds", "peak_memory_mb")
+_TOTALS: dict[str, Callable[[float, float], float]] = {
+    "train_seconds": operator.add, "cpu_seconds": operator.add, "peak_memory_mb": max,
+}  # fmt: skip
+MEASURED = tuple(_TOTALS)
 """Metrics that every attempt has without being asked (seconds, seconds, megabytes of 10**6 bytes).
 
 A trial's are those of all its attempts together: the sums of the seconds, the highest peak.
@@ -228,3 +231,10 @@ class Goals:
     def from_json(cls, data: Mapping[str, Any]) -> Goals:
         """The inverse of `to_json`."""
         return cls.of(data["metric"], "min", data["constraints"], data["report_only"])
+
+
+def add_up(usage: dict[str, float], before: Metrics) -> None:
+    """Add what the attempts before used to what an attempt did: a trial's is that of all of them."""
+    for name, combine in _TOTALS.items():
+        if name in before:
+            usage[name] = combine(usage.get(name, 0.0), before[name])

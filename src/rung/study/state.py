@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import math
-import operator
 from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
 from typing import Any
@@ -14,6 +13,7 @@ from rung._text import brief
 from rung.errors import StorageError, StudyCorrupt
 from rung.space import Config, Space
 from rung.study.confirmations import NO_NOISE, Confirmation
+from rung.study.decoding import check_schema, not_understood, understood
 from rung.study.events import (
     AttemptEnded,
     AttemptStarted,
@@ -33,11 +33,8 @@ from rung.study.events import (
     Verdict,
     WinnerChosen,
     WorkerStarted,
-    check_schema,
-    not_understood,
-    understood,
 )
-from rung.study.metrics import Goals
+from rung.study.metrics import Goals, add_up
 from rung.study.notes import Note, check_files, check_values, place
 from rung.study.plan import check_plan
 from rung.study.reports import Curve, Reports
@@ -308,7 +305,7 @@ class StudyState:
     def _conclude(self, trial: Trial, metrics: Mapping[str, float]) -> None:
         last = trial.reports[-1] if trial.reports else None
         shown, held_back = self._split(metrics)
-        _add_up(shown, trial.metrics)
+        add_up(shown, trial.metrics)
         trial.metrics = {**last.metrics, **shown} if last else shown
         trial.held_back = {**last.held_back, **held_back} if last else held_back
         if trial.status == Outcome.FAILED:
@@ -372,18 +369,6 @@ class StudyState:
 def _unfollowed(event: Event, error: Exception, versions: Mapping[str, Any]) -> StorageError:
     problem = f"event {brief(event.id)} does not follow from those before it: {brief(error, 200)}"
     return not_understood(problem, versions)
-
-
-_TOTALS: dict[str, Callable[[float, float], float]] = {
-    "train_seconds": operator.add, "cpu_seconds": operator.add, "peak_memory_mb": max,
-}  # fmt: skip
-
-
-def _add_up(usage: dict[str, float], before: Mapping[str, float]) -> None:
-    # What a trial used is what all its attempts used.
-    for name, combine in _TOTALS.items():
-        if name in before:
-            usage[name] = combine(usage.get(name, 0.0), before[name])
 
 
 _APPLY: dict[type[Event], Callable[[StudyState, Any], None]] = {
