@@ -87,7 +87,7 @@ def _value(domain: Domain, cell: Any) -> Any:
     """The value of the domain that a cell is: of CSV, a number or a text."""
     if not isinstance(cell, str):
         return cell
-    for read in (json.loads, ast.literal_eval, str, lambda text: text.removeprefix("'")):
+    for read in (str, json.loads, ast.literal_eval, lambda text: text.removeprefix("'")):
         try:
             return domain.canonical(read(cell))
         except (ValueError, SyntaxError, RecursionError, MemoryError, ConfigError):
