@@ -32,8 +32,9 @@ logger = logging.getLogger("rung")
 def work_of(objective: Objective, settings: Settings) -> tuple[Work, Backend]:
     """What a session is to run, and the backend that runs it; raises what that one's check raises."""
     work = Work(
-        objective, settings.n_workers, settings.trial_timeout, settings.trial_memory, settings.gpus_per_trial
-    )
+        objective, settings.n_workers, settings.trial_timeout, settings.trial_memory, settings.gpus_per_trial,
+        pauses=settings.scheduler.pauses,
+    )  # fmt: skip
     return work, backend_for(work, settings.executor)
 
 

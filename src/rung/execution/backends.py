@@ -52,6 +52,8 @@ class Work:
         Where trials keep their checkpoints; None before the study exists.
     logs : Path or None
         The folder for what workers print; None of a study in memory.
+    pauses : bool
+        Whether trials may be paused, so that all workers must see the same checkpoints.
     """
 
     objective: Objective
@@ -61,6 +63,7 @@ class Work:
     gpus_per_trial: float | None = None
     checkpoints: CheckpointStore | None = None
     logs: Path | None = None
+    pauses: bool = False
 
     def run(self, job: Job, send: Callable[[Report | Log], Verdict]) -> End:
         """Run an attempt in this thread, to its end. `send` hands a report in and returns its answer."""
@@ -161,8 +164,16 @@ class InWorkerProcesses:
             raise
 
 
+def _remote() -> Backend:
+    from rung.execution.remote import Remote
+
+    return Remote()
+
+
 EXECUTORS: Registry[Backend] = Registry(
-    "executor", {part.name: part for part in (InThisProcess, InWorkerProcesses)}, ("check", "reap", "start")
+    "executor",
+    {INLINE: InThisProcess, PROCESSES: InWorkerProcesses, "remote": _remote},
+    ("check", "reap", "start"),
 )
 
 
