@@ -19,8 +19,9 @@ from rung._view import StudyView
 from rung.engine.confirming import Confirming
 from rung.engine.forecast import TimeLeft
 from rung.errors import ObjectiveError
-from rung.execution.backends import EXECUTORS, Backend, Work, backend_for
+from rung.execution.backends import EXECUTORS, backend_for
 from rung.execution.base import Executor
+from rung.execution.work import Backend, Work
 from rung.objectives.checkpoints import FolderStore
 from rung.objectives.function import Objective, fingerprint
 from rung.settings import Settings

@@ -16,7 +16,7 @@ from rung._running import run_session, work_of
 from rung._study import Study, study_of
 from rung._view import StudyView
 from rung.errors import ObjectiveError
-from rung.execution.backends import Backend
+from rung.execution.work import Backend
 from rung.objectives.function import Objective, fingerprint
 from rung.schedulers.base import Scheduler
 from rung.searchers.base import Searcher

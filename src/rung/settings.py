@@ -28,7 +28,7 @@ from rung.study.sizes import gpu_share, size_of
 from rung.study.stopping import check_rules, rules_of, said_by
 
 if TYPE_CHECKING:  # a storage knows the clock, and the engine, which takes settings, must not
-    from rung.execution.backends import Backend
+    from rung.execution.work import Backend
     from rung.storage import Durability, Storage
 
 KeepCheckpoints = Literal["best", "all", "none"]

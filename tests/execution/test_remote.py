@@ -19,13 +19,13 @@ from execution.workers import TOKEN, start_worker
 import rung
 from rung import __version__
 from rung.errors import ArgumentError, WorkerError
-from rung.execution.backends import Work
 from rung.execution.base import AttemptId, End, Job, Log, Report, WorkerUp
 from rung.execution.node import frames
 from rung.execution.node.frames import Answer, Leaving, Orders, Piece, Ready, Stop, Unfit, Up
 from rung.execution.node.line import Line, about, numbered
 from rung.execution.node.link import Link
 from rung.execution.node.main import Node
+from rung.execution.work import Work
 from rung.execution.worker.leftovers import Identity
 from rung.objectives.checkpoints import FolderStore
 from rung.objectives.function import Objective
@@ -73,11 +73,11 @@ class Hand:
         sock = socket.create_connection(("127.0.0.1", nodes.port))
         self.link = Link(sock, KEY, serves=False, longest=1 << 24)
         self.hello = {"python": platform.python_version(), "rung": __version__, "host": "far", "pid": 7, "slots": 1,
-                      "ticket": ticket, "received": received, **about_it}  # fmt: skip
+                      "ticket": ticket, "received": received, "former": "", **about_it}  # fmt: skip
         HANDS.append(self)
-        self.until(lambda: self.link.established)
+        self.got = self.until(lambda: self.link.established)
         self.link.send(about("hello", **self.hello))
-        self.until(lambda: self.about)
+        self.got += self.until(lambda: self.about)
         self.welcome = self.about[0]
 
     def look(self):
@@ -185,7 +185,12 @@ def test_a_node_that_says_nothing_is_lost_after_its_lease_and_refused_when_it_wa
     assert nodes.poll(0.1) == [] and node.is_shut_out
     awake = Hand(nodes, node.welcome["ticket"], 1)
     assert not awake.welcome["resumed"] and awake.welcome["ticket"] != node.welcome["ticket"]
-    assert "comes back after its lease" in caplog.text
+    assert caplog.text.count("comes back after its lease") == 1
+    awake.join()
+    nodes.submit(JOB)
+    awake.until(lambda: JOB in awake.heard)
+    early = Hand(nodes, former=awake.welcome["ticket"])  # it gave up before the coordinator did
+    assert "has given up" in (early.got or polled(nodes, End))[0].reason
 
 
 def test_a_node_speaks_for_its_own_attempt_and_in_turn(start):

@@ -11,9 +11,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 from rung.errors import ArgumentError
-from rung.execution.backends import Work
 from rung.execution.node.link import TOKEN, address_of, token_of
 from rung.execution.node.nodes import NAME, Nodes
+from rung.execution.work import Work
 from rung.study.budget import seconds
 from rung.study.events import WorkerStarted
 

@@ -30,7 +30,10 @@ _MOST_SLOTS = 1024
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """Who connects; `ticket` and `received` are of an earlier connection, "" and 0 of the first."""
+    """Who connects; `ticket` and `received` are of an earlier connection, "" and 0 of the first.
+
+    `former` is a ticket with which it has given its trials up.
+    """
 
     python: str
     rung: str
@@ -40,6 +43,7 @@ class Hello:
     """How many trials it runs at once."""
     ticket: str
     received: int
+    former: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +191,7 @@ _ABOUT: Kinds[About] = {
     "hello": (
         Hello,
         {"python": _name, "rung": _name, "host": _name, "pid": whole(1, 2**31),
-         "slots": whole(1, _MOST_SLOTS + 1), "ticket": text, "received": frames.number},
+         "slots": whole(1, _MOST_SLOTS + 1), "ticket": text, "received": frames.number, "former": text},
     ),
     "beat": (Beat, {"number": frames.number, "received": frames.number}),
     "bye": (Bye, {}),

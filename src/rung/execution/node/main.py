@@ -77,8 +77,8 @@ class Node:
         self._address, self._token, self._slots, self._tls = address, token, slots, tls
         self._patience = patience
         self._line = Line()
-        self._ticket = ""
-        """What the coordinator knows this node by."""
+        self._ticket = self._former = ""
+        """What the coordinator knows this node by; and knew it by before it gave its trials up."""
         self._processes: Processes | None = None
         self._home: Path | None = None
         self._orders: Orders | None = None
@@ -170,18 +170,29 @@ class Node:
                 return answer
             if link.established and not said:
                 self._greeted = monotonic()
-                link.send(about("hello", python=platform.python_version(), rung=__version__,
-                                host=socket.gethostname(), pid=os.getpid(), slots=self._slots,
-                                ticket=self._ticket, received=self._line.received))  # fmt: skip
+                link.send(self._hello())
                 said = True
         raise TimeoutError("it refuses this worker, or is no coordinator" if link.ended else "no answer")
+
+    def _hello(self) -> bytes:
+        return about(
+            "hello",
+            python=platform.python_version(),
+            rung=__version__,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            slots=self._slots,
+            ticket=self._ticket,
+            received=self._line.received,
+            former=self._former,
+        )
 
     def _begin(self, link: Link, welcome: dict[str, Any]) -> None:
         self._said_so = False
         if not welcome["resumed"]:
             self._forget("the coordinator has given them up")
             logger.info("runs trials for %s:%d", *self._address)
-        self._ticket, self._lease = welcome["ticket"], welcome["lease"]
+        self._ticket, self._lease, self._former = welcome["ticket"], welcome["lease"], ""
         self._heard = self._next_beat = monotonic()
         self._beats, self._lease_over = {}, self._greeted + self._lease * LEASE
         self._line.attach(link, welcome["received"])
@@ -205,7 +216,7 @@ class Node:
             logger.warning("%s ended here: %s", ", ".join(map(str, self._running)), why)
         self._disconnect()
         self._drop_work()
-        self._line, self._ticket = Line(), ""
+        self._line, self._ticket, self._former = Line(), "", self._ticket
 
     def _say_that_it_lives(self) -> None:
         if self._line.link is None or monotonic() < self._next_beat:

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 from rung import __version__
 from rung._text import visible
 from rung.errors import WorkerError
-from rung.execution.backends import Work
 from rung.execution.base import AttemptId, Deliver, End, Job, Log, Message, Report, WorkerUp
 from rung.execution.node import frames
 from rung.execution.node.frames import Answer, Command, Hello, Leaving, Orders, Piece, Ready, Stop, Unfit, Up
@@ -26,6 +25,7 @@ from rung.execution.node.gate import Gate
 from rung.execution.node.line import about
 from rung.execution.node.link import Link
 from rung.execution.node.peer import Peer
+from rung.execution.work import Work
 from rung.execution.worker import pickling
 from rung.objectives.guard import OVERDUE
 from rung.study.events import Outcome, Verdict
@@ -227,7 +227,9 @@ class Nodes:
         if known is not None and known.line.link is not None:
             self._selector.unregister(known.line.link)
             known.close()
-        elif known is None and hello.ticket:
+        elif former := self._peers.get(hello.former):
+            self._lose(former, "it has given up what it ran")
+        elif known is None and (hello.ticket or hello.former):
             logger.warning("%s comes back after its lease: what it ran meanwhile does not count", peer)
         peer.heard = self.now()
         link.send(about("welcome", ticket=peer.ticket, received=peer.line.received, resumed=known is not None,
