@@ -11,7 +11,7 @@ TASKS = {
     "surrogates": slice(0, None, 5),
     "noisy": slice(0, None, 5),
     "coco": slice(0, None, 12),
-    "real": slice(0, 2),
+    "real": slice(0, None, 3),
     "real-asha": slice(0, 1),
     "parallel": slice(0, None, 10),
     "spaces": slice(0, None, 3),

@@ -158,7 +158,7 @@ def test_good_configurations_are_found_faster_than_by_training_all_to_the_end(na
 @functools.cache
 def times(name, n_workers, target=0.12, budget=3000):
     found = []
-    for seed in range(4):
+    for seed in range(6):
         study = rung.simulate(
             {"x": rung.Float(0, 1), "z": rung.Float(0, 1)}, toy, metric="y", n_workers=n_workers,
             max_resource=27, scheduler=name, timeout=budget / n_workers, seed=seed,

@@ -67,30 +67,30 @@ MIXED = {
 }
 PLANE = {"x": Float(-5, 10), "y": Float(0, 15)}
 KNOWN = {
-    "Branin": (branin, PLANE),
-    "Hartmann in 6 dimensions": (hartmann, {f"x{i}": Float(0, 1) for i in range(6)}),
-    "Ackley in 10 mixed dimensions": (ackley, MIXED),
-    "60 dimensions of which 6 matter": (embedded, {f"x{i}": Float(0, 1) for i in range(60)}),
-    "choices only": (chosen, CHOICES),
-    "one dimension": (lambda c: math.sin(3 * c["x"]) + c["x"] ** 2 / 10, {"x": Float(-9, 9)}),
+    "Branin": (branin, PLANE, 8, 40),
+    "Hartmann in 6 dimensions": (hartmann, {f"x{i}": Float(0, 1) for i in range(6)}, 8, 40),
+    "Ackley in 10 mixed dimensions": (ackley, MIXED, 8, 40),
+    "60 dimensions of which 6 matter": (embedded, {f"x{i}": Float(0, 1) for i in range(60)}, 6, 100),
+    "choices only": (chosen, CHOICES, 8, 40),
+    "one dimension": (lambda c: math.sin(3 * c["x"]) + c["x"] ** 2 / 10, {"x": Float(-9, 9)}, 8, 40),
 }
-SEEDS = range(8)
+"""The function, its space, how many seeds, and how many trials of each."""
 
 
 @pytest.mark.parametrize("name", KNOWN)
 def test_better_than_random_search(lab, name):
-    function, space = KNOWN[name]
+    function, space, seeds, trials = KNOWN[name]
     learned, random = [], []
-    for seed in SEEDS:
-        learned.append(min(map(function, lab(space, seed).run(Auto(), 40, function))))
-        random.append(min(map(function, lab(space, seed).run(Random(), 40, function))))
+    for seed in range(seeds):
+        learned.append(min(map(function, lab(space, seed).run(Auto(), trials, function))))
+        random.append(min(map(function, lab(space, seed).run(Random(), trials, function))))
     assert wilcoxon(learned, random, alternative="less").pvalue < 0.02
 
 
 def best_though_a_third_is_spoilt(study, searcher, instead):
-    """The best of 40 trials, each third of which gives `instead` of its loss; None is a failure."""
+    """The best of 48 trials, each third of which gives `instead` of its loss; None is a failure."""
     values = []
-    for n in range(40):
+    for n in range(48):
         config = study.ask(searcher)
         study.add(config)
         if n % 3 != 1:
@@ -106,7 +106,7 @@ def best_though_a_third_is_spoilt(study, searcher, instead):
 @pytest.mark.parametrize("instead", [None, 1e30], ids=["failures", "large outliers"])
 def test_better_than_random_search_though_a_third_is_spoilt(lab, instead):
     learned, random = (
-        [best_though_a_third_is_spoilt(lab(PLANE, seed), searcher, instead) for seed in SEEDS]
+        [best_though_a_third_is_spoilt(lab(PLANE, seed), searcher, instead) for seed in range(10)]
         for searcher in (Auto(), Random())
     )
     assert wilcoxon(learned, random, alternative="less").pvalue < 0.02
