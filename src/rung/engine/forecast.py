@@ -64,7 +64,7 @@ class _Run:
 class _Workers:
     """An executor in virtual time, on which the attempts that run now go on."""
 
-    deliver: Deliver
+    deliver: Deliver | None = None
 
     def __init__(self, state: StudyState, pace: Pace, n_workers: int, now: float, run: int) -> None:
         self._state, self._pace, self.capacity, self._now = state, pace, n_workers, now
