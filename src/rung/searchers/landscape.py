@@ -1,4 +1,4 @@
-"""A metric over the whole space, as the Gaussian process of all trials expects it: for whoever looks."""
+"""A metric over the whole space, as the Gaussian process of all trials expects it: for plots, importance."""
 
 from __future__ import annotations
 
