@@ -35,8 +35,8 @@ class Executor(Protocol):
     """Runs jobs somewhere. The clock is the executor's: nobody else asks for the time."""
 
     deliver: Deliver | None
-    """None until the coordinator sets it, before the first job. An executor whose `poll` runs an objective in the
-    coordinator's own thread calls it with each report and log, and `answer` is called before it returns;
+    """None until the coordinator sets it, before the first job. An executor whose `poll` runs an objective in
+    the coordinator's own thread calls it with each report and log, and `answer` is called before it returns;
     others return them from `poll`."""
 
     @property
