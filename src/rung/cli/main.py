@@ -73,9 +73,9 @@ class _Group(click.Group):
             return super().invoke(ctx)
         except click.NoSuchOption as error:
             run = self.get_command(ctx, "run")
-            if run and any(error.option_name in option.opts for option in run.params):
-                error.message = f"{error.message}; it is an option of rung run"
-            raise
+            if run is None or all(error.option_name not in option.opts for option in run.params):
+                raise
+            raise click.UsageError(f"{error.message}; it is an option of rung run", error.ctx) from None
         except KeyboardInterrupt as stop:
             click.echo(visible(str(stop)) or "interrupted", err=True)
             ctx.exit(_INTERRUPTED)
