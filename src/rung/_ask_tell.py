@@ -172,7 +172,7 @@ class AskAndTell(StudyView):
             verdict = session.executor.verdict
             metrics = report.metrics if isinstance(report, Report) else {}
             finite = all(math.isfinite(metrics.get(name, 0.0)) for name in self.goals.tuned)
-            if finite and verdict in {Verdict.PAUSE, Verdict.STOP}:  # the caller hears it and stops
+            if finite and verdict in {Verdict.PAUSE, Verdict.STOP}:  # the caller gets it and stops
                 self._step(session, (End(report.id, after_verdict(verdict)),), capacity=0)
             return verdict
 

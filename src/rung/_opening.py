@@ -98,7 +98,7 @@ def warn_of_objectives(study: str, settings: Settings) -> None:
 
 
 def command() -> str:
-    """What one types to run this program again, without passwords; "" if nobody can tell."""
+    """What one types to run this program again, without passwords; "" if that is not known."""
     # In a notebook or at a prompt there is no command to type again.
     script = Path(sys.argv[0])
     if not script.is_file() or script.name == "ipykernel_launcher.py":

@@ -157,7 +157,7 @@ class Study(AskAndTell):
         return super()._plan or self._settings.to_json()
 
     def refresh(self) -> int:
-        """Take in what another process added to the log, unless the study is at work here: then nobody does.
+        """Take in what another process added to the log, unless the study runs here: then none did.
 
         Returns the number of new events.
         """

@@ -83,7 +83,7 @@ class _Group(click.Group):
             click.echo(visible_lines(f"error: {error}"), err=True)
             ctx.exit(next(code for kind, code in _CODES if isinstance(error, kind)))
         except OSError as error:
-            if error.errno == errno.EPIPE:  # nobody reads on, as behind `| head`: click ends quietly
+            if error.errno == errno.EPIPE:  # the reader is gone, as behind `| head`: click ends quietly
                 raise
             _drop_output()
             click.echo(visible_lines(f"error: {error}"), err=True)

@@ -38,7 +38,7 @@ from rung.study.stopping import reason_to_stop, seconds_left
 from rung.study.streams import stream
 
 AT_ONCE = 0.5
-"""Seconds that a trial gets to reach its next report when somebody stops it."""
+"""Seconds that a trial gets to reach its next report when it is stopped."""
 GRACE = 5.0
 """Seconds that running trials get to reach their next report when the study stops."""
 
@@ -80,7 +80,7 @@ class Engine:
         self._asked = -1
         """How many attempts had ended when the stop rules were asked last."""
         self._by_hand: set[AttemptId] = set()
-        """Attempts that somebody asked to end."""
+        """Attempts that were stopped by hand."""
         self._origin = "searcher"
         """Where the configuration proposed last came from."""
         for trial in state.trials:
@@ -121,7 +121,7 @@ class Engine:
                 self._step.commands.append(Stop(AttemptId(number, attempt.number), self.grace))
 
     def stop_trial(self, number: int, *, now: float) -> None:
-        """End a trial for good, as somebody asks by hand, unless it has ended or there is none."""
+        """End a trial for good, by hand, unless it has ended or does not exist."""
         self._now = max(now, self.state.t)
         if number >= len(self.state.trials) or self.state.trials[number].is_finished:
             return

@@ -1,7 +1,7 @@
 """When a study will end: its rest in virtual time, by the engine and the scheduler themselves.
 
 Simulated trials take as long as those so far took, and are worth what those were worth, at random. That is
-enough for counts and times, which depend on who ranks before whom, not on the values.
+enough for counts and times, which depend on the trials' ranks, not on the values.
 """
 
 from __future__ import annotations

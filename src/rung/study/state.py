@@ -47,9 +47,9 @@ INVALID_LOG = (LookupError, TypeError, ValueError, ArithmeticError, AttributeErr
 
 
 class StudyState:
-    """All that is known of a study. Changed by `apply` alone, read by everybody.
+    """All that is known of a study. Changed by `apply` alone.
 
-    `apply` checks that an event follows from those before it, since a log may come from a stranger.
+    `apply` checks that an event follows from those before it, since a log may be from an untrusted source.
     """
 
     def __init__(self, created: StudyCreated) -> None:
