@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rung._check import check_objective as check_objective
     from rung._compare import compare as compare
     from rung._dry_run import dry_run as dry_run
+    from rung._portfolio import portfolio as portfolio
     from rung._simulate import simulate as simulate
     from rung._study import Study as Study
     from rung._tune import tune as tune
@@ -56,6 +57,7 @@ _HOMES = {
     "rung._check": ("check_objective",),
     "rung._compare": ("compare",),
     "rung._dry_run": ("dry_run",),
+    "rung._portfolio": ("portfolio",),
     "rung._simulate": ("simulate",),
     "rung._study": ("Study",),
     "rung._tune": ("tune",),
