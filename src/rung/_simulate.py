@@ -50,6 +50,7 @@ def simulate(
     initial_configs: Sequence[Mapping[str, Any]] = (),
     learn_from: Sequence[LearnFrom] = (),
     constraints: Mapping[str, str] | None = None,
+    rising: Sequence[str] = (),
     seed: int | None = None,
     stragglers: float = 0.0,
     failures: float = 0.0,
@@ -61,7 +62,7 @@ def simulate(
 
     Parameters
     ----------
-    space, metric, mode, searcher, initial_configs, learn_from, constraints, seed, max_failures
+    space, metric, mode, searcher, initial_configs, learn_from, constraints, rising, seed, max_failures
         As in `tune`.
     curve : callable, sequence of rows or study
         The results of training: a function of (config, epoch) that returns ({metric: value}, seconds); a
@@ -109,7 +110,8 @@ def simulate(
     """
     space = Space.of(space)
     settings = Settings.of(
-        metric=metric, mode=mode, constraints=constraints, searcher=searcher, scheduler=scheduler,
+        metric=metric, mode=mode, constraints=constraints, rising=rising, searcher=searcher,
+        scheduler=scheduler,
         initial_configs=initial_configs, learn_from=learn_from, n_trials=n_trials, timeout=timeout,
         stop_when=stop_when,
         n_workers=n_workers,
