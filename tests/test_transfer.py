@@ -241,6 +241,7 @@ def test_ask_and_tell_and_simulate_learn_too(old):
     )  # fmt: skip
     assert simulated.trials[0].config == study.trials[0].config
     assert len({str(t.config) for t in simulated.trials}) == 6
+    assert [t.origin for t in simulated.trials].count("portfolio") >= 3  # while nothing is known yet
     state = None
     for event in simulated.events():  # each suggestion is a function of the log before it
         if isinstance(event, TrialCreated):

@@ -44,7 +44,7 @@ Check = Callable[[str, Any], Any]
 _MOST_NAMES = 1000
 """Of `report_only`, which may be something without end."""
 _MOST_CALLBACKS = 100
-_MOST_STUDIES = 50
+_MOST_STUDIES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,17 +160,13 @@ def _sources(name: str, value: Any) -> tuple[tuple[Any, Mapping[str, Any]], ...]
     if isinstance(value, str | PathLike | Mapping) or not is_iterable(value):
         raise ArgumentError(f"{name}={brief(value)}; give a list of studies, names or folders: {name}=[...]")
     found = []
-    for i, each in enumerate(islice(value, _MOST_STUDIES + 1)):
+    for i, each in enumerate(islice(value, _MOST_STUDIES)):
         study, values = each if isinstance(each, tuple | list) and len(each) == 2 else (each, {})
         known = isinstance(study, str | PathLike) or hasattr(study, "trials")
         if not known or not isinstance(values, Mapping):
-            raise ArgumentError(
-                f"{name}[{i}]={brief(each)}; give a study, its name or its folder, or a pair of that and the "
-                'values of hyperparameters that it does not have: ("old", {"momentum": 0.9})'
-            )
+            raise ArgumentError(f"{name}[{i}]={brief(each)}; give a study, its name or its folder, or a pair "
+                                'of that and values that it does not have: ("old", {"momentum": 0.9})')  # fmt: skip
         found.append((study, values))
-    if len(found) > _MOST_STUDIES:
-        raise ArgumentError(f"{name}: more than {_MOST_STUDIES}; give those that are most alike")
     return tuple(found)
 
 

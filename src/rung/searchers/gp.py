@@ -71,6 +71,11 @@ class GP(Searcher):
     Several objectives and constraints have a model for each metric, and an acquisition of their own, which
     searches the whole front (models/several.py).
 
+    With earlier studies (`learn_from`) the first three trials are a portfolio of theirs, and their models are
+    basis functions beside the process (models/transfer.py). From trial `n_initial` on, the process alone
+    makes the share of the suggestions that it has earned: the probability that it puts fewer pairs of losses
+    in the wrong order, each left out in turn (Feurer et al. 2018, arXiv:1802.02219, eq. 5).
+
     Pending trials are imputed by the posterior mean (the kriging believer of Ginsbourger et al. 2010, section
     4.1). Trials that failed or gave an outlier have a second model, of where trials fail:
     the improvement is weighed by the probability that most trials succeed there (Gelbart et al. 2014,
@@ -99,14 +104,16 @@ class GP(Searcher):
     def suggest(self, history: History, rng: Generator) -> Config | None:
         """Return the configuration of the largest acquisition; None if none is left."""
         n = len(history.trials)
-        if history.earlier and n < _STARTS:
-            return _next_of_portfolio(history, rng)
+        if history.earlier:
+            warm = self._warm_fit(history, n)
+            if warm is None and n < self.n_initial:
+                return _next_of_portfolio(history, rng)
+            if warm is not None and rng.random() < warm.model_share:
+                return _suggestion("transfer", _suggestion_of(warm, history, rng))
         if n == 0:
             return _suggestion("middle", _middle(history.space))
         if not history.goals.plain:
             return self._suggest_by_several(history, rng)
-        if history.earlier and (warm := self._warm_fit(history, n)) and rng.random() < warm.model_share:
-            return _suggestion("transfer", _suggestion_of(warm, history, rng))
         fitted = self._fit(history, n)
         if fitted is None:
             return _suggestion("sobol", _space_filling(history, rng, _INITIAL_SHARE))
@@ -206,6 +213,8 @@ class GP(Searcher):
 
     def _warm_fit(self, history: History, n: int) -> Fitted | None:
         """The same beside the models of earlier studies, and the share of the suggestions that it makes."""
+        if n < _STARTS:
+            return None
         trial = _schedule(n, _STARTS)
 
         def make(history: History) -> Fitted:
