@@ -29,7 +29,7 @@ from rung.study.sizes import gpu_share, size_of
 from rung.study.stopping import check_rules, rules_of, said_by
 
 if TYPE_CHECKING:  # a storage knows the clock, and the engine, which takes settings, must not
-    from rung.execution.backends import Backend
+    from rung.execution.work import Backend
     from rung.storage import Durability, Storage
 
 KeepCheckpoints = Literal["best", "all", "none"]
@@ -164,8 +164,10 @@ def _sources(name: str, value: Any) -> tuple[tuple[Any, Mapping[str, Any]], ...]
         study, values = each if isinstance(each, tuple | list) and len(each) == 2 else (each, {})
         known = isinstance(study, str | PathLike) or hasattr(study, "trials")
         if not known or not isinstance(values, Mapping):
-            raise ArgumentError(f"{name}[{i}]={brief(each)}; give a study, its name or its folder, or a pair "
-                                'of that and values that it does not have: ("old", {"momentum": 0.9})')  # fmt: skip
+            raise ArgumentError(
+                f"{name}[{i}]={brief(each)}; give a study, its name or its folder, or a pair of that and "
+                'values that it does not have: ("old", {"momentum": 0.9})'
+            )
         found.append((study, values))
     return tuple(found)
 
@@ -240,7 +242,7 @@ class Settings:
         1, "session", _at_least(1), "Trials at once.", "--n-workers --workers", kind="whole",
         to_json=_as_it_is))
     executor: str | Backend | None = field(metadata=_setting(
-        None, "session", _as_given, "Where trials run: inline or processes.", "--executor",
+        None, "session", _as_given, "Where trials run: inline, processes or remote.", "--executor",
         metavar="NAME", to_json=_name))
     searcher: Searcher = field(metadata=_setting(
         "auto", "session", _searcher, f"{', '.join(SEARCHERS)}.", "--searcher", metavar="NAME",

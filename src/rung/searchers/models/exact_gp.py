@@ -182,10 +182,10 @@ class Posterior:
         if basis is not None:
             expected, self.h = basis(points)
             covariance += self.h @ self.h.T
-        L, added = _cholesky(covariance, noises)
+        L, self.noises = _cholesky(covariance, noises)
         self.L_inv = _inverse_of_lower(L)
         self.alpha = self.L_inv.T @ (self.L_inv @ (targets - expected))
-        self.fitted = targets - added * self.alpha
+        self.fitted = targets - self.noises * self.alpha
         """Shape (n,): the mean at the points themselves, k(X, X) alpha."""
 
     def at(self, points: Array) -> tuple[Array, Array]:
