@@ -55,7 +55,7 @@ def rank_correlation(a: Array, b: Array) -> float:
 
 
 def _ranks(values: Array) -> Array:
-    """Ranks of values (n,) from 1, equal values sharing their mean; without scipy.stats, which is slow to import."""
+    """Ranks of values (n,) from 1, ties sharing their mean; scipy.stats would be slow to import."""
     _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
     mean_ranks: Array = np.cumsum(counts) - (counts - 1) / 2
     return mean_ranks[places]

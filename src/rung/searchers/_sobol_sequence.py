@@ -1,7 +1,8 @@
-"""Points of a scrambled Sobol sequence: Joe and Kuo (2008), SIAM J. Sci. Comput. 30:2635-2654; Matousek (1998).
+"""Points of a scrambled Sobol sequence.
 
+Joe and Kuo (2008), SIAM J. Sci. Comput. 30:2635-2654; scrambled after Matousek (1998), J. Complexity 14:527-556.
 The points are those of scipy.stats.qmc.Sobol, bit by bit. Importing scipy.stats takes as long as all else that
-starts a study, and a later scipy might draw its scrambles otherwise: a study of today must go on then.
+starts a study, and a later scipy might scramble otherwise, where a study of today must go on as it began.
 
 ==========  =====================================================================================
 Symbol      Here
