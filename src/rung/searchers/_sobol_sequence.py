@@ -1,8 +1,8 @@
 """Points of a scrambled Sobol sequence.
 
-Joe and Kuo (2008), SIAM J. Sci. Comput. 30:2635-2654; scrambled after Matousek (1998), J. Complexity 14:527-556.
-The points are those of scipy.stats.qmc.Sobol, bit by bit. Importing scipy.stats takes as long as all else that
-starts a study, and a later scipy might scramble otherwise, where a study of today must go on as it began.
+Joe and Kuo (2008), SIAM J. Sci. Comput. 30:2635-2654; scrambled after Matousek (1998), J. Complexity 14:527.
+The points are those of scipy.stats.qmc.Sobol, bit by bit. Importing scipy.stats takes as long as all else
+that starts a study, and a later scipy might scramble otherwise: a study of today must go on as it began.
 
 ==========  =====================================================================================
 Symbol      Here
@@ -71,8 +71,8 @@ def _directions() -> Integers:
 def _scrambled(d: int, seed: int) -> tuple[Integers, Integers]:
     """The digital shift e, shape (d,), and the directions multiplied by L modulo 2, shape (d, BITS)."""
     rng = np.random.default_rng(seed)
-    shift = rng.integers(2, size=(d, BITS), dtype=np.uint32) @ _POWERS
+    shift: Integers = rng.integers(2, size=(d, BITS), dtype=np.uint32) @ _POWERS
     lower = np.tril(rng.integers(2, size=(d, BITS, BITS), dtype=np.uint32), -1) + np.eye(BITS, dtype=np.int64)
     bits = _directions()[:d, :, None] >> np.arange(BITS)[::-1] & 1  # the most significant first
-    scrambled = np.einsum("dpk,djk->djp", lower, bits) & 1
-    return shift, scrambled @ _POWERS[::-1]
+    scrambled: Integers = (np.einsum("dpk,djk->djp", lower, bits) & 1) @ _POWERS[::-1]
+    return shift, scrambled
