@@ -71,7 +71,7 @@ def _directions() -> Integers:
 def _scrambled(d: int, seed: int) -> tuple[Integers, Integers]:
     """The digital shift e, shape (d,), and the directions multiplied by L modulo 2, shape (d, BITS)."""
     rng = np.random.default_rng(seed)
-    shift: Integers = rng.integers(2, size=(d, BITS), dtype=np.uint32) @ _POWERS
+    shift = rng.integers(2, size=(d, BITS), dtype=np.uint32).astype(np.int64) @ _POWERS
     lower = np.tril(rng.integers(2, size=(d, BITS, BITS), dtype=np.uint32), -1) + np.eye(BITS, dtype=np.int64)
     bits = _directions()[:d, :, None] >> np.arange(BITS)[::-1] & 1  # the most significant first
     scrambled: Integers = (np.einsum("dpk,djk->djp", lower, bits) & 1) @ _POWERS[::-1]
