@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import tempfile
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, is_hypothesis_test, settings
@@ -27,8 +29,16 @@ settings.register_profile("rung", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("rung")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Measure no coverage where many examples pass through the same lines: it took two thirds of their time."""
-    for item in items:
-        if is_hypothesis_test(getattr(item, "obj", None)) or item.path.name.startswith("test_every_"):
-            item.add_marker("no_cover")
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Measure no coverage where many examples pass the same lines: it took two thirds of their time.
+
+    pytest-cov's marker `no_cover` does this as well, but not in the processes of pytest-xdist.
+    """
+    tracer = sys.gettrace()
+    if is_hypothesis_test(getattr(item, "obj", None)) or item.path.name.startswith("test_every_"):
+        sys.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(tracer)
