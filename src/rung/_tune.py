@@ -16,7 +16,7 @@ from rung._running import run_session, work_of
 from rung._study import Study, study_of
 from rung._view import StudyView
 from rung.errors import ObjectiveError
-from rung.execution.backends import Backend
+from rung.execution.work import Backend
 from rung.objectives.function import Objective, fingerprint
 from rung.schedulers.base import Scheduler
 from rung.searchers.base import Searcher
@@ -53,6 +53,7 @@ def tune(
     add: Sequence[tuple[Mapping[str, Any], float | Mapping[str, float]]] = (),
     continue_from: StudyView | str | None = None,
     constraints: Mapping[str, str] | None = None,
+    rising: Sequence[str] = (),
     report_only: Sequence[str] = (),
     seed: int | None = None,
     keep_checkpoints: KeepCheckpoints = "best",
@@ -102,9 +103,10 @@ def tune(
     n_workers : int
         Trials at once, at least 1.
     executor : str or Backend, optional
-        "inline" runs the objective in this process, "processes" in worker processes; or an object with
-        `check`, `reap` and `start` (see docs/extending.md). The default is "inline" for one worker, unless
-        one of `trial_timeout`, `trial_memory` and `gpus_per_trial` is given, and "processes" for more.
+        "inline" runs the objective in this process, "processes" in worker processes, "remote" wherever a
+        `rung worker` is started (`Remote`); or an object with `check`, `reap` and `start` (see
+        docs/extending.md). The default is "inline" for one worker, unless one of `trial_timeout`,
+        `trial_memory` and `gpus_per_trial` is given, and "processes" for more.
     searcher : str or Searcher
         "auto" (a Gaussian process, or local search where fitting one would cost more than 5 % of the trials'
         time), another name of `rung.searchers.SEARCHERS` such as "random", or a searcher.
@@ -125,6 +127,9 @@ def tune(
         taken over once, as with `add`, and it is said how many do not.
     constraints : mapping of str to str, optional
         Bounds that the winner must keep, such as `{"model_mb": "<= 20"}`.
+    rising : sequence of str
+        Metrics of `constraints` that only rise in training, such as seconds or the peak of memory: a trial
+        that reports one above its bound is stopped at once. `train_seconds` is one by itself.
     report_only : sequence of str
         Metrics that are stored but shown by `Study.final_report` only, such as the test error.
     seed : int, optional
@@ -200,7 +205,8 @@ def tune(
         n_workers=n_workers, executor=executor, searcher=searcher, scheduler=scheduler,
         max_resource=max_resource, resource=resource, initial_configs=initial_configs,
         add=add, continue_from=continue_from,
-        constraints=constraints, report_only=report_only, seed=seed, keep_checkpoints=keep_checkpoints,
+        constraints=constraints, rising=rising, report_only=report_only, seed=seed,
+        keep_checkpoints=keep_checkpoints,
         trial_timeout=trial_timeout, trial_memory=trial_memory, gpus_per_trial=gpus_per_trial,
         retries=retries, max_failures=max_failures, on_error=on_error, callbacks=callbacks,
         name=name, storage=storage, durability=durability, progress=progress,

@@ -13,7 +13,7 @@ from rung.engine.commands import Answer, Discard, Step, Stop, Submit
 from rung.engine.confirming import Confirming, event_of, is_under_way
 from rung.errors import Error, MetricError, TrialError
 from rung.execution.base import AttemptId, End, Log, Message, Report, WorkerUp
-from rung.schedulers.base import Drop, Finish, Resume, Start, Wait
+from rung.schedulers.base import Drop, Finish, Resume, Start, Wait, judged
 from rung.searchers.base import Suggestion
 from rung.settings import Settings
 from rung.space import Config
@@ -215,7 +215,7 @@ class Engine:
             return Verdict(said)  # the objective went on all the same
         if trial.repeats is not None:  # it is to be seen to its end
             return Verdict.INTERRUPT if self.stopping else Verdict.CONTINUE
-        verdict = self.scheduler.judge(self.history, trial)
+        verdict = judged(self.scheduler, self.history, trial)
         if verdict is Verdict.CONTINUE and self.stopping:
             return Verdict.INTERRUPT
         if verdict is not Verdict.CONTINUE:
@@ -236,6 +236,8 @@ class Engine:
             reason = "by hand" if end.id in self._by_hand else reason
         elif outcome == Outcome.COMPLETED:
             outcome, reason = self._check_result(end)
+        elif end.blameless:
+            outcome = Outcome.INTERRUPTED
         elif outcome == Outcome.LOST or (outcome == Outcome.INTERRUPTED and not self.stopping):
             # Interrupted without a request: an executor gave it up.
             outcome, reason = self._after_loss(end)
