@@ -197,7 +197,7 @@ class GP(Searcher):
 
     def check(self, problem: Problem) -> None:
         """Load what suggestions need, so that no worker waits for that; any space can be searched."""
-        for module in ("scipy.linalg.lapack", "scipy.optimize", "scipy.special", "scipy.stats.qmc"):
+        for module in ("scipy.linalg.lapack", "scipy.optimize", "scipy.special"):
             import_module(module)
 
     def _fit(self, history: History, n: int) -> Fitted | None:
