@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from rung._session import begin, rule_that_holds
 from rung._text import brief
+from rung._transfer import Lesson
 from rung._view import StudyView
 from rung.engine.session import Session
 from rung.errors import ArgumentError, MetricError, StudyError
@@ -25,8 +26,8 @@ from rung.study.events import Outcome, Verdict, after_verdict
 class AskAndTell(StudyView):
     """A study that is run step by step: `ask`, `report`, `tell`, `fail`."""
 
-    def _ready(self, settings: Settings) -> None:
-        self._settings = settings
+    def _ready(self, settings: Settings, lessons: Sequence[Lesson]) -> None:
+        self._settings, self._lessons = settings, lessons
         self._session: Session[Manual] | None = None
         self._pid = os.getpid()
         self._lock = threading.RLock()  # ask, report and tell may come from several threads
@@ -161,7 +162,7 @@ class AskAndTell(StudyView):
         if self._session is not None and self._session.coordinator.torn:
             self.close()  # what is in the log is what counts
         if self._session is None:
-            self._session = begin(self, Manual, self._settings, {})
+            self._session = begin(self, Manual, self._settings, {}, lessons=self._lessons)
             self._session.coordinator.heeds_requests = True
         return self._session
 

@@ -11,6 +11,7 @@ from rung._names import generated_name
 from rung._opening import create_or_open, where
 from rung._other_libraries import explained
 from rung._session import begin
+from rung._transfer import LearnFrom, Lesson, lessons_of
 from rung._view import StudyView
 from rung.analysis import FinalReport
 from rung.analysis.winner import Winner
@@ -59,6 +60,8 @@ class Study(AskAndTell):
         An earlier study whose trials are taken over, as in `tune`.
     n_trials : int, optional
         Trials that `ask` gives in all, at least 1; unbounded by default.
+    learn_from : sequence of StudyView, str, path or pairs
+        Earlier studies to learn from, as in `tune`.
     timeout : str, float or timedelta, optional
         Running time after which `ask` gives none: seconds, "2h", or a timedelta. Unbounded by default.
     stop_when : str, Target, NoImprovement, callable, or list of these, optional
@@ -110,6 +113,7 @@ class Study(AskAndTell):
         initial_configs: Sequence[Mapping[str, Any]] = (),
         add: Sequence[tuple[Mapping[str, Any], float | Mapping[str, float]]] = (),
         continue_from: StudyView | str | None = None,
+        learn_from: Sequence[LearnFrom] = (),
         n_trials: int | None = None,
         timeout: Any = None,
         stop_when: StopWhen = None,
@@ -125,7 +129,7 @@ class Study(AskAndTell):
             metric=metric, mode=mode, constraints=constraints, rising=rising, report_only=report_only,
             searcher=searcher, scheduler=scheduler, initial_configs=initial_configs, add=add,
             continue_from=continue_from, n_trials=n_trials, timeout=timeout, stop_when=stop_when,
-            confirm=confirm,
+            confirm=confirm, learn_from=learn_from,
             max_resource=max_resource, resource=resource, seed=seed, name=name, storage=storage,
             durability=durability,
         )  # fmt: skip
@@ -137,7 +141,7 @@ class Study(AskAndTell):
                 self._take_over(found)
 
     def _create_or_open(self, space: Space, settings: Settings) -> None:
-        self._ready(settings.for_space(space))
+        self._ready(settings.for_space(space), lessons_of(settings, space))
         storage = open_storage(where(settings.storage), settings.durability)
         name = generated_name() if settings.name is None else settings.name
         super().__init__(storage, name, create_or_open(storage, name, space, settings))
@@ -146,6 +150,11 @@ class Study(AskAndTell):
     def settings(self) -> Settings:
         """The arguments that the study was made or opened with, checked."""
         return self._settings
+
+    @property
+    def lessons(self) -> Sequence[Lesson]:
+        """What is to be learned from earlier studies, if the log has not got it yet."""
+        return self._lessons
 
     @property
     def max_resource(self) -> int | None:
@@ -250,7 +259,7 @@ class Study(AskAndTell):
         settings.setdefault("n_workers", max(1, executor.capacity))
         changed = self._settings.but(**settings).for_space(self.space)
         with self._lock:
-            session = begin(self, lambda: executor, changed, {})
+            session = begin(self, lambda: executor, changed, {}, lessons=self._lessons)
             try:
                 session.coordinator.run()
             finally:

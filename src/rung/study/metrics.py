@@ -205,6 +205,13 @@ class Goals:
                 return f"report_only names {name!r}, which the objective did not give; it gave: {seen}"
         return ""
 
+    def split(self, metrics: Metrics) -> tuple[dict[str, float], dict[str, float]]:
+        """The metrics that are shown, and those that are only reported."""
+        if not self.report_only:
+            return dict(metrics), {}
+        held_back = {name: value for name, value in metrics.items() if name in self.report_only}
+        return {name: value for name, value in metrics.items() if name not in self.report_only}, held_back
+
     def broken(self, metrics: Metrics) -> tuple[Constraint, ...]:
         """The constraints that these metrics are known to break."""
         return tuple(c for c in self.constraints if c.name in metrics and not c.holds(metrics[c.name]))

@@ -14,9 +14,11 @@ from rung.errors import StorageError, StudyCorrupt
 from rung.space import Config, Space
 from rung.study.confirmations import NO_NOISE, Confirmation
 from rung.study.decoding import check_schema, not_understood, understood
+from rung.study.earlier import EarlierStudy
 from rung.study.events import (
     AttemptEnded,
     AttemptStarted,
+    EarlierStudyRead,
     Event,
     FinalistsChosen,
     FinalReportShown,
@@ -80,6 +82,8 @@ class StudyState:
         """Trials that are earlier results."""
         self.sources: list[str] = []
         """Where they came from, one entry for each time."""
+        self.earlier: list[EarlierStudyRead] = []
+        """What is learned from other studies."""
         self.failed_in_a_row = 0
         self.curve = Curve(self.goals.report_only)
         """Every report in order: trial, attempt, resource, metrics."""
@@ -97,7 +101,6 @@ class StudyState:
         """The incumbent, or the front."""
         self.confirmations: list[Confirmation] = []
         """Each choice of finalists with its fresh runs; the last one counts."""
-        self._held_back = frozenset(self.goals.report_only)
         self._keys: set[str] = set()
         self._keyed = 0
 
@@ -155,7 +158,8 @@ class StudyState:
         for trial in self.trials:
             own.trials.append(trial if trial.is_finished else trial.copy(own.curve))
         own.open = {number: own.trials[number].attempts[-1] for number in self.open}
-        for name in ("waiting", "sessions", "workers", "counts", "ends", "known", "sources", "_keys"):
+        lists = ("waiting", "sessions", "workers", "counts", "ends", "known", "sources", "earlier", "_keys")
+        for name in lists:
             setattr(own, name, copy.copy(getattr(self, name)))
         return own
 
@@ -203,6 +207,12 @@ class StudyState:
 
     def _results_imported(self, event: ResultsImported) -> None:
         self.sources.append(event.source)
+
+    def _earlier_study_read(self, event: EarlierStudyRead) -> None:
+        if self.trials:
+            raise ValueError(f"{event.source!r} is read after {len(self.trials)} trials")
+        EarlierStudy.of(event, self.space)
+        self.earlier.append(event)
 
     def _judged(self, event: Judged) -> None:
         self._running(event).verdict = Verdict(event.verdict)
@@ -304,7 +314,7 @@ class StudyState:
 
     def _conclude(self, trial: Trial, metrics: Mapping[str, float]) -> None:
         last = trial.reports[-1] if trial.reports else None
-        shown, held_back = self._split(metrics)
+        shown, held_back = self.goals.split(metrics)
         add_up(shown, trial.metrics)
         trial.metrics = {**last.metrics, **shown} if last else shown
         trial.held_back = {**last.held_back, **held_back} if last else held_back
@@ -359,12 +369,6 @@ class StudyState:
                 best = trial
         return best
 
-    def _split(self, metrics: Mapping[str, float]) -> tuple[dict[str, float], dict[str, float]]:
-        if not self._held_back:
-            return dict(metrics), {}
-        held_back = {k: v for k, v in metrics.items() if k in self._held_back}
-        return {k: v for k, v in metrics.items() if k not in self._held_back}, held_back
-
 
 def _unfollowed(event: Event, error: Exception, versions: Mapping[str, Any]) -> StorageError:
     problem = f"event {brief(event.id)} does not follow from those before it: {brief(error, 200)}"
@@ -380,6 +384,7 @@ _APPLY: dict[type[Event], Callable[[StudyState, Any], None]] = {
     FinalistsChosen: StudyState._finalists_chosen,
     WinnerChosen: StudyState._winner_chosen,
     ResultsImported: StudyState._results_imported,
+    EarlierStudyRead: StudyState._earlier_study_read,
     Judged: StudyState._judged,
     TrialCreated: StudyState._trial_created,
     AttemptStarted: StudyState._attempt_started,
