@@ -220,11 +220,19 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return found[0] if found else None
 
 
+_KNOWN: dict[str, list[str]] = {}
+"""The arguments of each function that is explained."""
+
+
+def _whose(word: str) -> str:
+    return "; it is an argument of rung.tune" if word in _KNOWN.get("tune", ()) else ""
+
+
 def explained(function: Callable[P, T]) -> Callable[P, T]:
     """Let a wrong keyword of `function` be answered with the right one; it changes nothing else."""
     from inspect import signature
 
-    known = list(signature(function).parameters)
+    known = _KNOWN[function.__qualname__] = list(signature(function).parameters)
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -237,9 +245,3 @@ def explained(function: Callable[P, T]) -> Callable[P, T]:
         return function(*args, **kwargs)
 
     return call
-
-
-def _whose(word: str) -> str:
-    from rung.settings import SETTINGS
-
-    return "; it is an argument of rung.tune" if word in SETTINGS else ""
