@@ -220,19 +220,19 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return found[0] if found else None
 
 
-_KNOWN: dict[str, list[str]] = {}
-"""The arguments of each function that is explained."""
+OF_TUNE: set[str] = set()
+"""The arguments of `rung.tune`, which `settings.py` fills in."""
 
 
 def _whose(word: str) -> str:
-    return "; it is an argument of rung.tune" if word in _KNOWN.get("tune", ()) else ""
+    return "; it is an argument of rung.tune" if word in OF_TUNE else ""
 
 
 def explained(function: Callable[P, T]) -> Callable[P, T]:
     """Let a wrong keyword of `function` be answered with the right one; it changes nothing else."""
     from inspect import signature
 
-    known = _KNOWN[function.__qualname__] = list(signature(function).parameters)
+    known = list(signature(function).parameters)
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
