@@ -23,7 +23,7 @@ from rung.space import Config, Space
 from rung.space.values import did_you_mean
 from rung.study.algorithm import Problem
 from rung.study.budget import Budget, seconds, whole
-from rung.study.metrics import Goals
+from rung.study.metrics import Goals, check_metric_name
 from rung.study.sizes import gpu_share, size_of
 from rung.study.stopping import check_rules, rules_of, said_by
 
@@ -110,6 +110,10 @@ def _scheduler(_name: str, value: Any) -> Scheduler:
 def _names(_name: str, value: Any) -> Any:
     # Read once, as it may be a generator; what is no list of names, `Goals` refuses.
     return value if isinstance(value, str) or not is_iterable(value) else tuple(islice(value, _MOST_NAMES))
+
+
+def _metric(name: str, value: Any) -> str:
+    return check_metric_name(value, name)
 
 
 def _check_rising(names: Sequence[str], goals: Goals) -> None:
@@ -247,6 +251,9 @@ class Settings:
     constraints: Mapping[str, str] | None = field(metadata=_setting(
         None, "study", _as_given, "What the winner must keep, such as 'model_mb <= 20'; may be repeated.",
         "--constraint", kind="bounds", metavar="BOUND"))
+    cost: str | None = field(metadata=_setting(
+        None, "session", _optional(_metric), "What a trial costs, such as train_seconds: the search is for "
+        "improvement per cost.", "--cost", metavar="METRIC", to_json=_as_it_is))
     rising: Sequence[str] = field(metadata=_setting(
         (), "session", _names, "A bounded metric that only rises in training; may be repeated.", "--rising",
         kind="texts", metavar="METRIC", to_json=list))
@@ -321,6 +328,10 @@ class Settings:
         """
         problem = Problem(space, self.goals, self.max_resource)
         self.searcher.check(problem)
+        if self.cost is not None and not isinstance(self.searcher, searchers.GP | searchers.Auto):
+            raise ArgumentError(
+                f'cost={self.cost!r}: searcher={self.searcher!r} does not look at costs; use "auto" or "gp"'
+            )
         self.check_confirmation(space, self.confirm)
         self.scheduler.check(problem)
         configs = [space.validate(config) for config in self.initial_configs]

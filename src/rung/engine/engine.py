@@ -33,6 +33,7 @@ from rung.study.events import (
     after_verdict,
 )
 from rung.study.history import History
+from rung.study.metrics import MEASURED, Goals, Metric
 from rung.study.state import StudyState
 from rung.study.stopping import reason_to_stop, seconds_left
 from rung.study.streams import stream
@@ -264,6 +265,11 @@ class Engine:
             if self.state.counts["completed"]:
                 return Outcome.FAILED, missing
             self.stop("broken objective", MetricError(f"trial {end.id.trial}: {missing}"))
+            return Outcome.INTERRUPTED, missing
+        cost = self.settings.cost
+        if cost and cost not in MEASURED and cost not in metrics and not self.state.counts["completed"]:
+            missing = Goals((Metric(cost),)).missing(metrics)
+            self.stop("broken objective", MetricError(f"trial {end.id.trial}: cost: {missing}"))
             return Outcome.INTERRUPTED, missing
         held_back = reports[-1].held_back if reports else {}
         typo = self.state.goals.unreported({**metrics, **held_back})
