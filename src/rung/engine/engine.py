@@ -237,6 +237,8 @@ class Engine:
             reason = "by hand" if end.id in self._by_hand else reason
         elif outcome == Outcome.COMPLETED:
             outcome, reason = self._check_result(end)
+        elif end.blameless:
+            outcome = Outcome.INTERRUPTED
         elif outcome == Outcome.LOST or (outcome == Outcome.INTERRUPTED and not self.stopping):
             # Interrupted without a request: an executor gave it up.
             outcome, reason = self._after_loss(end)

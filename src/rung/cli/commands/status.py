@@ -7,9 +7,9 @@ from dataclasses import asdict
 import click
 
 from rung._opening import look
+from rung._status import state_of, summary_of
 from rung.analysis.usage import folder_bytes
 from rung.cli.output import json_option, name_argument, storage_option, write_json
-from rung.cli.state import state_of, summary_of
 from rung.storage import Owner
 from rung.study.sizes import size_text
 from rung.study.state import StudyState
@@ -34,11 +34,13 @@ def status(name: str | None, storage: str, as_json: bool) -> None:
             "owner": asdict(owner) if owner else None,
             "folder": str(folder),
             "checkpoint_bytes": saved,
+            "learns_from": [event.taken for event in state.earlier],
         }
         write_json({**extra, **asdict(summary), "finished": summary.finished})
         return
     lines = [("study", name), ("state", _state_text(state, owner))]
     lines += [(row.label, row.text) for row in rows(summary)]
+    lines += [("learns", f"from {event.taken}") for event in state.earlier]
     if saved:
         lines.append(("on disk", f"{size_text(saved)} of checkpoints"))
     for label, text in [*lines, ("stored", str(folder))]:
