@@ -197,7 +197,7 @@ def _estimated(state: StudyState, current: Confirmation, level: float, reported:
         raise NoTrialError(f"all fresh runs of the winner, trial {number}, failed: nothing can be claimed")
     noise = Noise.of([losses[n] for n in finalists])
     w, metric = finalists.index(number), state.goals.first
-    posterior = fresh.posterior(noise)
+    posterior = fresh.posterior([losses[n] for n in finalists])
     found = noise.interval(w, level, len(current.finalists))
     trial, own = state.trials[number], np.array(list(losses[number].values()))
     assert trial.value is not None

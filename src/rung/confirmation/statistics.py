@@ -1,4 +1,4 @@
-"""What a few fresh runs of a few finalists say: the winner's value, its interval, and how sure the choice is.
+"""What a few fresh runs of a few finalists say: intervals, and differences.
 
 All values are losses: lower is better. Finalist i has n_i fresh runs, on seeds that chose nothing before.
 
@@ -8,14 +8,11 @@ All values are losses: lower is better. Finalist i has n_i fresh runs, on seeds 
 | n_i, m_i, s_i^2 | number, mean and variance of the fresh runs of finalist i |
 | d, s^2 | sum of n_i - 1 over the finalists; their pooled variance |
 | v_i | moderated variance of one run: `(d_0 s^2 + (n_i - 1) s_i^2) / (d_0 + n_i - 1)`, d_0 = 4 |
-| f_i | true mean loss of finalist i; `f_i ~ N(M, tau^2)` with M flat and tau half-t around s |
-| w | the winner |
 
 The moderated variance (Smyth 2004, "Linear models and empirical Bayes methods") borrows from the other
 finalists: a variance of their own from five runs is often far too small, and a common one is wrong where
 noise differs between configurations. The winner was chosen by some of the runs that its interval rests on,
-so the interval is widened to hold for all k finalists at once (Bonferroni). Its value is the posterior mean
-of f_w, which takes out of m_w what the choice put in.
+so the interval is widened to hold for all k finalists at once (Bonferroni).
 """
 
 from __future__ import annotations
@@ -25,9 +22,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import NDArray
-from scipy.special import gammaincinv, stdtr, stdtrit
+from scipy.special import stdtr, stdtrit
 
 Floats = NDArray[np.float64]
 Runs = Mapping[int, float]
@@ -35,7 +31,6 @@ Runs = Mapping[int, float]
 
 PRIOR_RUNS = 4
 """d_0: what the pooled variance counts for in each finalist's own, in degrees of freedom."""
-_SIGMAS, _TAUS, _DRAWS = 21, 40, 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,61 +94,6 @@ class Noise:
         t = stdtrit(self.degrees(n), 1 - (1 - level) / (2 * among))
         half = float(t * math.sqrt(self.variances[which] / n))
         return Interval(mean, mean - half, mean + half)
-
-
-@dataclass(frozen=True, slots=True)
-class Posterior:
-    """What is believed of the finalists' true means."""
-
-    means: Floats
-    """E[f_i]."""
-    best: Floats
-    """P(f_i is the least)."""
-    expected_loss: Floats
-    """E[f_i - min f]: what it costs on average to take finalist i."""
-
-    @classmethod
-    def of(cls, noise: Noise, rng: Generator) -> Posterior:
-        """Of at least two runs of one finalist; `rng` draws what has no closed form."""
-        k = len(noise.means)
-        if k == 1 or not noise.pooled:
-            best = (noise.means == noise.means.min()) / np.count_nonzero(noise.means == noise.means.min())
-            return cls(noise.means, best, noise.means - noise.means.min())
-        tau2, of_means, weights = _grid(noise)
-        precision = 1 / (tau2[:, None] + of_means)
-        total = precision.sum(axis=1)
-        centre = precision @ noise.means / total
-        log_likelihood = 0.5 * (
-            np.log(precision).sum(axis=1)
-            - np.log(total)
-            - (precision * (noise.means - centre[:, None]) ** 2).sum(axis=1)
-        )
-        weights = weights * np.exp(log_likelihood - log_likelihood.max())
-        weights /= weights.sum()
-        kept = tau2[:, None] * precision  # the share of m_i - M that is believed
-        means = weights @ (kept * noise.means + (1 - kept) * centre[:, None])
-        cells = rng.choice(len(weights), size=_DRAWS, p=weights)
-        middle = centre[cells] + rng.standard_normal(_DRAWS) / np.sqrt(total[cells])
-        spread = np.sqrt(kept * of_means)[cells]
-        drawn = (
-            kept[cells] * noise.means
-            + (1 - kept[cells]) * middle[:, None]
-            + spread * rng.standard_normal((_DRAWS, k))
-        )
-        least = drawn.argmin(axis=1)
-        lost = drawn - drawn.min(axis=1, keepdims=True)
-        return cls(means, np.bincount(least, minlength=k) / _DRAWS, lost.mean(axis=0))
-
-
-def _grid(noise: Noise) -> tuple[Floats, Floats, Floats]:
-    """tau^2, the variances of the m_i, and the prior weight, of each cell of a grid over tau and sigma."""
-    middles = (np.arange(_SIGMAS) + 0.5) / _SIGMAS
-    ratio = noise.freedom / (2 * gammaincinv(noise.freedom / 2, middles))  # sigma^2 / s^2
-    x = np.geomspace(0.02, 200.0, _TAUS)  # tau / (s / 2)
-    prior = x * (1 + x**2 / 3) ** -2  # half-t with 3 degrees of freedom, on a logarithmic grid
-    tau2 = np.repeat((x * math.sqrt(noise.pooled) / 2) ** 2, _SIGMAS)
-    of_means = np.tile(ratio, _TAUS)[:, None] * (noise.variances / noise.counts)
-    return tau2, of_means, np.repeat(prior, _SIGMAS)
 
 
 @dataclass(frozen=True, slots=True)
