@@ -36,10 +36,14 @@ docs: .docs-env/ready
 	NO_MKDOCS_2_WARNING=1 .docs-env/bin/mkdocs build --strict
 	.docs-env/bin/python .ci/check_site.py build/site
 
+# The tools alone: they read the docstrings from src, without importing rung or what it needs.
+DOCS_TOOLS := import tomllib; \
+  print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"], sep="\n")
+
 .docs-env/ready: pyproject.toml
 	test -x .docs-env/bin/python || $(PYTHON) -m venv .docs-env
-	.docs-env/bin/python -m pip install --quiet --upgrade pip
-	.docs-env/bin/python -m pip install --quiet '.[docs]'
+	.docs-env/bin/python -c '$(DOCS_TOOLS)' > .docs-env/tools.txt
+	.docs-env/bin/python -m pip install --quiet --requirement .docs-env/tools.txt
 	touch $@
 
 # Debian's package holds all of Fashion-MNIST; where it can't be had, rung.datasets downloads it.

@@ -16,7 +16,7 @@ PUBLIC = {name: getattr(rung, name) for name in rung.__all__ if not inspect.ismo
 ALGORITHMS = {value.__name__: value for value in [*SEARCHERS.values(), *SCHEDULERS.values()]}
 CALLED = {
     **{name: PUBLIC[name] for name in ("Categorical", "Command", "Constant", "Distribution", "Float", "Int", "Ordinal",
-                                       "Space", "Study", "check_objective", "compare", "dry_run", "param", "simulate",
+                                       "Space", "Study", "check_objective", "compare", "dashboard", "dry_run", "param", "simulate",
                                        "tune")},
     **ALGORITHMS,
     "Study.ask": rung.Study.ask,

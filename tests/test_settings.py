@@ -128,7 +128,7 @@ def test_the_log_keeps_what_a_session_was_asked_for():
         "n_trials": 2, "timeout": 3600.0, "stop_when": [], "n_workers": 1, "searcher": {"name": "random"},
         "scheduler": {"name": "fifo"}, "max_resource": 3, "resource": "epoch", "keep_checkpoints": "all",
         "trial_timeout": 120.0, "trial_memory": 8 * 10**9, "gpus_per_trial": None, "retries": 4,
-        "executor": None, "confirm": None,
+        "executor": None, "confirm": None, "rising": [],
         "max_failures": 5, "on_error": "raise", "command": "",
     }  # fmt: skip
 
@@ -180,14 +180,14 @@ def test_every_setting_with_a_flag_is_one_of_rung_run(tmp_path):
 
 
 TYPED = {
-    "executor": "processes", "confirm": "3",
+    "executor": "processes", "confirm": "3", "rising": "cpu_seconds",
     "n_trials": "5", "timeout": "50s", "stop_when": ">= 2", "n_workers": "1", "searcher": "random", "scheduler": "median",
     "keep_checkpoints": "all", "trial_timeout": "40s", "trial_memory": "4GB", "gpus_per_trial": "1",
     "retries": "2", "max_failures": "7", "on_error": "raise", "durability": "process",
 }  # fmt: skip
 
 KEPT = {
-    "executor": "processes", "confirm": 3,
+    "executor": "processes", "confirm": 3, "rising": ["cpu_seconds"],
     "timeout": 50.0, "stop_when": [">= 2"], "n_workers": 1, "searcher": {"name": "random"}, "keep_checkpoints": "all",
     "trial_timeout": 40.0, "trial_memory": 4 * 10**9, "gpus_per_trial": 1, "retries": 2, "max_failures": 7,
     "on_error": "raise", "max_resource": 3,
@@ -201,6 +201,7 @@ def test_resume_keeps_every_setting_of_the_session(tmp_path, monkeypatch):
         "import rung\nspace = {'x': rung.Float(0, 1)}\ndef objective(x):\n    return x\n"
     )
     flags = [word for name, value in TYPED.items() for word in (SETTINGS[name].flags[0], value)]
+    flags += ["--constraint", "cpu_seconds <= 1000"]
     done = rung_here("run", "job.py", "--quiet", "--mode", "max", "--max-resource", "3", *flags, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     done = rung_here("resume", "job", "--quiet", "--n-trials", "6", cwd=tmp_path)

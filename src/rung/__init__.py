@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rung import searchers as searchers
     from rung._check import check_objective as check_objective
     from rung._compare import compare as compare
+    from rung._dashboard import dashboard as dashboard
     from rung._dry_run import dry_run as dry_run
     from rung._simulate import simulate as simulate
     from rung._study import Study as Study
@@ -55,6 +56,7 @@ _HOMES = {
     "rung": ("errors", "schedulers", "searchers"),
     "rung._check": ("check_objective",),
     "rung._compare": ("compare",),
+    "rung._dashboard": ("dashboard",),
     "rung._dry_run": ("dry_run",),
     "rung._simulate": ("simulate",),
     "rung._study": ("Study",),

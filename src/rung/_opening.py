@@ -26,7 +26,7 @@ logger = logging.getLogger("rung")
 DEFAULT_STORAGE = "rung_studies"
 _USE_THE_FIRST = {
     "searcher": {"local", "cmaes"},
-    "scheduler": {"auto", "asha", "successive-halving", "hyperband", "median", "pbt"},
+    "scheduler": {"pbt"},
 }
 """Those that compare trials by the first of several objectives."""
 
@@ -96,7 +96,7 @@ def warn_of_objectives(study: str, settings: Settings) -> None:
     if others and parts:
         logger.warning(
             "study %r: %s only searches for the first objective, %s; %s is recorded and not searched for. "
-            'To search for all of them, use searcher="auto" and scheduler="fifo"',
+            'To search for all of them, use searcher="auto" and scheduler="asha" or "fifo"',
             study, " with ".join(parts), first, ", ".join(others),
         )  # fmt: skip
 

@@ -48,6 +48,7 @@ def simulate(
     stop_when: StopWhen = None,
     initial_configs: Sequence[Mapping[str, Any]] = (),
     constraints: Mapping[str, str] | None = None,
+    rising: Sequence[str] = (),
     seed: int | None = None,
     stragglers: float = 0.0,
     failures: float = 0.0,
@@ -59,7 +60,7 @@ def simulate(
 
     Parameters
     ----------
-    space, metric, mode, searcher, initial_configs, constraints, seed, max_failures
+    space, metric, mode, searcher, initial_configs, constraints, rising, seed, max_failures
         As in `tune`.
     curve : callable, sequence of rows or study
         The results of training: a function of (config, epoch) that returns ({metric: value}, seconds); a
@@ -107,7 +108,8 @@ def simulate(
     """
     space = Space.of(space)
     settings = Settings.of(
-        metric=metric, mode=mode, constraints=constraints, searcher=searcher, scheduler=scheduler,
+        metric=metric, mode=mode, constraints=constraints, rising=rising, searcher=searcher,
+        scheduler=scheduler,
         initial_configs=initial_configs, n_trials=n_trials, timeout=timeout, stop_when=stop_when,
         n_workers=n_workers,
         max_resource=whole("max_resource", max_resource, 1), seed=seed, max_failures=max_failures,

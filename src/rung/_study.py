@@ -50,6 +50,9 @@ class Study(StudyView):
         Whether small or large values of a single metric are good.
     constraints : mapping of str to str, optional
         Bounds that the winner must keep, such as `{"model_mb": "<= 20"}`.
+    rising : sequence of str
+        Metrics of `constraints` that only rise in training, such as seconds or the peak of memory: a trial
+        that reports one above its bound is stopped at once. `train_seconds` is one by itself.
     report_only : sequence of str
         Metrics that are stored but shown by `final_report` only, such as the test error.
     searcher : str or Searcher
@@ -102,6 +105,7 @@ class Study(StudyView):
         metric: str | Mapping[str, str] = "value",
         mode: str = "min",
         constraints: Mapping[str, str] | None = None,
+        rising: Sequence[str] = (),
         report_only: Sequence[str] = (),
         searcher: str | Searcher = "auto",
         scheduler: str | Scheduler = "fifo",
@@ -117,7 +121,8 @@ class Study(StudyView):
         durability: Durability = "machine",
     ) -> None:
         settings = Settings.of(
-            metric=metric, mode=mode, constraints=constraints, report_only=report_only, searcher=searcher,
+            metric=metric, mode=mode, constraints=constraints, rising=rising, report_only=report_only,
+            searcher=searcher,
             scheduler=scheduler, initial_configs=initial_configs, n_trials=n_trials, timeout=timeout,
             confirm=confirm,
             max_resource=max_resource, resource=resource, seed=seed, name=name, storage=storage,

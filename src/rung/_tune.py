@@ -53,6 +53,7 @@ def tune(
     add: Sequence[tuple[Mapping[str, Any], float | Mapping[str, float]]] = (),
     continue_from: StudyView | str | None = None,
     constraints: Mapping[str, str] | None = None,
+    rising: Sequence[str] = (),
     report_only: Sequence[str] = (),
     seed: int | None = None,
     keep_checkpoints: KeepCheckpoints = "best",
@@ -125,6 +126,9 @@ def tune(
         taken over once, as with `add`, and it is said how many do not.
     constraints : mapping of str to str, optional
         Bounds that the winner must keep, such as `{"model_mb": "<= 20"}`.
+    rising : sequence of str
+        Metrics of `constraints` that only rise in training, such as seconds or the peak of memory: a trial
+        that reports one above its bound is stopped at once. `train_seconds` is one by itself.
     report_only : sequence of str
         Metrics that are stored but shown by `Study.final_report` only, such as the test error.
     seed : int, optional
@@ -200,7 +204,8 @@ def tune(
         n_workers=n_workers, executor=executor, searcher=searcher, scheduler=scheduler,
         max_resource=max_resource, resource=resource, initial_configs=initial_configs,
         add=add, continue_from=continue_from,
-        constraints=constraints, report_only=report_only, seed=seed, keep_checkpoints=keep_checkpoints,
+        constraints=constraints, rising=rising, report_only=report_only, seed=seed,
+        keep_checkpoints=keep_checkpoints,
         trial_timeout=trial_timeout, trial_memory=trial_memory, gpus_per_trial=gpus_per_trial,
         retries=retries, max_failures=max_failures, on_error=on_error, callbacks=callbacks,
         name=name, storage=storage, durability=durability, progress=progress,

@@ -112,6 +112,18 @@ def _names(_name: str, value: Any) -> Any:
     return value if isinstance(value, str) or not is_iterable(value) else tuple(islice(value, _MOST_NAMES))
 
 
+def _check_rising(names: Sequence[str], goals: Goals) -> None:
+    if isinstance(names, str):
+        raise ArgumentError(f"rising={brief(names)}; give a list: rising=[{brief(names)}]")
+    bounded = [c.name for c in goals.constraints if c.relation in {"<", "<="}]
+    for name in names:
+        if name not in bounded:
+            hint = (
+                did_you_mean(str(name), bounded) if bounded else 'give constraints={"seconds": "<= 60"} too'
+            )
+            raise ArgumentError(f"rising: {brief(name)} has no upper bound in constraints; {hint}")
+
+
 def _configs(name: str, value: Any) -> Any:
     if not is_iterable(value):
         raise ConfigError(f"{name}={brief(value)}; give a list of configurations, which are dicts")
@@ -235,6 +247,9 @@ class Settings:
     constraints: Mapping[str, str] | None = field(metadata=_setting(
         None, "study", _as_given, "What the winner must keep, such as 'model_mb <= 20'; may be repeated.",
         "--constraint", kind="bounds", metavar="BOUND"))
+    rising: Sequence[str] = field(metadata=_setting(
+        (), "session", _names, "A bounded metric that only rises in training; may be repeated.", "--rising",
+        kind="texts", metavar="METRIC", to_json=list))
     report_only: Sequence[str] = field(metadata=_setting(
         (), "study", _names, "Kept for the final report; may be repeated.", "--report-only", kind="texts",
         metavar="METRIC"))
@@ -284,6 +299,7 @@ class Settings:
         object.__setattr__(self, "goals", goals)
         object.__setattr__(self, "budget", Budget(self.n_trials, self.timeout))
         check_rules(self.stop_when, goals)
+        _check_rising(self.rising, goals)
 
     @classmethod
     def of(cls, **arguments: Any) -> Settings:

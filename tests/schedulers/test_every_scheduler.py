@@ -1,6 +1,7 @@
 """What every scheduler must do, whichever it is, whatever happens."""
 
 import functools
+import hashlib
 import json
 import math
 
@@ -10,10 +11,12 @@ from hypothesis import strategies as st
 
 import rung
 from rung.errors import Error
+from rung.execution.simulator import Simulator
 from rung.schedulers import ASHA, PBT, SCHEDULERS, Hyperband, MedianRule, SuccessiveHalving, get
 from rung.settings import Settings
 from rung.study.events import AttemptStarted
 from rung.testing import check_log, check_scheduler
+from rung.testing.schedulers import chaos
 
 FORMS = {
     **SCHEDULERS,
@@ -26,6 +29,28 @@ FORMS = {
 }
 EVERY = pytest.mark.parametrize("make", FORMS.values(), ids=FORMS)
 SEEDS = st.integers(0, 2**31)
+
+
+DECISIONS = {
+    "fifo": "1bff3d988581", "asha": "231a0d7e29fa", "auto": "231a0d7e29fa", "successive-halving": "833e515c3282",
+    "hyperband": "7cc376431705", "median": "3f77028ddd36", "pbt": "2f163ff66613",
+    "asha-stopping": "4f6ced55b8f4", "asha-brackets": "a5c10e6d3099", "median-2": "c947243534ee",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DECISIONS)
+def test_decisions_of_one_objective_are_what_they_were(name):
+    """Digests of version 0.1: change one only with a reason."""
+    digest = hashlib.sha256()
+    for seed in range(3):
+        study = rung.Study(
+            {"x": rung.Float(0, 1)}, metric="y", searcher="random", scheduler=FORMS[name](), max_resource=9,
+            seed=seed, storage=":memory:",
+        )  # fmt: skip
+        study.drive(Simulator(chaos(seed), 3), n_trials=40, max_failures=10**6)
+        trials = [(t.status, t.parent, len(t.reports), t.config["x"]) for t in study.trials]
+        digest.update(repr(trials).encode())
+    assert digest.hexdigest()[:12] == DECISIONS[name]
 
 
 @EVERY

@@ -14,7 +14,7 @@ from rung.engine.commands import Answer, Discard, Step, Stop, Submit
 from rung.engine.confirming import Confirming, event_of, has_no_noise, is_under_way
 from rung.errors import Error, TrialError
 from rung.execution.base import AttemptId, End, Log, Message, Report, WorkerUp
-from rung.schedulers.base import Drop, Finish, Resume, Start, Wait
+from rung.schedulers.base import Drop, Finish, Resume, Start, Wait, judged
 from rung.searchers.base import Suggestion
 from rung.settings import Settings
 from rung.space import Config
@@ -256,7 +256,7 @@ class Engine:
             return Verdict(said)  # the objective went on all the same
         if trial.repeats is not None:  # it is to be seen to its end
             return Verdict.INTERRUPT if self.stopping else Verdict.CONTINUE
-        verdict = self.scheduler.judge(self.history, trial)
+        verdict = judged(self.scheduler, self.history, trial)
         if verdict is Verdict.CONTINUE and self._is_to_stop(trial):
             return Verdict.INTERRUPT
         if verdict is not Verdict.CONTINUE:

@@ -17,7 +17,8 @@ The inner loop of Algorithm 1 of Hyperband (Li et al. 2018), which is successive
 | n, (r_0, ..., r_s) | `Shape.size`, `Shape.levels` |
 | i | `_Bracket.rung` |
 | T, |T| = n_i | `_Bracket.members` |
-| L | `Reached`: the losses of all trials at all levels |
+| L | `Reached`: the results of all trials at all levels |
+| top_k | `ranked`: by loss, or as in MO-ASHA |
 """
 
 from __future__ import annotations
@@ -29,14 +30,15 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from rung.schedulers._levels import check_levels
+from rung.schedulers._ranking import Result, ranked
 from rung.schedulers.base import Action, Drop, Propose, Resume, Scheduler, Start, wait_or_finish
 from rung.study.algorithm import Problem
 from rung.study.events import Outcome, Verdict
 from rung.study.history import History
 from rung.study.trial import Trial
 
-Reached = dict[int, list[tuple[float, int]]]
-"""By trial, for each level that it has reached: its loss there, and in which attempt that was."""
+Reached = dict[int, list[tuple[Result, int]]]
+"""By trial, for each level that it has reached: its result there, and in which attempt that was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +134,9 @@ class Brackets:
             passed = self.reached.setdefault(number, [])
             # An objective need not report at each epoch, so one report may pass several levels.
             levels = self.shape(self._place[number]).levels[len(passed) :]
-            new = [(self.history.loss(metrics), attempt) for level in levels if level <= resource]
-            passed += new  # line 7
+            new = [level for level in levels if level <= resource]
+            if new:
+                passed += [(Result.of(self.history.goals, metrics), attempt)] * len(new)  # line 7
             self.newest_at_level = bool(new)
         self.read = len(self.history.curve)
         # All trials of a bracket must have begun before it can be halved: n_i counts them, in whatever order
@@ -199,15 +202,15 @@ class _Bracket:
 
     def _halve(self, reached: Reached) -> None:
         # Line 8; those that ended without a loss count in n_i. Equal losses keep their order.
-        ranked = [n for n in self.members if len(reached.get(n, ())) > self.rung]
-        ranked.sort(key=lambda n: reached[n][self.rung][0])
+        here = [n for n in self.members if len(reached.get(n, ())) > self.rung]
+        order = [here[i] for i in ranked([reached[n][self.rung][0] for n in here])]
         # Fewer than eta members would leave none by line 8; the best one goes on instead.
         k = max(1, len(self.members) // self.eta)
-        self.losers += ranked[k:]
+        self.losers += order[k:]
         self.rung += 1
-        self._enter(ranked[:k])
+        self._enter(order[:k])
 
-    def _went_on(self, trial: Trial, levels: Sequence[tuple[float, int]]) -> bool:
+    def _went_on(self, trial: Trial, levels: Sequence[tuple[Result, int]]) -> bool:
         # It paused here in `attempt`; if it has a later one, it was resumed since, even if that one was lost.
         _, attempt = levels[self.rung - 1]
         return trial.is_finished or len(levels) > self.rung or len(trial.attempts) > attempt

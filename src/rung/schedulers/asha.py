@@ -17,6 +17,7 @@ Algorithm 2 decides what a free worker does; its lines are cited below:
 | s, minimum early-stopping rate | the bracket: its first rung lies at r eta^s |
 | rung k | `Rung`; a trial reaches it at `level` = r eta^(s + k) and is promoted to `above` |
 | theta, t | the configuration of a trial; a trial |
+| top_k | by loss; with several objectives, `ranked` in `_ranking.py`: MO-ASHA |
 """
 
 from __future__ import annotations
@@ -33,10 +34,12 @@ import numpy as np
 
 from rung.errors import ArgumentError
 from rung.schedulers._levels import check_levels, levels
+from rung.schedulers._ranking import Result, ranked
 from rung.schedulers.base import Action, Propose, Resume, Scheduler, Start, train_to_the_end, wait_or_finish
 from rung.study.algorithm import Problem
 from rung.study.events import Outcome, Verdict
 from rung.study.history import History
+from rung.study.metrics import Metrics
 from rung.study.trial import Trial
 
 Form = Literal["promotion", "stopping"]
@@ -55,12 +58,15 @@ class Rung:
     waiting: list[tuple[float, int, int, int]] = field(default_factory=list)
     """Those not promoted yet, a heap of (loss, order, trial, attempt in which it came here)."""
 
-    def add(self, trial: int, attempt: int, loss: float) -> bool:
+    def add(self, history: History, trial: int, attempt: int, metrics: Metrics) -> bool:
         """Add a trial; return whether it is in the top 1/eta so far."""
-        key = (loss, len(self.losses))
+        key = (history.loss(metrics), len(self.losses))
         insort(self.losses, key)
         heappush(self.waiting, (*key, trial, attempt))
         return self.in_top(key)
+
+    def __len__(self) -> int:
+        return len(self.losses)
 
     def in_top(self, key: tuple[float, int]) -> bool:
         """Whether this (loss, order) is a candidate (line 15)."""
@@ -84,6 +90,39 @@ class Rung:
         return found
 
 
+@dataclass
+class RungOfSeveral:
+    """The same with several objectives, constraints, or both: the candidates are those of MO-ASHA."""
+
+    level: int
+    above: int
+    eta: int
+    results: list[Result] = field(default_factory=list)
+    """In order of arrival ..."""
+    members: list[tuple[int, int]] = field(default_factory=list)
+    """... the trial and the attempt of each."""
+    candidates: list[int] = field(default_factory=list)
+    """The best 1/eta of them, the best first (line 15)."""
+
+    def add(self, history: History, trial: int, attempt: int, metrics: Metrics) -> bool:
+        """Add a trial; return whether it is in the top 1/eta so far."""
+        self.results.append(Result.of(history.goals, metrics))
+        self.members.append((trial, attempt))
+        self.candidates = ranked(self.results, len(self.results) // self.eta)
+        return len(self.results) - 1 in self.candidates
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    def promotable(self, history: History) -> int | None:
+        """Return the best candidate that was not promoted and can go on, or None (lines 16 to 18)."""
+        for number, attempt in (self.members[i] for i in self.candidates):
+            trial = history.trials[number]
+            if trial.status == Outcome.PAUSED and len(trial.attempts) <= attempt:
+                return number
+        return None
+
+
 class Rungs:
     """The rungs of every bracket after the reports of a history, read forward."""
 
@@ -91,16 +130,17 @@ class Rungs:
         self.history, self.asha = history, asha
         every = levels(asha.min_resource, history.full_resource, asha.eta)
         # Bracket s begins s rungs higher. One that begins at R has no rung at all: its trials just run.
+        rung: type[Rung | RungOfSeveral] = Rung if history.goals.plain else RungOfSeveral
         self.brackets = [
-            [Rung(level, above, asha.eta) for level, above in pairwise(every[s:])]
+            [rung(level, above, asha.eta) for level, above in pairwise(every[s:])]
             for s in range(asha.brackets)
         ]
         depths = range(1, len(every))
         # Line 14 over all brackets: first the highest rung of each, since promoting there ends whole trials.
         self.top_down = [rungs[-d] for d in depths for rungs in self.brackets if d <= len(rungs)]
-        self.ahead: dict[int, deque[Rung]] = {}
+        self.ahead: dict[int, deque[Rung | RungOfSeveral]] = {}
         """By trial, the rungs that it has not reached."""
-        self.newest: tuple[Rung, bool] | None = None
+        self.newest: tuple[Rung | RungOfSeveral, bool] | None = None
         """The rung that the newest report reached, and whether it was in the top there."""
         self.read = 0
 
@@ -117,7 +157,7 @@ class Rungs:
             # One report may reach several rungs, where not every epoch is reported; the highest one decides.
             while ahead and resource >= ahead[0].level:
                 rung = ahead.popleft()
-                self.newest = rung, rung.add(trial, attempt, self.history.loss(metrics))
+                self.newest = rung, rung.add(self.history, trial, attempt, metrics)
         self.read = len(self.history.curve)
         return self
 
@@ -130,6 +170,9 @@ class ASHA(Scheduler):
     (Algorithm 2) a trial pauses at its rung and goes on from its checkpoint once it is among the best 1/eta
     there. In the form "stopping" it is stopped at once unless it is among them, and otherwise never pauses:
     for objectives without checkpoints. (The first eta - 1 at a rung all go on.)
+
+    With several objectives it is MO-ASHA: the best are those of the first non-dominated layers, spread over
+    the last of them that counts. Trials that break constraints come after all others.
 
     Good with many workers and where early epochs predict the last. Where curves cross late, or the first
     report comes before training, use more brackets or a larger `min_resource`.
@@ -188,7 +231,7 @@ class ASHA(Scheduler):
             return Verdict.PAUSE
         # Below eta trials, |rung k| / eta is less than one: there is no top yet, and everyone goes on.
         rung, in_top = newest
-        return Verdict.CONTINUE if in_top or len(rung.losses) < self.eta else Verdict.STOP
+        return Verdict.CONTINUE if in_top or len(rung) < self.eta else Verdict.STOP
 
     def rungs(self, max_resource: int) -> tuple[int, ...]:
         """Return min_resource * eta^k below `max_resource`, and that."""

@@ -74,6 +74,29 @@ class Scheduler(Algorithm, ABC):
         return ()
 
 
+def judged(scheduler: Scheduler, history: History, trial: Trial) -> Verdict:
+    """Return the verdict on `trial`, whose report is the newest.
+
+    Whatever the scheduler, it is STOP once a metric that only rises is above its bound.
+    """
+    if history.goals.constraints and breaks_for_good(history, trial):
+        return Verdict.STOP
+    return scheduler.judge(history, trial)
+
+
+def breaks_for_good(history: History, trial: Trial) -> bool:
+    """Whether the newest report shows a bound broken that no later one can keep."""
+    last = trial.reports[-1]
+    known = dict(last.metrics)
+    # No report holds the seconds of training, but so many have passed for certain.
+    first = next((r.t for r in trial.reports if r.attempt == last.attempt), last.t)
+    known.setdefault("train_seconds", trial.metrics.get("train_seconds", 0.0) + last.t - first)
+    return any(
+        bound.relation in {"<", "<="} and bound.name in history.rising and bound.excess(known) > 0
+        for bound in history.goals.constraints
+    )
+
+
 def train_to_the_end(history: History, propose: Propose) -> Action:
     """Start what the searcher proposes, after what another scheduler paused: for those that never pause."""
     if (paused := history.first_paused) is not None:

@@ -14,9 +14,13 @@ from bisect import bisect_right, insort
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from statistics import fmean
 from typing import ClassVar
 
+import numpy as np
+
 from rung.errors import ArgumentError
+from rung.schedulers._ranking import Result, placed
 from rung.schedulers.base import Action, Propose, Scheduler, train_to_the_end
 from rung.study.algorithm import Problem
 from rung.study.events import Outcome, Verdict
@@ -29,6 +33,10 @@ class MedianRule(Scheduler):
     """Stop a trial at epoch s if its best value up to s is worse than the median of those that completed.
 
     Of each completed trial the running average of its values up to s is taken. Nothing ever pauses.
+
+    With several objectives a trial is stopped if more than half of the completed ones lie in a better
+    non-dominated layer at s; also of this trial the running averages count, since the best value of one
+    that only rises, such as seconds, is its first. Trials that break constraints come after all others.
 
     Good as a safe default without checkpoints: it assumes no shape of the curves and stops few good trials.
     Bad with many workers and short studies, since the first trials all run to their end; "asha" spends far
@@ -65,6 +73,10 @@ class MedianRule(Scheduler):
         at_end = history.max_resource is not None and s >= history.max_resource
         if s < self.min_resource or at_end:
             return Verdict.CONTINUE
+        if not history.goals.plain:
+            before = history.cached(_CompletedOfSeveral, _CompletedOfSeveral).averages(s)
+            worse = len(before) >= self.min_trials and _is_behind_most(before, _average(history, trial, s))
+            return Verdict.STOP if worse else Verdict.CONTINUE
         # By the key `_Completed`, not by this rule: the averages do not depend on its arguments.
         averages = history.cached(_Completed, _Completed).averages(s)
         # The best of this trial beside the average of the others, as in the paper: lenient, since a curve
@@ -79,6 +91,41 @@ def median(ordered: Sequence[float]) -> float:
     """Return the middle one of sorted numbers, or the mean of the middle two."""
     middle = len(ordered) // 2
     return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def _average(history: History, trial: Trial, step: int) -> Result | None:
+    """The averages of the objectives up to `step`, and the bounds broken there; None without a report."""
+    known = [report for report in trial.reports if report.resource <= step]
+    if not known:
+        return None
+    each = [Result.of(history.goals, report.metrics) for report in known]
+    losses = tuple(fmean(column) for column in zip(*(result.losses for result in each), strict=True))
+    return Result(losses, each[-1].excess)
+
+
+def _is_behind_most(others: Sequence[Result], result: Result | None) -> bool:
+    """Whether more than half of the others lie in a better layer."""
+    if result is None:
+        return False
+    layer = placed([*others, result])
+    return bool(np.count_nonzero(layer[:-1] < layer[-1]) > len(others) / 2)
+
+
+class _CompletedOfSeveral:
+    """The running averages of the completed trials."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self.at: dict[tuple[int, int], Result | None] = {}
+        """By trial and step."""
+
+    def averages(self, step: int) -> list[Result]:
+        """Return those up to `step` of all completed trials that reported by then."""
+        for trial in self.history.trials:
+            if trial.status == Outcome.COMPLETED and (trial.number, step) not in self.at:
+                self.at[trial.number, step] = _average(self.history, trial, step)
+        found = [self.at.get((trial.number, step)) for trial in self.history.trials]
+        return [result for result in found if result is not None]
 
 
 class _Completed:

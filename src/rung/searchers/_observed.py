@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rung.study.events import Outcome
 from rung.study.history import History
 from rung.study.metrics import Metric, Metrics
-from rung.study.pareto import ranks
+from rung.study.pareto import ranks, violations
 from rung.study.trial import Trial
 
 
@@ -103,15 +103,11 @@ def ranked(history: History, observed: Observed) -> Observed:
     """Return the same with ranks for losses: those of NSGA-II, by all objectives and how far bounds break."""
     trials, goals = [history.trials[int(n)] for n in observed.numbers], history.goals
     losses = history.losses[observed.numbers]
-    violations = np.zeros(len(trials))
-    for bound in goals.constraints:
-        sign = 1.0 if bound.relation in {"<", "<="} else -1.0
-        over = np.array([sign * (t.metrics.get(bound.name, bound.bound) - bound.bound) for t in trials])
-        over = np.nan_to_num(np.maximum(over, 0.0))
-        violations += over / max(float(over.max(initial=0.0)), 1e-300)
+    excess = np.array([[bound.excess(t.metrics) for bound in goals.constraints] for t in trials])
+    broken = violations(excess.reshape(len(trials), len(goals.constraints)))
     known = np.isfinite(losses).all(axis=1)
     place = np.full(len(trials), math.inf)
-    place[known] = ranks(losses[known], violations[known])
+    place[known] = ranks(losses[known], broken[known])
     return replace(observed, losses=place)
 
 

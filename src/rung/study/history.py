@@ -14,7 +14,7 @@ from rung.errors import StudyError
 from rung.space import Config, Space
 from rung.study.confirmations import Confirmation
 from rung.study.events import Outcome
-from rung.study.metrics import Goals, Metrics
+from rung.study.metrics import MEASURED, Goals, Metrics
 from rung.study.state import StudyState
 from rung.study.streams import stream
 from rung.study.trial import Trial
@@ -92,6 +92,11 @@ class History:
         if self.max_resource is None:
             raise StudyError("max_resource=None; give the epochs of a whole trial: rungs lie below them")
         return self.max_resource
+
+    @property
+    def rising(self) -> Collection[str]:
+        """Metrics that only rise in training: a bound that one breaks stays broken."""
+        return {*MEASURED, *self._state.plan.get("rising", ())}
 
     @property
     def n_trials(self) -> int | None:

@@ -95,6 +95,14 @@ class Constraint:
         """Whether `value` keeps the bound (NaN never does)."""
         return _OPERATORS[self.relation](value, self.bound)
 
+    def excess(self, metrics: Metrics) -> float:
+        """By how much these metrics are known to break the bound; 0 while they don't."""
+        value = metrics.get(self.name, self.bound)
+        if self.name not in metrics or self.holds(value):
+            return 0.0
+        # A strict bound is broken by its own value too, NaN breaks any.
+        return math.inf if math.isnan(value) else max(abs(value - self.bound), 1e-300)
+
     def __str__(self) -> str:
         return f"{self.name} {self.relation} {self.bound:g}"
 

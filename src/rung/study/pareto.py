@@ -13,6 +13,8 @@ better; equal rows don't dominate each other.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -35,12 +37,45 @@ def nondominated(losses: Array) -> NDArray[np.bool_]:
 
 def layers(losses: Array) -> NDArray[np.int_]:
     """Return the layer of each row (n, m): 0 if nothing dominates it, 1 if only those of layer 0 do, ..."""
-    layer = np.full(len(losses), -1)
-    n = 0
-    while (left := np.flatnonzero(layer < 0)).size:
-        layer[left[nondominated(losses[left])]] = n
-        n += 1
+    layer = np.zeros(len(losses), dtype=int)
+    members: list[list[Array]] = []
+    for i in np.lexsort(losses.T[::-1]):  # a row is dominated by earlier ones only
+        row = losses[i]
+        # What no row of a layer dominates, none of a later layer does: the first such layer by halving.
+        layer[i] = bisect_left(members, True, key=lambda rows: not _dominates(rows, row))
+        if layer[i] == len(members):
+            members.append([])
+        members[layer[i]].append(row)
     return layer
+
+
+def _dominates(rows: Sequence[Array], row: Array) -> bool:
+    """Whether one of the rows of a layer, which come before `row` in the order of `layers`, dominates it."""
+    if len(row) <= 2:  # of two objectives, the last of them has the least second one
+        return bool(rows[-1][-1] <= row[-1] and (rows[-1] != row).any())
+    before = np.array(rows)
+    return bool(((before <= row).all(axis=1) & (before != row).any(axis=1)).any())
+
+
+def farthest_first(points: Array) -> NDArray[np.int_]:
+    """Return the rows of points (n, m), at least one, each as far as can be from those before it.
+
+    The epsilon-net of Clarkson (2006), "Nearest-neighbor searching and metric space dimensions", section 2.
+    It begins with the row that is least in the first column.
+    """
+    order = [int(np.argmin(points[:, 0]))]
+    distance = np.full(len(points), np.inf)
+    for _ in range(len(points) - 1):
+        distance = np.minimum(distance, ((points - points[order[-1]]) ** 2).sum(axis=1))
+        distance[order] = -1.0  # of equal rows the first comes first
+        order.append(int(np.argmax(distance)))
+    return np.array(order)
+
+
+def violations(excess: Array) -> Array:
+    """Return how far each row (n, c) breaks the bounds in all, the farthest in each of them counting as 1."""
+    finite = np.nan_to_num(excess, posinf=np.finfo(float).max)
+    return (finite / np.maximum(finite.max(axis=0, initial=0.0), 1e-300)).sum(axis=1)  # type: ignore[no-any-return]
 
 
 def crowding(losses: Array) -> Array:

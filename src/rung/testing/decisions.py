@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rung.schedulers.base import Resume, Scheduler, Start
+from rung.schedulers.base import Resume, Scheduler, Start, judged
 from rung.study.events import AttemptStarted, Event, Judged, Reported, TrialCreated
 from rung.study.history import History
 from rung.study.state import StudyState
@@ -56,8 +56,8 @@ def _check_resume(event: AttemptStarted, state: StudyState, history: History, sc
 
 
 def _check_verdict(event: Reported, after: Sequence[Event], history: History, scheduler: Scheduler) -> None:
-    verdict = scheduler.judge(history, history.trials[event.trial])
-    judged = [e.verdict for e in after if isinstance(e, Judged) and e.id == f"{event.id}/v"]
-    assert judged == ([] if verdict == "continue" else [verdict]), (
-        f"{event.id}: {judged}; replayed, {verdict}"
+    verdict = judged(scheduler, history, history.trials[event.trial])
+    logged = [e.verdict for e in after if isinstance(e, Judged) and e.id == f"{event.id}/v"]
+    assert logged == ([] if verdict == "continue" else [verdict]), (
+        f"{event.id}: {logged}; replayed, {verdict}"
     )

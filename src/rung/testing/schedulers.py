@@ -50,6 +50,7 @@ def check_scheduler(make: Callable[[], Scheduler], *, max_resource: int = 9) -> 
     asked = AskedAgain(make)
     for seed, capacity in enumerate((1, 2, 3, 5)):
         _every_trial_ends(make, asked, seed, capacity, max_resource)
+    _several_objectives_end(make, asked, max_resource)
     _max_mirrors_min(make, max_resource)
     _a_finite_space_is_used_up(make, max_resource)
     _trials_of_the_users_own_end(make, max_resource)
@@ -138,6 +139,30 @@ def _every_trial_ends(
     check_decisions(events, make())
 
 
+def _several_objectives_end(make: Callable[[], Scheduler], asked: AskedAgain, max_resource: int) -> None:
+    """Two objectives and two bounds, one of them on a metric that only rises and that some reports lack."""
+    first = chaos(3, max_resource=max_resource)
+
+    def curve(job: Job) -> Iterator[tuple[float, Mapping[str, float] | End]]:
+        cost = 1 - float(job.config["x"])
+        for n, (seconds, result) in enumerate(first(job), job.start_resource + 1):
+            more = {} if n % 4 == 0 else {"used": cost * n}
+            yield seconds, result if isinstance(result, End) else {**result, "size": cost, **more}
+
+    bounds = {"used": f"<= {0.8 * max_resource}", "size": ">= 0.05"}
+    study, storage = _study(
+        asked, max_resource, 3, metric={"y": "min", "used": "min"}, constraints=bounds, rising=["used"]
+    )
+    study.drive(Simulator(curve, 3), n_trials=_N_TRIALS, max_failures=10**6)
+    events = list(storage.read("study"))
+    state = check_log(events, n_trials=_N_TRIALS, capacity=3)
+    _check_ends(state, "done")
+    check_decisions(events, make())
+    for trial in state.trials:
+        over = [r for r in trial.reports if r.metrics.get("used", 0.0) > 0.8 * max_resource]
+        assert not over[1:], f"trial {trial.number} went on though a bound was broken for good"
+
+
 def _max_mirrors_min(make: Callable[[], Scheduler], max_resource: int) -> None:
     states = []
     for sign, mode in ((1.0, "min"), (-1.0, "max")):
@@ -191,11 +216,11 @@ def _check_ends(state: StudyState, reason: str) -> None:
 
 
 def _study(
-    scheduler: Any, max_resource: int, seed: int, *, space: Space = _SPACE, **more: Any
+    scheduler: Any, max_resource: int, seed: int, *, space: Space = _SPACE, metric: Any = "y", **more: Any
 ) -> tuple[Study, MemoryStorage]:
     storage = MemoryStorage()
     study = Study(
-        space, metric="y", searcher="random", scheduler=scheduler, max_resource=max_resource, seed=seed,
+        space, metric=metric, searcher="random", scheduler=scheduler, max_resource=max_resource, seed=seed,
         storage=storage, name="study", **more,
     )  # fmt: skip
     return study, storage

@@ -7,9 +7,9 @@ from dataclasses import asdict
 import click
 
 from rung._opening import look
+from rung._status import state_of, summary_of
 from rung.analysis.usage import folder_bytes
 from rung.cli.output import json_option, name_argument, storage_option, write_json
-from rung.cli.state import state_of, summary_of
 from rung.storage import Owner
 from rung.study.sizes import size_text
 from rung.study.state import StudyState

@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from rung._opening import look
+from rung._status import state_of, summary_of
 from rung._text import counted
 from rung.cli.output import json_option, storage_option, write_json, write_table
-from rung.cli.state import state_of, summary_of
 from rung.errors import StorageError, StudyNewer
 from rung.storage import StudyInfo, open_storage
 

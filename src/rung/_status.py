@@ -1,4 +1,4 @@
-"""How a study stands, for `rung status` and `rung studies`; few imports, so that they answer at once."""
+"""How a study stands now; few imports, so that `rung status` answers at once."""
 
 from __future__ import annotations
 
