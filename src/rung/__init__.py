@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from rung._view import StudyView as StudyView
     from rung.errors import Error as Error
     from rung.errors import Interrupted as Interrupted
+    from rung.execution.remote import Remote as Remote
     from rung.objectives.command import Command as Command
     from rung.objectives.ended import TrialEnded as TrialEnded
     from rung.objectives.ended import TrialInterrupted as TrialInterrupted
@@ -63,6 +64,7 @@ _HOMES = {
     "rung._tune": ("tune",),
     "rung._view": ("StudyView",),
     "rung.errors": ("Error", "Interrupted"),
+    "rung.execution.remote": ("Remote",),
     "rung.objectives.command": ("Command",),
     "rung.objectives.ended": ("TrialEnded", "TrialInterrupted", "TrialPaused", "TrialStopped"),
     "rung.objectives.trial": ("RunningTrial",),

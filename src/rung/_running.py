@@ -19,8 +19,9 @@ from rung._view import StudyView
 from rung.engine.confirming import Confirming
 from rung.engine.forecast import TimeLeft
 from rung.errors import ObjectiveError
-from rung.execution.backends import EXECUTORS, Backend, Work, backend_for
+from rung.execution.backends import EXECUTORS, backend_for
 from rung.execution.base import Executor
+from rung.execution.work import Backend, Work
 from rung.objectives.checkpoints import FolderStore
 from rung.objectives.function import Objective, fingerprint
 from rung.settings import Settings
@@ -32,8 +33,9 @@ logger = logging.getLogger("rung")
 def work_of(objective: Objective, settings: Settings) -> tuple[Work, Backend]:
     """What a session is to run, and the backend that runs it; raises what that one's check raises."""
     work = Work(
-        objective, settings.n_workers, settings.trial_timeout, settings.trial_memory, settings.gpus_per_trial
-    )
+        objective, settings.n_workers, settings.trial_timeout, settings.trial_memory, settings.gpus_per_trial,
+        pauses=settings.scheduler.pauses,
+    )  # fmt: skip
     return work, backend_for(work, settings.executor)
 
 

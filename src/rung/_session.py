@@ -12,8 +12,8 @@ from rung.engine.coordinator import Coordinator
 from rung.engine.engine import Engine
 from rung.engine.recovery import take
 from rung.engine.session import Session
-from rung.execution.backends import Backend
 from rung.execution.base import Executor
+from rung.execution.work import Backend
 from rung.settings import Settings
 from rung.study.stopping import asking
 

@@ -16,7 +16,7 @@ from rung._running import run_session, work_of
 from rung._study import Study, study_of
 from rung._view import StudyView
 from rung.errors import ObjectiveError
-from rung.execution.backends import Backend
+from rung.execution.work import Backend
 from rung.objectives.function import Objective, fingerprint
 from rung.schedulers.base import Scheduler
 from rung.searchers.base import Searcher
@@ -103,9 +103,10 @@ def tune(
     n_workers : int
         Trials at once, at least 1.
     executor : str or Backend, optional
-        "inline" runs the objective in this process, "processes" in worker processes; or an object with
-        `check`, `reap` and `start` (see docs/extending.md). The default is "inline" for one worker, unless
-        one of `trial_timeout`, `trial_memory` and `gpus_per_trial` is given, and "processes" for more.
+        "inline" runs the objective in this process, "processes" in worker processes, "remote" wherever a
+        `rung worker` is started (`Remote`); or an object with `check`, `reap` and `start` (see
+        docs/extending.md). The default is "inline" for one worker, unless one of `trial_timeout`,
+        `trial_memory` and `gpus_per_trial` is given, and "processes" for more.
     searcher : str or Searcher
         "auto" (a Gaussian process, or local search where fitting one would cost more than 5 % of the trials'
         time), another name of `rung.searchers.SEARCHERS` such as "random", or a searcher.

@@ -28,7 +28,7 @@ from rung.study.sizes import gpu_share, size_of
 from rung.study.stopping import check_rules, rules_of, said_by
 
 if TYPE_CHECKING:  # a storage knows the clock, and the engine, which takes settings, must not
-    from rung.execution.backends import Backend
+    from rung.execution.work import Backend
     from rung.storage import Durability, Storage
 
 KeepCheckpoints = Literal["best", "all", "none"]
@@ -223,7 +223,7 @@ class Settings:
         1, "session", _at_least(1), "Trials at once.", "--n-workers --workers", kind="whole",
         to_json=_as_it_is))
     executor: str | Backend | None = field(metadata=_setting(
-        None, "session", _as_given, "Where trials run: inline or processes.", "--executor",
+        None, "session", _as_given, "Where trials run: inline, processes or remote.", "--executor",
         metavar="NAME", to_json=_name))
     searcher: Searcher = field(metadata=_setting(
         "auto", "session", _searcher, f"{', '.join(SEARCHERS)}.", "--searcher", metavar="NAME",

@@ -104,9 +104,21 @@ def test_equal_seeds_take_out_what_they_share():
     worse = runs(split + 0.4 + rng.normal(0, 0.1, 8))
     paired = difference(good, worse, 0.9, 1)
     unpaired = difference(good, {i + 100: v for i, v in worse.items()}, 0.9, 1)
-    assert paired.paired and not unpaired.paired
+    assert (paired.pairs, unpaired.pairs) == (8, 0)
     assert paired.by.width < 0.8 * unpaired.by.width
     assert not unpaired.settled
+
+
+def test_the_runs_that_would_settle_a_difference_do():
+    rng = np.random.default_rng(4)
+    a, b = rng.normal(0, 1, 400), rng.normal(0.4, 1, 400)
+    few = difference(runs(a[:12]), runs(b[:12]), 0.9, 1)
+    assert not few.settled and few.pairs_to_settle > 12
+    # As many as are said to be needed, if they differ as the first do.
+    again = math.ceil(few.pairs_to_settle / 12) + 1
+    enough = difference(runs(np.tile(a[:12], again)), runs(np.tile(b[:12], again)), 0.9, 1)
+    assert enough.settled
+    assert difference(runs(a[:12]), runs(b[:12], 50), 0.9, 1).pairs_to_settle is None
 
 
 # ---- coverage, on the runs that the policy makes: 2 of each, 3 more of the best two, 6 more of the winner

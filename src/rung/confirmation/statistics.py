@@ -31,6 +31,7 @@ Runs = Mapping[int, float]
 
 PRIOR_RUNS = 4
 """d_0: what the pooled variance counts for in each finalist's own, in degrees of freedom."""
+_FOREVER = 10**6
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +104,22 @@ class Difference:
     by: Interval
     p_better: float | None
     """The probability that the winner is the better one."""
-    paired: bool
-    """Whether the runs of equal seeds were compared."""
+    pairs: int
+    """How many runs of equal seeds were compared; 0 if they were not paired."""
 
     @property
     def settled(self) -> bool:
         """Whether the interval leaves 0 out."""
         ends = self.by.ends
         return ends is not None and (ends[0] > 0 or ends[1] < 0)
+
+    @property
+    def pairs_to_settle(self) -> int | None:
+        """How many pairs would leave 0 out, about, if they differed as these do; None if nobody can say."""
+        if not self.pairs or not self.by.mean:
+            return None
+        needed = self.pairs * (self.by.width / 2 / self.by.mean) ** 2
+        return max(self.pairs, math.ceil(min(needed, _FOREVER)))
 
 
 def difference(winner: Runs, other: Runs, level: float, among: int) -> Difference:
@@ -119,23 +128,24 @@ def difference(winner: Runs, other: Runs, level: float, among: int) -> Differenc
     common = sorted(winner.keys() & other.keys())
     if not noise.freedom:
         by = float(noise.means[1] - noise.means[0])
-        return Difference(Interval(by, None, None), None, False)
+        return Difference(Interval(by, None, None), None, 0)
     apart = noise.variances.sum()
     if len(common) >= 2:
         # Equal seeds take out what they have in common, if anything; few pairs borrow from the unpaired.
         each = np.array([other[i] - winner[i] for i in common])
         n, by = len(common), float(each.mean())
+        pairs = n
         squares = float(((each - by) ** 2).sum())
         variance, freedom = (PRIOR_RUNS * apart + squares) / (PRIOR_RUNS + n - 1) / n, noise.degrees(n)
     else:
         by = float(noise.means[1] - noise.means[0])
         variance = float((noise.variances / noise.counts).sum())
-        freedom = noise.degrees(float(noise.counts.min()))
+        freedom, pairs = noise.degrees(float(noise.counts.min())), 0
     error = math.sqrt(variance)
     if not error:
-        return Difference(Interval(by, by, by), float(by > 0) if by else 0.5, len(common) >= 2)
+        return Difference(Interval(by, by, by), float(by > 0) if by else 0.5, pairs)
     half = float(stdtrit(freedom, 1 - (1 - level) / (2 * among))) * error
-    return Difference(Interval(by, by - half, by + half), float(stdtr(freedom, by / error)), len(common) >= 2)
+    return Difference(Interval(by, by - half, by + half), float(stdtr(freedom, by / error)), pairs)
 
 
 def unseen_mean(claim: Runs, others: Sequence[Runs], level: float) -> Interval:

@@ -279,6 +279,8 @@ class Engine:
             outcome, reason, error = of_result(end, self.state)
             if error is not None:
                 self.stop("broken objective", error)
+        elif end.blameless:
+            outcome = Outcome.INTERRUPTED
         elif outcome == Outcome.LOST or (
             outcome == Outcome.INTERRUPTED and not self._is_to_stop(self.state.trials[end.id.trial])
         ):

@@ -14,6 +14,7 @@ import errno
 import math
 import os
 import re
+import secrets
 import shutil
 import stat
 import tempfile
@@ -28,6 +29,7 @@ from rung._disk import sync
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 _PROBE = 1 << 16
 """Bytes that a disk takes that is not full."""
+_MARK = ".mark"
 _TRIES = 20
 """Copies of a checkpoint that its owner may spoil by saving a newer one meanwhile."""
 
@@ -38,6 +40,14 @@ class CheckpointStore(Protocol):
     The coordinator makes it, and it is pickled to go along to the workers. A trial runs in one place at a
     time, but workers of other trials may copy its checkpoint, and the coordinator may discard it.
     """
+
+    def mark(self) -> str:
+        """What a worker is to look for, by which it knows that it sees this store and no other."""
+        ...
+
+    def sees(self, mark: str) -> bool:
+        """Whether this is, from here, the store that the coordinator marked."""
+        ...
 
     def fetch(self, trial: int, until: float = math.inf) -> int | None:
         """Let the newest checkpoint that was saved at epoch `until` or before count; newer ones never will.
@@ -79,6 +89,22 @@ class FolderStore:
     """Checkpoints below a folder of this machine. Each method is described in `CheckpointStore`."""
 
     root: Path
+
+    def mark(self) -> str:
+        """A random text in a file."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mark = secrets.token_hex(16)
+        aside = self.root / f"{_MARK}-{mark}"
+        aside.write_text(mark)
+        aside.replace(self.root / _MARK)
+        return mark
+
+    def sees(self, mark: str) -> bool:
+        """Whether the file says that."""
+        try:
+            return (self.root / _MARK).read_text() == mark
+        except OSError:
+            return False
 
     def fetch(self, trial: int, until: float = math.inf) -> int | None:
         """Roll back to what was saved at `until` or before."""

@@ -77,3 +77,5 @@ class End:
     broken: Literal["", "metric", "code", "disk"] = ""
     """The objective itself seems wrong, in what it returns or in its code, or the disk is full: another
     configuration would do no better."""
+    blameless: bool = False
+    """Whether it ended with the machine it ran on: it runs again, and that is no loss of the trial's."""

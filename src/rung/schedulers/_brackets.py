@@ -64,6 +64,11 @@ class BracketScheduler(Scheduler):
         """Raise ArgumentError unless the arguments make rungs below `max_resource`."""
         check_levels(self.name, self.min_resource, problem.max_resource, self.eta)
 
+    @property
+    def pauses(self) -> bool:
+        """Whether it pauses trials: at each rung."""
+        return True
+
     def next(self, history: History, propose: Propose) -> Action:
         """Go on with the oldest bracket that can, else fill the newest, else halve it as it is."""
         brackets = self._brackets(history)

@@ -209,6 +209,11 @@ class ASHA(Scheduler):
                 f"asha: brackets={self.brackets!r}; give a whole number from 1 to {most}, the rungs there are"
             )
 
+    @property
+    def pauses(self) -> bool:
+        """Whether it pauses trials: in the form "promotion"."""
+        return self.form == "promotion"
+
     def next(self, history: History, propose: Propose) -> Action:
         """Promote the best promotable trial, from the highest rung down; else start a new one."""
         if self.form == "stopping":

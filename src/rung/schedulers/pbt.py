@@ -92,6 +92,11 @@ class PBT(Scheduler):
         if not 0 <= self.resample <= 1:
             raise ArgumentError(f"pbt: resample={self.resample!r}; a probability lies in [0, 1]")
 
+    @property
+    def pauses(self) -> bool:
+        """Whether it pauses trials: where the population waits for its last members."""
+        return True
+
     def next(self, history: History, propose: Propose) -> Action:
         """Start a copy where a member was lost, else a new member, else go on with the longest-paused one.
 

@@ -153,10 +153,10 @@ class Posterior:
         noises = np.full(len(points), noise)
         if extra_variance is not None:
             noises = np.maximum(noise + extra_variance, 0.0)
-        L, added = _cholesky(self.kernel(points, points), noises)
+        L, self.noises = _cholesky(self.kernel(points, points), noises)
         self.L_inv = _inverse_of_lower(L)
         self.alpha = self.L_inv.T @ (self.L_inv @ targets)
-        self.fitted = targets - added * self.alpha
+        self.fitted = targets - self.noises * self.alpha
         """Shape (n,): the mean at the points themselves, k(X, X) alpha."""
 
     def at(self, points: Array) -> tuple[Array, Array]:

@@ -94,6 +94,13 @@ class QuadraticTrend:
         covariance += alone @ np.concatenate([self._features(b, y), y * y], axis=1).T
         return covariance
 
+    def basis(self, points: Array) -> Array:
+        """Return all basis functions h at points (n, d), shape (n, k): t(x, x') = h(x)' h(x')."""
+        x = self._centred(points)
+        first, second = np.triu_indices(x.shape[1], 1)
+        pairs = math.sqrt(2) * self._pair * x[:, first] * x[:, second]
+        return np.concatenate([self._features(points, x), pairs], axis=1)
+
     def diagonal(self, points: Array) -> Array:
         """Return t(x, x) of each point, shape (n,)."""
         x = self._centred(points)
