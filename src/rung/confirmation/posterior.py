@@ -91,7 +91,8 @@ class _Grid:
     @cached_property
     def ones(self) -> Floats:
         """The direction in which M moves all of them."""
-        return self.axes.sum(axis=1)[:, None, None, :]
+        sums: Floats = self.axes.sum(axis=1)
+        return sums[:, None, None, :]
 
     @cached_property
     def both(self) -> Floats:

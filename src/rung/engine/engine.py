@@ -276,9 +276,9 @@ class Engine:
             outcome = after_verdict(judged)  # however it ended: what was decided holds
             reason = "by hand" if end.id in self._by_hand else reason
         elif outcome == Outcome.COMPLETED:
-            outcome, reason, error = of_result(end, self.state)
-            if error is not None:
-                self.stop("broken objective", error)
+            outcome, reason, contract = of_result(end, self.state)
+            if contract is not None:
+                self.stop("broken objective", contract)
         elif end.blameless:
             outcome = Outcome.INTERRUPTED
         elif outcome == Outcome.LOST or (

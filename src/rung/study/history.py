@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rung.errors import StudyError
 from rung.space import Config, Space
 from rung.study.confirmations import Confirmation
+from rung.study.earlier import EarlierStudy
 from rung.study.events import Outcome
 from rung.study.metrics import MEASURED, Goals, Metrics
 from rung.study.state import StudyState
@@ -144,6 +145,13 @@ class History:
     def confirmations(self) -> Sequence[Confirmation]:
         """Each choice of finalists with its fresh runs."""
         return self._state.confirmations
+
+    @property
+    def earlier(self) -> Sequence[EarlierStudy]:
+        """The studies to learn from, in the order of `learn_from`; none is added once there are trials."""
+        return self.cached(
+            EarlierStudy, lambda _: [EarlierStudy.of(event, self.space) for event in self._state.earlier]
+        )
 
     def loss(self, metrics: Metrics) -> float:
         """The first objective, lower is better; infinite where it is missing or NaN."""
