@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rung._compare import compare as compare
     from rung._dashboard import dashboard as dashboard
     from rung._dry_run import dry_run as dry_run
+    from rung._portfolio import portfolio as portfolio
     from rung._simulate import simulate as simulate
     from rung._study import Study as Study
     from rung._tune import tune as tune
@@ -59,6 +60,7 @@ _HOMES = {
     "rung._compare": ("compare",),
     "rung._dashboard": ("dashboard",),
     "rung._dry_run": ("dry_run",),
+    "rung._portfolio": ("portfolio",),
     "rung._simulate": ("simulate",),
     "rung._study": ("Study",),
     "rung._tune": ("tune",),

@@ -15,6 +15,7 @@ from rung._earlier import Import, events_of
 from rung._interrupts import stoppable
 from rung._session import begin
 from rung._text import visible, visible_lines
+from rung._transfer import Lesson
 from rung._view import StudyView
 from rung.engine.confirming import Confirming
 from rung.engine.forecast import TimeLeft
@@ -48,6 +49,7 @@ def run_session(
     made_by: Mapping[str, Any],
     confirming: Confirming | None = None,
     found: Sequence[Import] = (),
+    lessons: Sequence[Lesson] = (),
 ) -> None:
     """Run a session of `study` to its end; raises KeyboardInterrupt after Ctrl-C."""
     with _home(study.folder) as home, telling(study.name, settings.callbacks) as tell:
@@ -62,6 +64,7 @@ def run_session(
             backend=backend,
             discard=store.discard,
             confirming=confirming,
+            lessons=lessons,
         )
         coordinator = session.coordinator
         coordinator.tell = tell

@@ -157,12 +157,16 @@ class Kernel:
 
     def __call__(self, a: Array, b: Array) -> Array:
         """Return k of points (n, d) and (m, d), shape (n, m), without noise."""
-        trend_variance, signal, _ = self.theta.variances
-        covariance = matern52(self.coordinates.squared_distances(a, b, self.theta.weights))
-        covariance *= signal
+        covariance = self.shape(a, b)
         trend = QuadraticTrend(self.coordinates)(a, b)
-        trend *= trend_variance
+        trend *= self.theta.variances[0]
         covariance += trend
+        return covariance
+
+    def shape(self, a: Array, b: Array) -> Array:
+        """Return s_f^2 m(r) of points (n, d) and (m, d), shape (n, m)."""
+        covariance = matern52(self.coordinates.squared_distances(a, b, self.theta.weights))
+        covariance *= self.theta.variances[1]
         return covariance
 
     def diagonal(self, points: Array) -> Array:
