@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 from rung.errors import ArgumentError
+from rung.execution.node.crew import Crew, Engine
 from rung.execution.node.link import TOKEN, address_of, token_of
 from rung.execution.node.nodes import NAME, Nodes
 from rung.execution.work import Work
@@ -87,6 +88,12 @@ class Remote:
 
     def start(self, work: Work) -> Nodes:
         """Listen, and say how workers join."""
+        nodes = self.listen(work)
+        logger.warning("workers join by: %s", nodes.how)
+        return nodes
+
+    def listen(self, work: Work) -> Nodes:
+        """Listen, and say nothing."""
         listener = self._listen()
         try:
             nodes = Nodes(work, listener, self._token, self._lease, self._tls())
@@ -95,8 +102,14 @@ class Remote:
             raise
         secret = f"{TOKEN}={self._made} " if self._made else f"{TOKEN}=... "
         nodes.how = f"{secret}rung worker {self._shown(nodes.port)}"
-        logger.warning("workers join by: %s", nodes.how)
+        nodes.address = self._shown(nodes.port)
         return nodes
+
+    def crew(self, nodes: Nodes, engine: Engine, size: int) -> Crew:
+        """The workers that an engine places; without a coordinator they end soon."""
+        secured = [] if self._certificate is None else ["--certificate", self._certificate]
+        arguments = ["worker", nodes.address, "--patience", f"{2 * self._lease:g}s", *secured]
+        return Crew(engine, size, arguments, {TOKEN: self._token.hex()})
 
     def _shown(self, port: int) -> str:
         host = socket.gethostname() if self.address[0] in {"0.0.0.0", "::"} else self.address[0]  # noqa: S104

@@ -16,10 +16,11 @@ from time import monotonic  # bound now: an objective may patch the module
 from typing import TYPE_CHECKING
 
 from rung import __version__
-from rung._text import visible
+from rung._text import visible, visible_lines
 from rung.errors import WorkerError
 from rung.execution.base import AttemptId, Deliver, End, Job, Log, Message, Report, WorkerUp
 from rung.execution.node import frames
+from rung.execution.node.crew import Crew
 from rung.execution.node.frames import Answer, Command, Hello, Leaving, Orders, Piece, Ready, Stop, Unfit, Up
 from rung.execution.node.gate import Gate
 from rung.execution.node.line import about
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("rung")
 
 NAME = "remote"
-"""What the log calls the backend."""
 _LOOK = 0.2
 """Seconds between two looks at leases and deadlines."""
 _NOTICE = 30.0
@@ -63,6 +63,12 @@ class Nodes:
         self._work, self._lease = work, lease
         self.how = ""
         """How a worker joins."""
+        self.address = ""
+        """Where."""
+        self.name = NAME
+        """What the log calls the backend."""
+        self.crew: Crew | None = None
+        """Those that an engine places."""
         store = work.checkpoints
         self._orders = pickle.dumps(
             Orders(pickling.dumps(work.objective), store, "" if store is None else store.mark(), work.pauses,
@@ -156,6 +162,8 @@ class Nodes:
                         selector.unregister(key.fileobj)
         for peer in self._peers.values():
             peer.close()
+        if self.crew is not None:
+            self.crew.close()
         self._peers.clear()
         self._runs.clear()
         self._selector.close()
@@ -199,7 +207,14 @@ class Nodes:
             self._lonely = now + _NOTICE
         elif now > self._lonely:
             self._lonely = now + 20 * _NOTICE
-            logger.warning("no worker is there; start one, or look at its output: %s", self.how)
+            logger.warning("no worker is there; %s", self._why_none())
+        if self.crew is not None:
+            self.crew.look(sum(peer.ready for peer in self._peers.values()))
+
+    def _why_none(self) -> str:
+        if self.crew is None:
+            return f"start one, or look at its output: {self.how}"
+        return f"{self.name} says: {visible_lines(self.crew.waiting()) or 'nothing'}"
 
     def _serve(self, peer: Peer, events: int) -> None:
         link = peer.line.link
@@ -211,7 +226,9 @@ class Nodes:
         self._listen(peer)
 
     def _watch(self, link: Link, peer: Peer) -> None:
-        self._selector.modify(link, selectors.EVENT_READ | selectors.EVENT_WRITE * link.is_behind, peer)
+        events = selectors.EVENT_READ | selectors.EVENT_WRITE * link.is_behind
+        if self._selector.get_key(link)[2:] != (events, peer):
+            self._selector.modify(link, events, peer)
 
     # ---- those who come
 
@@ -299,7 +316,7 @@ class Nodes:
         match said:
             case Up(_, identity):
                 known = {"node": peer.number, "host": peer.host, **asdict(identity)}
-                self._messages.append(WorkerUp(next(self._workers), NAME, known))
+                self._messages.append(WorkerUp(next(self._workers), self.name, known))
             case Ready(shares):
                 peer.ready, peer.shares = True, shares
                 self._assign()
