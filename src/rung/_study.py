@@ -51,6 +51,9 @@ class Study(StudyView):
         Whether small or large values of a single metric are good.
     constraints : mapping of str to str, optional
         Bounds that the winner must keep, such as `{"model_mb": "<= 20"}`.
+    cost : str, optional
+        The metric that says what a trial cost, such as "train_seconds": the search is then for improvement
+        per cost, and with a `timeout` for what can still be finished. Searchers "auto" and "gp".
     rising : sequence of str
         Metrics of `constraints` that only rise in training, such as seconds or the peak of memory: a trial
         that reports one above its bound is stopped at once. `train_seconds` is one by itself.
@@ -108,6 +111,7 @@ class Study(StudyView):
         metric: str | Mapping[str, str] = "value",
         mode: str = "min",
         constraints: Mapping[str, str] | None = None,
+        cost: str | None = None,
         rising: Sequence[str] = (),
         report_only: Sequence[str] = (),
         searcher: str | Searcher = "auto",
@@ -125,8 +129,8 @@ class Study(StudyView):
         durability: Durability = "machine",
     ) -> None:
         settings = Settings.of(
-            metric=metric, mode=mode, constraints=constraints, rising=rising, report_only=report_only,
-            searcher=searcher,
+            metric=metric, mode=mode, constraints=constraints, cost=cost, rising=rising,
+            report_only=report_only, searcher=searcher,
             scheduler=scheduler, initial_configs=initial_configs, n_trials=n_trials, timeout=timeout,
             confirm=confirm, learn_from=learn_from,
             max_resource=max_resource, resource=resource, seed=seed, name=name, storage=storage,

@@ -55,6 +55,7 @@ def tune(
     continue_from: StudyView | str | None = None,
     learn_from: Sequence[LearnFrom] = (),
     constraints: Mapping[str, str] | None = None,
+    cost: str | None = None,
     rising: Sequence[str] = (),
     report_only: Sequence[str] = (),
     seed: int | None = None,
@@ -133,6 +134,9 @@ def tune(
         that the earlier study does not have. Only how they rank configurations counts; see docs/transfer.md.
     constraints : mapping of str to str, optional
         Bounds that the winner must keep, such as `{"model_mb": "<= 20"}`.
+    cost : str, optional
+        The metric that says what a trial cost, such as "train_seconds": the search is then for improvement
+        per cost, and with a `timeout` for what can still be finished. Searchers "auto" and "gp".
     rising : sequence of str
         Metrics of `constraints` that only rise in training, such as seconds or the peak of memory: a trial
         that reports one above its bound is stopped at once. `train_seconds` is one by itself.
@@ -211,7 +215,7 @@ def tune(
         n_workers=n_workers, executor=executor, searcher=searcher, scheduler=scheduler,
         max_resource=max_resource, resource=resource, initial_configs=initial_configs,
         add=add, continue_from=continue_from, learn_from=learn_from,
-        constraints=constraints, rising=rising, report_only=report_only, seed=seed,
+        constraints=constraints, cost=cost, rising=rising, report_only=report_only, seed=seed,
         keep_checkpoints=keep_checkpoints,
         trial_timeout=trial_timeout, trial_memory=trial_memory, gpus_per_trial=gpus_per_trial,
         retries=retries, max_failures=max_failures, on_error=on_error, callbacks=callbacks,

@@ -18,6 +18,8 @@ from rung.study.metrics import Goals
 from rung.study.state import StudyState
 from rung.study.streams import stream
 
+pytestmark = pytest.mark.unmeasured
+
 SPACE = rung.Space({"x": rung.Float(0, 1)})
 R = 9
 

@@ -73,9 +73,7 @@ def test_workers_that_always_end_stop_the_study_with_the_engines_words_unless_an
     engine = Shelf()
     engine.over = dict.fromkeys(range(1, 50), "preempted")
     its = Crew(engine, 1, [], {})
-    for _ in range(100):
-        its.look(1)
-        clock[0] += 1
+    wait(joined=1)
     assert len(engine.placed) > 10
 
 

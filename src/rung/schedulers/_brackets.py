@@ -113,7 +113,7 @@ class Brackets:
         self.open: list[_Bracket] = []
         """Full ones in which something is left to do."""
         self.own: list[int] = []
-        """The trials that belong to brackets: all but the imported ones."""
+        """The trials that belong to brackets: all but imported ones and repeats."""
         self.filled = 0
         """How many of them belong to full brackets."""
         self._place: dict[int, int] = {}
@@ -129,7 +129,7 @@ class Brackets:
     def update(self) -> Brackets:
         """Read the new reports and trials; return itself."""
         for trial in self.history.trials[self._known :]:
-            if not trial.is_imported:
+            if not trial.is_imported and trial.repeats is None:
                 self._place[trial.number] = len(self.own)
                 self.own.append(trial.number)
         self._known = len(self.history.trials)

@@ -180,7 +180,7 @@ class _Members:
         self._ready_at: dict[int, int] = {}
         self._newest = _Population()
         self._imported = _Population()
-        """Of earlier results, which train no more: nobody is alive there."""
+        """Of earlier results and repeats, which are no members: nobody is alive there."""
         self._own = 0
         self._read = 0
 
@@ -193,7 +193,7 @@ class _Members:
         """Read the new trials, ends and reports; return itself."""
         trials, curve = self.history.trials, self.history.curve
         for trial in trials[len(self.population_of) :]:
-            if trial.is_imported:
+            if trial.is_imported or trial.repeats is not None:
                 self.population_of.append(self._imported)
                 continue
             self._own += 1
