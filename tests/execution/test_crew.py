@@ -64,12 +64,14 @@ def test_workers_that_always_end_stop_the_study_with_the_engines_words_unless_an
     its = Crew(engine, 1, [], {})
     for n in range(1, 4):
         engine.over[n] = f"job {n}: no such partition"
-    with pytest.raises(
-        WorkerError, match="workers end before they have joined; the last one: job 3: no such partition"
-    ):
+
+    def wait(joined):
         for _ in range(100):
-            its.look(0)
+            its.look(joined)
             clock[0] += 1
+
+    with pytest.raises(WorkerError, match="before they have joined; the last one: job 3: no such partition"):
+        wait(joined=0)
     engine = Shelf()
     engine.over = dict.fromkeys(range(1, 50), "preempted")
     its = Crew(engine, 1, [], {})
