@@ -164,7 +164,7 @@ def test_a_worker_process_that_an_older_rung_left_is_ended(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"executor": "ray"}, "unknown executor 'ray'; .*choose from inline, processes"),
+        ({"executor": "parsl"}, "unknown executor 'parsl'; .*choose from inline, processes"),
         ({"executor": 3}, "unknown executor 3; .*an object with check, reap, start"),
         ({"executor": Deaf}, r"did you mean Deaf\(\)"),
         (
