@@ -41,8 +41,6 @@ _LOOK = 0.2
 """Seconds between two looks at leases and deadlines."""
 _NOTICE = 30.0
 """Seconds without a worker after which it is said how to start one."""
-_LOSSES = 3
-"""Losses in a row after which a machine gets no more trials."""
 _GOODBYE = 8.0
 """Seconds that workers have to end what they run when the study is over."""
 
@@ -58,9 +56,11 @@ class Nodes:
         listener: socket.socket,
         token: bytes,
         lease: float,
+        *,
+        max_losses: int,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._work, self._lease = work, lease
+        self._work, self._lease, self._max_losses = work, lease, max_losses
         self.how = ""
         """How a worker joins."""
         self.address = ""
@@ -269,7 +269,7 @@ class Nodes:
         if (theirs, hello.rung) != (minor, __version__):
             return (f"it has Python {hello.python} and rung {hello.rung}, the study Python "
                     f"{platform.python_version()} and rung {__version__}: both must be the same")  # fmt: skip
-        if self._losses[hello.host] >= _LOSSES:
+        if self._losses[hello.host] >= self._max_losses:
             return f"{self._losses[hello.host]} losses in a row on {hello.host}"
         return ""
 
@@ -377,8 +377,8 @@ class Nodes:
 
     def _count_loss(self, peer: Peer) -> None:
         self._losses[peer.host] += 1
-        if self._losses[peer.host] == _LOSSES:
-            logger.warning("%s gets no more trials: %d losses in a row", peer.host, _LOSSES)
+        if self._losses[peer.host] == self._max_losses:
+            logger.warning("%s gets no more trials: %d losses in a row", peer.host, self._max_losses)
             for other in self._peers.values():
                 other.leaving = other.leaving or other.host == peer.host
 
