@@ -45,6 +45,8 @@ _INITIAL_SHARE = 0.8
 best value of most hyperparameters lies nearer the middle than the ends."""
 _STARTS = 3
 """Trials of a portfolio of earlier studies, before there is a model beside theirs."""
+_DISTRUST = 0.95
+"""Earlier studies count unless the median of what is misranked with them is above this quantile without."""
 _DRAWS = 20
 """Random draws to find a configuration that no trial has."""
 _EXPLAINED = 20
@@ -72,9 +74,9 @@ class GP(Searcher):
     searches the whole front (models/several.py).
 
     With earlier studies (`learn_from`) the first three trials are a portfolio of theirs, and their models are
-    basis functions beside the process (models/transfer.py). From trial `n_initial` on, the process alone
-    makes the share of the suggestions that it has earned: the probability that it puts fewer pairs of losses
-    in the wrong order, each left out in turn (Feurer et al. 2018, arXiv:1802.02219, eq. 5).
+    basis functions beside the process (models/transfer.py). From trial `n_initial` on they are left aside
+    where they mislead: where the process with them puts more pairs of losses in the wrong order, each left
+    out in turn, than 95 % of samples of the process alone (Feurer et al. 2018, arXiv:1802.02219).
 
     Pending trials are imputed by the posterior mean (the kriging believer of Ginsbourger et al. 2010, section
     4.1). Trials that failed or gave an outlier have a second model, of where trials fail:
@@ -222,7 +224,8 @@ class GP(Searcher):
             warm, cold = Fitted.to(history, trial, known, earlier_models(history)), self._fit(history, trial)
             if cold is None or warm.misranked is None or cold.misranked is None:
                 return warm
-            return replace(warm, model_share=float((warm.misranked <= cold.misranked).mean()))
+            trusted = np.median(warm.misranked) <= np.quantile(cold.misranked, _DISTRUST)
+            return replace(warm, model_share=float(trusted))
 
         warm = history.cached((self, "earlier", trial), make)
         return warm if warm.theta is not None else None
@@ -255,15 +258,9 @@ def _suggestion_of(fitted: Fitted, history: History, rng: Generator) -> Config |
 
 def _next_of_portfolio(history: History, rng: Generator) -> Config | None:
     """Return the configuration that improves most on the trials so far in the mean over earlier studies."""
-    models, encoding = earlier_models(history), Encoding.of(history.space)
-    gain, best = models.improvement(encoding.at(history.points)), best_of_earlier(history)
-
-    def acquisition(points: Array) -> Array:
-        return gain(encoding.at(points))
-
-    first = np.concatenate([candidates(history.space, best, rng), best])
-    points = maximise(acquisition, history.space, first, acquisition(first), rng)
-    found = _first_unseen(history, points, rng)
+    encoding, best = Encoding.of(history.space), best_of_earlier(history)
+    gains = earlier_models(history).improvement(encoding.at(history.points), encoding.at(best))
+    found = _first_unseen(history, best[np.argsort(-gains, kind="stable")], rng)
     return None if found is None else _suggestion("portfolio", found)
 
 

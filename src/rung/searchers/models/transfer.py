@@ -20,7 +20,7 @@ each orders the new losses; here they may also correct each other.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -87,8 +87,8 @@ class EarlierModels:
         m = self.each(points).mean(axis=0)
         return float(m.mean()), max(float(m.std()), _LEAST_SPREAD)
 
-    def improvement(self, tried: Array) -> Callable[[Array], Array]:
-        """Return the function of points (n, d) to the mean of I_k over the studies, given trials (m, d).
+    def improvement(self, tried: Array, points: Array) -> Array:
+        """Return the mean of I_k over the studies at points (n, d), given trials (m, d); shape (n,).
 
         The greedy portfolio takes the point where it is largest, again and again: Wistuba, Schilling and
         Schmidt-Thieme (2015), "Sequential model-free hyperparameter tuning", with the models' losses where a
@@ -96,19 +96,13 @@ class EarlierModels:
         Gaussian process-based transfer surrogates") while nothing was observed. As nothing is, a study's
         model believes its mean at the trials: there is no more to be learned close to them.
         """
-        if not len(tried):
-            return lambda points: self._mean_improvement(
-                self.posteriors, [0.0] * len(self.posteriors), points
-            )
-        believing = [posterior.believing(tried) for posterior in self.posteriors]
-        best = self.each(tried).min(axis=1).tolist()
-        return lambda points: self._mean_improvement(believing, best, points)
-
-    @staticmethod
-    def _mean_improvement(posteriors: Sequence[Posterior], best: Sequence[float], points: Array) -> Array:
+        best, posteriors = np.zeros(len(self.posteriors)), self.posteriors
+        if len(tried):
+            best = self.each(tried).min(axis=1)
+            posteriors = [posterior.believing(tried) for posterior in posteriors]
         gains = [
             np.exp(log_expected_improvement(*posterior.at(points), least))
-            for posterior, least in zip(posteriors, best, strict=True)
+            for posterior, least in zip(posteriors, best.tolist(), strict=True)
         ]
         return np.mean(gains, axis=0)  # type: ignore[no-any-return]
 
