@@ -19,8 +19,8 @@ from rung.study.metrics import Metric
 
 Array: TypeAlias = NDArray[np.floating[Any]]
 
-_BEST_OF_EACH = 8
-"""Configurations of each earlier study that are candidates."""
+_BEST_OF_EACH = 3
+"""Configurations of each earlier study around which to search."""
 
 
 def observations(history: History, metric: Metric) -> tuple[list[int], Array, int]:
