@@ -15,8 +15,8 @@ import psutil
 import pytest
 from execution.workers import SOURCE, TOKEN, start_worker
 
+import rung
 from rung import schedulers
-from rung.storage.sqlite import SqliteStorage
 from rung.study.events import AttemptEnded, Reported
 from rung.testing import check_decisions, check_log
 
@@ -58,7 +58,7 @@ def test_workers_and_a_coordinator_are_killed_and_the_same_line_goes_on(tmp_path
 
         workers[0].kill()
         workers[1].send_signal(signal.SIGSTOP)
-        until(lambda: b"no word from it for 4 s" in (tmp_path / "coordinator").read_bytes())
+        until(lambda: (tmp_path / "coordinator").read_bytes().count(b"no word from it for 4 s") == 2)
         workers[1].send_signal(signal.SIGCONT)
         until(lambda: b"comes back after its lease" in (tmp_path / "coordinator").read_bytes())
 
@@ -72,7 +72,7 @@ def test_workers_and_a_coordinator_are_killed_and_the_same_line_goes_on(tmp_path
         assert [worker.wait(30) for worker in workers] == [-signal.SIGKILL, 0, 0, 0]
 
     assert b"ended here: no word from the coordinator" in (tmp_path / "worker1").read_bytes()
-    events = SqliteStorage(str(tmp_path / "studies")).events("far")
+    events = list(rung.StudyView.load("far", storage=str(tmp_path / "studies"))._storage.read("far"))
     state = check_log(events, n_trials=40)
     assert state.ended == "done" and len(state.sessions) == 2
     assert check_decisions(events, schedulers.ASHA()) > 0

@@ -42,6 +42,8 @@ class Job:
     """The study's, in which `trial.log` keeps files; None of a study in memory."""
     repeat: int | None = None
     """The number of its seed, if it runs a finalist again."""
+    reported: Mapping[int, int] | None = None
+    """Up to which resource each attempt before has reported: of its checkpoints, those up to there count."""
 
 
 @dataclass(frozen=True, slots=True)

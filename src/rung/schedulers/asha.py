@@ -149,6 +149,8 @@ class Rungs:
         for trial, attempt, resource, metrics in self.history.curve[self.read :]:
             # `judge` asks about the newest report; most reports reach no rung.
             self.newest = None
+            if self.history.trials[trial].repeats is not None:
+                continue
             if trial not in self.ahead:
                 self.ahead[trial] = deque(self.brackets[self.asha.bracket(self.history, trial)])
             ahead = self.ahead[trial]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from rung._text import visible
 from rung.errors import ArgumentError
+from rung.searchers._costs import CostFit, Costs
 from rung.searchers._extrapolation import extrapolated, rank_correlation
 from rung.searchers._observed import Observed
 from rung.searchers._several import Fits, Models, predictions, wanted
@@ -85,6 +86,9 @@ class GP(Searcher):
     stopped early, or still runs, is imputed by the loss that others like it reached later, with the variance
     of such predictions (_extrapolation.py).
 
+    Where the study has a `cost`, improvement counts per unit of it, the less the nearer the end of the budget
+    (_costs.py), and the model begins after half as many trials.
+
     The method is that of Snoek et al. (2012), with length-scale priors that grow with the dimension as in
     Hvarfner et al. (2024) and log expected improvement as in Ament et al. (2023, arXiv:2310.20708); from
     trial 20 on it takes turns with EST of Wang, Zhou and Jegelka (2016, arXiv:1510.06423), which explores
@@ -112,7 +116,7 @@ class GP(Searcher):
             if early and (found := _next_of_portfolio(history, rng)):
                 return found
             if warm is not None and rng.random() < warm.model_share:
-                return _suggestion("transfer", _suggestion_of(warm, history, rng))
+                return _suggestion("transfer", _suggestion_of(warm, history, rng, self._costs(history)))
         if n == 0:
             return _suggestion("middle", _middle(history.space))
         if not history.goals.plain:
@@ -122,7 +126,7 @@ class GP(Searcher):
             return _suggestion("sobol", _space_filling(history, rng, _INITIAL_SHARE))
         if fitted.theta is None or rng.random() > fitted.model_share:
             return _suggestion("sobol", _space_filling(history, rng, 1.0))
-        return _suggestion_of(fitted, history, rng)
+        return _suggestion_of(fitted, history, rng, self._costs(history))
 
     def _suggest_by_several(self, history: History, rng: Generator) -> Config | None:
         fits = self._fits(history, len(history.trials))
@@ -133,7 +137,7 @@ class GP(Searcher):
         models = Models(history, fits)
         if not models.each:  # all metrics are the same in all trials
             return _suggestion("sobol", _space_filling(history, rng, 1.0))
-        return _first_unseen(history, models.suggested(history, rng), rng)
+        return _first_unseen(history, models.suggested(history, rng, self._costs(history)), rng)
 
     def recommend(self, history: History) -> Sequence[Expectation]:
         """Return what the model expects of the completed trials, the best first; empty without a model.
@@ -205,14 +209,25 @@ class GP(Searcher):
 
     def _fit(self, history: History, n: int) -> Fitted | None:
         """Return the hyperparameters that suggest trial n; None among the initial trials."""
-        if n < self.n_initial:
+        if n < self._first(history):
             return None
         # Fit to the data of the time when `trial` was suggested, so that a restarted study fits to the same.
-        trial = _schedule(n, self.n_initial)
+        trial = _schedule(n, self._first(history))
         return history.cached(
             (self, trial),
             lambda history: Fitted.to(history, trial, Known.of(Observed.before(history, trial))),
         )
+
+    def _first(self, history: History) -> int:
+        """The first trial with a model; the earlier, the fewer trials are expensive for nothing."""
+        return self.n_initial if history.cost is None else max(2, self.n_initial // 2)
+
+    def _costs(self, history: History) -> Costs:
+        if history.cost is None:
+            return Costs(history, None)
+        trial = _schedule(len(history.trials), self._first(history))
+        fitted = history.cached((self, "cost", trial), lambda history: CostFit.to(history, trial))
+        return Costs(history, fitted)
 
     def _warm_fit(self, history: History, n: int) -> Fitted | None:
         """The same beside the models of earlier studies, and the share of the suggestions that it makes."""
@@ -233,13 +248,13 @@ class GP(Searcher):
 
     def _fits(self, history: History, n: int) -> Fits | None:
         """The same for several metrics."""
-        if n < self.n_initial:
+        if n < self._first(history):
             return None
-        trial = _schedule(n, self.n_initial)
+        trial = _schedule(n, self._first(history))
         return history.cached((self, "several", trial), lambda history: Fits.to(history, trial))
 
 
-def _suggestion_of(fitted: Fitted, history: History, rng: Generator) -> Config | None:
+def _suggestion_of(fitted: Fitted, history: History, rng: Generator, costs: Costs) -> Config | None:
     """Return the configuration of the largest acquisition, by a model that is to be made."""
     model, space, n = Model(Known.of(Observed.of(history)), fitted), history.space, len(history.trials)
     first = candidates(space, model.best_first, rng)
@@ -251,9 +266,9 @@ def _suggestion_of(fitted: Fitted, history: History, rng: Generator) -> Config |
         criterion, target = log_probability_of_improvement, min(estimated_minimum(mean, sd), target)
 
     def acquisition(points: Array) -> Array:
-        return criterion(*model.at(points), target) + model.log_success(points)
+        return criterion(*model.at(points), target) + model.log_success(points) + costs.log_weight(points)
 
-    values = criterion(mean, sd, target) + model.log_success(first)
+    values = criterion(mean, sd, target) + model.log_success(first) + costs.log_weight(first)
     return _first_unseen(history, maximise(acquisition, space, first, values, rng), rng)
 
 
