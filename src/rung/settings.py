@@ -15,7 +15,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
 
 from rung import schedulers, searchers
-from rung._other_libraries import ARGUMENTS, advice
+from rung._other_libraries import ARGUMENTS, OF_TUNE, advice
 from rung._text import brief, is_iterable
 from rung.errors import ArgumentError, ConfigError
 from rung.schedulers import SCHEDULERS, Scheduler
@@ -234,7 +234,8 @@ class Settings:
         1, "session", _at_least(1), "Trials at once.", "--n-workers --workers", kind="whole",
         to_json=_as_it_is))
     executor: str | Backend | None = field(metadata=_setting(
-        None, "session", _as_given, "Where trials run: inline, processes or remote.", "--executor",
+        None, "session", _as_given, "Where trials run: inline, processes, remote, ray, slurm, dask.",
+        "--executor",
         metavar="NAME", to_json=_name))
     searcher: Searcher = field(metadata=_setting(
         "auto", "session", _searcher, f"{', '.join(SEARCHERS)}.", "--searcher", metavar="NAME",
@@ -390,6 +391,7 @@ SETTINGS: Mapping[str, Setting] = {
     f.name: f.metadata["setting"] for f in fields(Settings) if "setting" in f.metadata
 }
 """Every setting by its name, in the order of `rung.tune`'s signature."""
+OF_TUNE.update(SETTINGS)
 
 
 def _checked(arguments: Mapping[str, Any]) -> dict[str, Any]:
