@@ -58,7 +58,7 @@ def study_html(name: str, state: StudyState) -> str:
     """A study as the result of a cell: its counts, its best trial or its front, the best value over time."""
     summary = summarise(name, state, state.t, Budget(state.plan.get("n_trials"), state.plan.get("timeout")))
     shown = [row for row in rows(replace(summary, running=())) if row.label != "time"]
-    body = "".join(_row(replace(row, part=None)) for row in shown)
+    body = "".join(_row(replace(row, part=None, curve=())) for row in shown)
     steps = state.standing.improvements
     best = svg([[*steps, (state.t, steps[-1][1])]], steps=True) if steps else ""
     return f"<b>{escape(visible(name))}</b><table>{body}</table>{best}"
