@@ -18,6 +18,7 @@ from rung._text import brief
 from rung._transfer import LearnFrom, Lesson, lessons_of
 from rung._view import StudyView
 from rung.analysis import FinalReport
+from rung.analysis.confirmed_front import ConfirmedFront
 from rung.analysis.winner import Winner
 from rung.engine.session import Session
 from rung.errors import ArgumentError, MetricError, StudyError
@@ -190,7 +191,7 @@ class Study(StudyView):
         runs: int = 20,
         finalists: int = 4,
         compare: Sequence[Mapping[str, Any]] = (),
-    ) -> Winner:
+    ) -> Winner | ConfirmedFront:
         """Run the best configurations of a study that is over again, on fresh seeds: see `winner`.
 
         Parameters
