@@ -85,3 +85,8 @@ def test_what_is_not_confirmed_says_so():
         study(two, metric=BOTH, confirm=None).confirmed_front()
     with pytest.raises(NoTrialError, match=r"see study\.winner"):
         study().confirmed_front()
+
+
+def test_without_a_feasible_trial_there_is_nothing_to_run_again():
+    made = study(two, metric=BOTH, constraints={"error": "<= -9"})
+    assert not repeats(made) and not made.front

@@ -45,8 +45,9 @@ def choose(history: History, runs: int, most: int, compared: Sequence[int] = ())
 
 def _choose_front(history: History, runs: int, compared: tuple[int, ...]) -> Choose | Done:
     """As many points of the front as get some runs each, the widest apart; equal runs, as none is to win."""
-    candidates = [trial.number for trial in _candidates(history) if trial.number not in compared]
-    front = np.array(candidates, dtype=int)[nondominated(history.losses[candidates])] if candidates else []
+    found = [trial.number for trial in _candidates(history) if trial.number not in compared]
+    candidates = np.array(found, dtype=int)
+    front = candidates[nondominated(history.losses[candidates])]
     most = max(1, runs // _FEWEST - len(compared))
     if len(front) > most:
         widest = np.argsort(-crowding(history.losses[front]), kind="stable")[:most]
