@@ -8,7 +8,7 @@ BIN := .venv/bin
 PARALLEL := -n $(shell expr 3 \* $$(nproc) / 2) --dist worksteal
 DATA := /usr/share/datasets/fashion-mnist
 
-.PHONY: demo test test-all lint fix docs data clean
+.PHONY: demo test test-all test-engines lint fix docs data clean
 
 demo: .venv/ready data
 	$(BIN)/python examples/softmax_fashion_mnist.py --quick
@@ -18,6 +18,16 @@ test: .venv/ready lint
 
 test-all: .venv/ready lint
 	$(BIN)/python -m pytest -n auto --dist worksteal -m '' --cov --cov-report=term
+
+# Ray, Dask and, for root with Debian's slurm-wlm and munge, Slurm, for real on this machine.
+test-engines: .engines-env/ready
+	.engines-env/bin/python -m pytest -p no:cacheprovider -W default -m engines tests/engines
+
+.engines-env/ready: pyproject.toml
+	test -x .engines-env/bin/python || $(PYTHON) -m venv .engines-env
+	.engines-env/bin/python -m pip install --quiet --upgrade pip
+	.engines-env/bin/python -m pip install --quiet --editable '.[ray,dask,slurm]' pytest hypothesis
+	touch $@
 
 lint: .venv/ready
 	$(BIN)/ruff check .
@@ -61,4 +71,4 @@ data:
 	touch $@
 
 clean:
-	rm -rf .venv .docs-env build
+	rm -rf .venv .docs-env .engines-env build

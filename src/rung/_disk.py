@@ -1,4 +1,4 @@
-"""Files: what is to outlive the machine, and what a stranger may have put in the place of one."""
+"""Files: synced, so that they outlive the machine; and opened without trust in what lies in their place."""
 
 from __future__ import annotations
 

@@ -50,6 +50,7 @@ def simulate(
     initial_configs: Sequence[Mapping[str, Any]] = (),
     learn_from: Sequence[LearnFrom] = (),
     constraints: Mapping[str, str] | None = None,
+    cost: str | None = None,
     rising: Sequence[str] = (),
     seed: int | None = None,
     stragglers: float = 0.0,
@@ -62,7 +63,9 @@ def simulate(
 
     Parameters
     ----------
-    space, metric, mode, searcher, initial_configs, learn_from, constraints, rising, seed, max_failures
+    space, metric, mode, searcher, initial_configs, learn_from, constraints
+        As in `tune`.
+    cost, rising, seed, max_failures
         As in `tune`.
     curve : callable, sequence of rows or study
         The results of training: a function of (config, epoch) that returns ({metric: value}, seconds); a
@@ -110,7 +113,7 @@ def simulate(
     """
     space = Space.of(space)
     settings = Settings.of(
-        metric=metric, mode=mode, constraints=constraints, rising=rising, searcher=searcher,
+        metric=metric, mode=mode, constraints=constraints, cost=cost, rising=rising, searcher=searcher,
         scheduler=scheduler,
         initial_configs=initial_configs, learn_from=learn_from, n_trials=n_trials, timeout=timeout,
         stop_when=stop_when,

@@ -13,6 +13,7 @@ from rung._earlier import imports_of, still_new
 from rung._interrupts import interrupted
 from rung._other_libraries import explained
 from rung._running import run_session, work_of
+from rung._session import rule_that_holds
 from rung._study import Study, study_of
 from rung._transfer import LearnFrom
 from rung._view import StudyView
@@ -24,7 +25,7 @@ from rung.searchers.base import Searcher
 from rung.settings import KeepCheckpoints, OnError, Settings
 from rung.space import Space
 from rung.storage import Durability, Storage
-from rung.study.stopping import StopWhen, ask, reason_to_stop
+from rung.study.stopping import StopWhen
 from rung.views.callbacks import Update
 
 logger = logging.getLogger("rung")
@@ -55,6 +56,7 @@ def tune(
     continue_from: StudyView | str | None = None,
     learn_from: Sequence[LearnFrom] = (),
     constraints: Mapping[str, str] | None = None,
+    cost: str | None = None,
     rising: Sequence[str] = (),
     report_only: Sequence[str] = (),
     seed: int | None = None,
@@ -106,9 +108,9 @@ def tune(
         Trials at once, at least 1.
     executor : str or Backend, optional
         "inline" runs the objective in this process, "processes" in worker processes, "remote" wherever a
-        `rung worker` is started (`Remote`); or an object with `check`, `reap` and `start` (see
-        docs/extending.md). The default is "inline" for one worker, unless one of `trial_timeout`,
-        `trial_memory` and `gpus_per_trial` is given, and "processes" for more.
+        `rung worker` is started (`Remote`), "ray", "slurm" and "dask" where these place one; or an object
+        with `check`, `reap` and `start` (see docs/extending.md). The default is "inline" for one worker,
+        unless one of `trial_timeout`, `trial_memory` and `gpus_per_trial` is given, and "processes" for more.
     searcher : str or Searcher
         "auto" (a Gaussian process, or local search where fitting one would cost more than 5 % of the trials'
         time), another name of `rung.searchers.SEARCHERS` such as "random", or a searcher.
@@ -133,6 +135,9 @@ def tune(
         that the earlier study does not have. Only how they rank configurations counts; see docs/transfer.md.
     constraints : mapping of str to str, optional
         Bounds that the winner must keep, such as `{"model_mb": "<= 20"}`.
+    cost : str, optional
+        The metric that says what a trial cost, such as "train_seconds": the search is then for improvement
+        per cost, and with a `timeout` for what can still be finished. Searchers "auto" and "gp".
     rising : sequence of str
         Metrics of `constraints` that only rise in training, such as seconds or the peak of memory: a trial
         that reports one above its bound is stopped at once. `train_seconds` is one by itself.
@@ -211,7 +216,7 @@ def tune(
         n_workers=n_workers, executor=executor, searcher=searcher, scheduler=scheduler,
         max_resource=max_resource, resource=resource, initial_configs=initial_configs,
         add=add, continue_from=continue_from, learn_from=learn_from,
-        constraints=constraints, rising=rising, report_only=report_only, seed=seed,
+        constraints=constraints, cost=cost, rising=rising, report_only=report_only, seed=seed,
         keep_checkpoints=keep_checkpoints,
         trial_timeout=trial_timeout, trial_memory=trial_memory, gpus_per_trial=gpus_per_trial,
         retries=retries, max_failures=max_failures, on_error=on_error, callbacks=callbacks,
@@ -243,7 +248,7 @@ def run_study(
     if _nothing_left(study) and not found:
         _say_complete(study, logging.INFO if settings.progress is False else logging.WARNING)
         return study
-    if not found and (reason := _rule_that_holds(study)):
+    if not found and (reason := rule_that_holds(study, study.settings)):
         logger.warning("study %r stopped by stop_when: %s; nothing was run; to go on, give another one, or "
                        "none (--stop-when never)", study.name, reason)  # fmt: skip
         return study
@@ -281,14 +286,6 @@ def _nothing_left(study: Study) -> bool:
     if budget.time_left(state.t) <= 0:
         return True
     return all(t.is_finished for t in state.trials) and not budget.trials_left(state.counted)
-
-
-def _rule_that_holds(study: Study) -> str:
-    """Why a stored study is not gone on with, or ""; one that was cut off is always taken, to end it."""
-    state, rules = study.state, study.settings.stop_when
-    if state.open or not state.trials:
-        return ""
-    return reason_to_stop(rules, state, state.t) or ask(rules, study)
 
 
 def _how_to_go_on(study: Study) -> str:

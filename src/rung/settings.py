@@ -15,7 +15,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
 
 from rung import schedulers, searchers
-from rung._other_libraries import ARGUMENTS, advice
+from rung._other_libraries import ARGUMENTS, OF_TUNE, advice
 from rung._text import brief, is_iterable
 from rung.errors import ArgumentError, ConfigError
 from rung.schedulers import SCHEDULERS, Scheduler
@@ -24,7 +24,7 @@ from rung.space import Config, Space
 from rung.space.values import did_you_mean
 from rung.study.algorithm import Problem
 from rung.study.budget import Budget, seconds, whole
-from rung.study.metrics import Goals
+from rung.study.metrics import Goals, check_metric_name, check_rising
 from rung.study.sizes import gpu_share, size_of
 from rung.study.stopping import check_rules, rules_of, said_by
 
@@ -114,16 +114,8 @@ def _names(_name: str, value: Any) -> Any:
     return value if isinstance(value, str) or not is_iterable(value) else tuple(islice(value, _MOST_NAMES))
 
 
-def _check_rising(names: Sequence[str], goals: Goals) -> None:
-    if isinstance(names, str):
-        raise ArgumentError(f"rising={brief(names)}; give a list: rising=[{brief(names)}]")
-    bounded = [c.name for c in goals.constraints if c.relation in {"<", "<="}]
-    for name in names:
-        if name not in bounded:
-            hint = (
-                did_you_mean(str(name), bounded) if bounded else 'give constraints={"seconds": "<= 60"} too'
-            )
-            raise ArgumentError(f"rising: {brief(name)} has no upper bound in constraints; {hint}")
+def _metric(name: str, value: Any) -> str:
+    return check_metric_name(value, name)
 
 
 def _configs(name: str, value: Any) -> Any:
@@ -242,7 +234,8 @@ class Settings:
         1, "session", _at_least(1), "Trials at once.", "--n-workers --workers", kind="whole",
         to_json=_as_it_is))
     executor: str | Backend | None = field(metadata=_setting(
-        None, "session", _as_given, "Where trials run: inline, processes or remote.", "--executor",
+        None, "session", _as_given, "Where trials run: inline, processes, remote, ray, slurm, dask.",
+        "--executor",
         metavar="NAME", to_json=_name))
     searcher: Searcher = field(metadata=_setting(
         "auto", "session", _searcher, f"{', '.join(SEARCHERS)}.", "--searcher", metavar="NAME",
@@ -270,6 +263,9 @@ class Settings:
     constraints: Mapping[str, str] | None = field(metadata=_setting(
         None, "study", _as_given, "What the winner must keep, such as 'model_mb <= 20'; may be repeated.",
         "--constraint", kind="bounds", metavar="BOUND"))
+    cost: str | None = field(metadata=_setting(
+        None, "session", _optional(_metric), "What a trial costs, such as train_seconds: the search is for "
+        "improvement per cost.", "--cost", metavar="METRIC", to_json=_as_it_is))
     rising: Sequence[str] = field(metadata=_setting(
         (), "session", _names, "A bounded metric that only rises in training; may be repeated.", "--rising",
         kind="texts", metavar="METRIC", to_json=list))
@@ -322,7 +318,7 @@ class Settings:
         object.__setattr__(self, "goals", goals)
         object.__setattr__(self, "budget", Budget(self.n_trials, self.timeout))
         check_rules(self.stop_when, goals)
-        _check_rising(self.rising, goals)
+        check_rising(self.rising, goals)
 
     @classmethod
     def of(cls, **arguments: Any) -> Settings:
@@ -344,6 +340,10 @@ class Settings:
         """
         problem = Problem(space, self.goals, self.max_resource)
         self.searcher.check(problem)
+        if self.cost is not None and not isinstance(self.searcher, searchers.GP | searchers.Auto):
+            raise ArgumentError(
+                f'cost={self.cost!r}: searcher={self.searcher!r} does not look at costs; use "auto" or "gp"'
+            )
         if self.learn_from and not self.searcher.learns(problem):
             raise ArgumentError(
                 f"learn_from: searcher {self.searcher.name!r} does not learn from earlier studies here; use "
@@ -389,6 +389,7 @@ SETTINGS: Mapping[str, Setting] = {
     f.name: f.metadata["setting"] for f in fields(Settings) if "setting" in f.metadata
 }
 """Every setting by its name, in the order of `rung.tune`'s signature."""
+OF_TUNE.update(SETTINGS)
 
 
 def _checked(arguments: Mapping[str, Any]) -> dict[str, Any]:

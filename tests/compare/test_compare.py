@@ -12,7 +12,7 @@ from scipy import stats
 
 import rung
 from rung.analysis.comparison import Comparison, Incumbents
-from rung.errors import Error, NoTrialError
+from rung.errors import ArgumentError, Error, NoTrialError
 from rung.study.metrics import Metric
 
 SPACE = {"lr": stats.loguniform(1e-4, 1), "dropout": rung.Float(0, 0.9)}
@@ -247,6 +247,46 @@ def test_different_metrics_are_not_compared():
 
     with pytest.raises(Error, match=r"different metrics: acc \(min\), loss \(min\)"):
         rung.compare({"a": {"metric": "loss"}, "b": {"metric": "acc"}}, run, seeds=2)
+
+
+# ---- several objectives
+
+
+def two_metrics(config, epoch):
+    loss = curve(config, epoch)[0]["loss"]
+    return {"loss": loss, "size": config["dropout"]}, 10.0
+
+
+def task_of_two(**options):
+    return rung.simulate(
+        SPACE,
+        two_metrics,
+        metric={"loss": "min", "size": "min"},
+        max_resource=9,
+        n_workers=4,
+        timeout=400,
+        **options,
+    )
+
+
+def test_of_several_objectives_it_is_the_hypervolume_up_to_one_point():
+    found = rung.compare(METHODS, task_of_two, seeds=3)
+    assert found.metric == Metric("hypervolume", "max")
+    for values in found.values.values():
+        assert (np.diff(values, axis=1) >= 0).all() and (values[:, -1] > 0).all()
+    assert "final hypervolume" in str(found)
+    stated = rung.compare(METHODS, task_of_two, seeds=3, reference={"loss": 0.5, "size": 0.5})
+    assert (stated.final("asha") <= 0.25).all()
+    low, median, high = stated.quartiles("asha")  # the bands of the picture
+    assert (low <= median).all() and (median <= high).all()
+    assert stated.plot().axes[0].get_ylabel() == "hypervolume: median and quartiles"
+
+
+def test_a_reference_is_of_several_objectives():
+    with pytest.raises(ArgumentError, match="reference is for studies of several objectives"):
+        rung.compare(METHODS, task, seeds=2, reference={"loss": 1})
+    with pytest.raises(ArgumentError, match="reference: size is missing"):
+        rung.compare({"random": METHODS["random"]}, task_of_two, seeds=2, reference={"loss": 1})
 
 
 # ---- which method is better

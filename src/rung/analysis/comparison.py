@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from rung.analysis.front import checked_reference, reference_beyond
 from rung.analysis.plots import drawing
 from rung.analysis.winner import winner_of
 from rung.errors import ArgumentError, Error, NoTrialError
 from rung.study.events import Outcome
-from rung.study.metrics import Metric
+from rung.study.metrics import Goals, Metric
+from rung.study.pareto import hypervolumes
 from rung.study.state import StudyState
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ class Incumbents:
         """The best of all values reported so far, also by trials that were stopped later or still run.
 
         So methods are measured alike whether they complete many trials or few. Reports that break a
-        constraint do not count; with several objectives it is the first one.
+        constraint do not count.
         """
         metric, steps = state.goals.first, list[tuple[float, float]]()
         for t, value in sorted(_values(state, metric.name)):
@@ -60,6 +62,56 @@ class Incumbents:
     def at(self, times: Floats) -> Floats:
         """The best value at each of `times`, none before the first."""
         return np.array(self.values)[np.searchsorted(self.times, times, side="right") - 1]
+
+
+@dataclass(frozen=True)
+class Results:
+    """The feasible results so far of one study with several objectives, also of trials that were stopped."""
+
+    goals: Goals
+    times: tuple[float, ...]
+    losses: Floats
+    """Shape (n, m)."""
+    end: float
+
+    @classmethod
+    def of(cls, state: StudyState) -> Results:
+        """In order of time."""
+        rows = sorted(_rows(state), key=lambda row: row[0])
+        if not rows:
+            names = ", ".join(state.goals.tuned)
+            raise NoTrialError(f"none of {len(state.trials)} trials gave feasible {names}")
+        return cls(state.goals, tuple(t for t, _ in rows), np.array([y for _, y in rows]), state.t)
+
+    def incumbents(self, reference: Floats) -> Incumbents:
+        """Return the hypervolume over time, up to a reference point (m,) of losses."""
+        values = hypervolumes(self.losses, reference)
+        grows = np.flatnonzero(np.diff(values, prepend=-1.0) > 0)
+        times = tuple(self.times[i] for i in grows)
+        return Incumbents(Metric("hypervolume", "max"), times, tuple(values[grows].tolist()), self.end)
+
+
+def reference_of(every: Sequence[Results], stated: Mapping[str, float] | None) -> Floats:
+    """Return the point (m,) that is stated, by default a tenth beyond the worst of what no study beats."""
+    goals = every[0].goals
+    if any(results.goals.metrics != goals.metrics for results in every):
+        raise ArgumentError("compare: the studies have different objectives; give all the same")
+    if stated is not None:
+        return checked_reference(stated, goals)
+    return reference_beyond(np.concatenate([results.losses for results in every]), goals)
+
+
+def _rows(state: StudyState) -> Iterator[tuple[float, list[float]]]:
+    """When which feasible losses came in, all of them known."""
+    metrics = state.goals.metrics
+    for trial in state.searched:
+        shown = [(report.t, report.metrics) for report in trial.reports]
+        if trial.status == Outcome.COMPLETED and trial.ended is not None:
+            shown.append((trial.ended, trial.metrics))
+        for t, values in shown:
+            losses = [metric.loss_in(values) for metric in metrics]
+            if np.isfinite(losses).all() and state.goals.feasible(values):
+                yield t, losses
 
 
 def _values(state: StudyState, name: str) -> Iterator[tuple[float, float]]:
@@ -120,6 +172,8 @@ class Against:
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
     """The best value of each method over time, over the same seeds. Print it, plot it, or take its table.
+
+    With several objectives the value is the hypervolume.
 
     Times are seconds of the studies' clock (virtual ones if simulated), from when every study had a value to
     the end of the longest; they lie closer early on. A study that ended before keeps its value.

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from rung.errors import MetricError
 from rung.execution.base import End
 from rung.study.events import Outcome
+from rung.study.metrics import MEASURED, Goals, Metric
 from rung.study.state import StudyState
 
 
@@ -19,6 +20,10 @@ def of_result(end: End, state: StudyState) -> tuple[str, str, MetricError | None
         if not is_first:
             return Outcome.FAILED, missing, None
         return Outcome.INTERRUPTED, missing, MetricError(f"trial {end.id.trial}: {missing}")
+    cost = state.plan.get("cost")
+    if cost and is_first and cost not in MEASURED and cost not in metrics:
+        missing = Goals((Metric(cost),)).missing(metrics)
+        return Outcome.INTERRUPTED, missing, MetricError(f"trial {end.id.trial}: cost: {missing}")
     held_back = reports[-1].held_back if reports else {}
     typo = state.goals.unreported({**metrics, **held_back})
     if typo and is_first:

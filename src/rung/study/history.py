@@ -100,6 +100,21 @@ class History:
         return {*MEASURED, *self._state.plan.get("rising", ())}
 
     @property
+    def cost(self) -> str | None:
+        """The metric that says what a trial cost; None if costs do not count."""
+        return self._state.plan.get("cost")
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds that the study may take in all; None if only trials or the space bound it."""
+        return self._state.plan.get("timeout")
+
+    @property
+    def t(self) -> float:
+        """Seconds on the study's clock at the latest event."""
+        return self._state.t
+
+    @property
     def n_trials(self) -> int | None:
         """How many trials the study may have in all; None if only time or the space bounds them."""
         return self._state.plan.get("n_trials")

@@ -16,7 +16,8 @@ from rung.errors import StorageError, StudyError
 from rung.storage import Storage, open_storage
 from rung.storage.salvage import salvage as save
 from rung.storage.sqlite import SqliteStorage
-from rung.study.events import Event, SessionStarted, understood
+from rung.study.decoding import understood
+from rung.study.events import Event, SessionStarted
 from rung.views.text import visible
 
 
@@ -72,7 +73,7 @@ def _write(path: Path, text: str) -> None:
         if path.exists() and not path.is_file():  # such as /dev/stdout
             path.write_text(text)
             return
-        # A name that nobody can foresee, and a file that is new: no link of another user's is followed.
+        # An unpredictable name, and a new file: no link of another user's is followed.
         aside = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}")
         descriptor = os.open(
             aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666
