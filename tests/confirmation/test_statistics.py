@@ -44,11 +44,12 @@ def test_one_run_has_no_interval():
     assert difference(runs([1.0]), runs([2.0]), 0.9, 1).p_better is None
 
 
+@pytest.mark.slow
 def test_the_posterior_is_that_of_weighted_draws_of_the_prior():
     samples = [[0.9, 1.1, 1.3, 0.8], [1.2, 1.6], [1.5, 1.4, 1.9]]
     noise = Noise.of([runs(s) for s in samples])
     rng = np.random.default_rng(1)
-    draws, s, d = 50_000, math.sqrt(noise.pooled), noise.freedom
+    draws, s, d = 150_000, math.sqrt(noise.pooled), noise.freedom
     tau = s / 2 * abs(rng.standard_t(3, draws))
     r = d / rng.chisquare(d, draws)
     rho = rng.choice([0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9], draws, p=[1 / 2, *[1 / 12] * 6])

@@ -7,8 +7,7 @@
 | y_ij | loss of finalist i on seed j: it ran on some of the seeds only |
 | f_i | true mean loss of finalist i |
 | s_i^2 = r v_i | variance of one run; r ~ d / chi^2_d says how wrong the moderated variance v_i may be |
-| rho | what the runs of one seed have in common, as where it draws the split: uniform on [0, 1), or nothing, as |
-|     | where the split is fixed; either may be the case |
+| rho | what the runs of one seed have in common: 0, as where the split is fixed, or uniform on [0, 1) |
 | M, tau | where the finalists lie, and how far apart: M flat, tau half-t around s |
 
 Given r, rho and tau everything is normal, and those three lie on a grid. The posterior mean of f_w takes out
