@@ -43,8 +43,7 @@ Check = Callable[[str, Any], Any]
 
 _MOST_NAMES = 1000
 """Of `report_only`, which may be something without end."""
-_MOST_CALLBACKS = 100
-_MOST_STUDIES = 100
+_MOST_CALLBACKS = _MOST_STUDIES = 100
 
 
 @dataclass(frozen=True, slots=True)

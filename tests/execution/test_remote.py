@@ -18,6 +18,7 @@ from execution.workers import TOKEN, start_worker
 
 import rung
 from rung import __version__
+from rung.cli.commands.status import _worker_text
 from rung.errors import ArgumentError, WorkerError
 from rung.execution.base import AttemptId, End, Job, Log, Report, WorkerUp
 from rung.execution.node import frames
@@ -25,6 +26,7 @@ from rung.execution.node.frames import Answer, Leaving, Orders, Piece, Ready, St
 from rung.execution.node.line import Line, about, numbered
 from rung.execution.node.link import Link
 from rung.execution.node.main import Node
+from rung.execution.node.roster import workers_of
 from rung.execution.work import Work
 from rung.execution.worker.leftovers import Identity
 from rung.objectives.checkpoints import FolderStore
@@ -442,3 +444,31 @@ def test_a_worker_process_with_the_wrong_token_or_none_says_so(tmp_path):
         assert [worker.wait(60) for worker in workers] == [2, 1]
     assert "64 hexadecimal digits" in (tmp_path / "wrong").read_text()
     assert f"no coordinator at 127.0.0.1:{port} for 0.5 s" in (tmp_path / "alone").read_text()
+
+
+def test_who_works_for_a_study_stands_in_its_folder_while_it_runs(start, tmp_path, monkeypatch):
+    monkeypatch.setattr("rung.execution.node.roster._PAUSE", 0.0)
+    nodes = start()
+    node = Hand(nodes).join()
+    nodes.submit(JOB)
+    node.until(lambda: JOB in node.heard)
+    node.until(lambda: workers_of(tmp_path) and workers_of(tmp_path)[0]["state"] == "busy")
+    (worker,) = workers_of(tmp_path)
+    assert (worker["host"], worker["pid"], worker["trials"]) == ("far", 7, [0])
+    assert _worker_text(worker).startswith("far (pid 7): busy, trial 0; since 20")
+    node.link.close()
+    node.link = None
+    node.until(lambda: workers_of(tmp_path)[0]["state"] == "out of reach")
+    nodes.close()
+    assert workers_of(tmp_path) == []
+    for strange in (
+        "[[]]",
+        '[{"since": NaN}]',
+        '[{"since": 1e300}]',
+        "{}",
+        '[{"host": 1}]',
+        "[" * 100_000,
+        "\x00",
+    ):
+        (tmp_path / "workers.json").write_text(strange)
+        assert workers_of(tmp_path) == []

@@ -26,6 +26,7 @@ from rung.execution.node.gate import Gate
 from rung.execution.node.line import about
 from rung.execution.node.link import Link
 from rung.execution.node.peer import Peer
+from rung.execution.node.roster import Roster
 from rung.execution.work import Work
 from rung.execution.worker import pickling
 from rung.objectives.guard import OVERDUE
@@ -74,6 +75,7 @@ class Nodes:
             Orders(pickling.dumps(work.objective), store, "" if store is None else store.mark(), work.pauses,
                    work.logs is not None, work.gpus_per_trial)
         )  # fmt: skip
+        self._roster = Roster(None if work.logs is None else work.logs.parent)
         self._peers: dict[str, Peer] = {}
         """By their tickets."""
         self._runs: dict[AttemptId, Peer] = {}
@@ -149,6 +151,7 @@ class Nodes:
         """Have all workers end what they run, and go."""
         until = self.now() + _GOODBYE
         self._gate.close()
+        self._roster.close()
         there = [peer for peer in self._peers.values() if peer.line.link is not None]
         for peer in there:
             peer.line.say("bye")
@@ -208,6 +211,7 @@ class Nodes:
         elif now > self._lonely:
             self._lonely = now + 20 * _NOTICE
             logger.warning("no worker is there; %s", self._why_none())
+        self._roster.keep(self._peers.values())
         if self.crew is not None:
             self.crew.look(sum(peer.ready for peer in self._peers.values()))
 
