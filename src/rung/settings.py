@@ -366,8 +366,6 @@ class Settings:
         """Raise ArgumentError if `runs`, a share or a number, can't confirm the winner of such a study."""
         if runs is None:
             return
-        if len(self.goals.metrics) > 1:
-            raise ArgumentError("confirm: of several objectives no trial is the winner; give one metric")
         if isinstance(self.scheduler, schedulers.PBT):
             raise ArgumentError(
                 "confirm: a configuration of pbt is the end of a schedule, and can't be run again"
