@@ -43,8 +43,7 @@ Check = Callable[[str, Any], Any]
 
 _MOST_NAMES = 1000
 """Of `report_only`, which may be something without end."""
-_MOST_CALLBACKS = 100
-_MOST_STUDIES = 100
+_MOST_CALLBACKS = _MOST_STUDIES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,8 +366,6 @@ class Settings:
         """Raise ArgumentError if `runs`, a share or a number, can't confirm the winner of such a study."""
         if runs is None:
             return
-        if len(self.goals.metrics) > 1:
-            raise ArgumentError("confirm: of several objectives no trial is the winner; give one metric")
         if isinstance(self.scheduler, schedulers.PBT):
             raise ArgumentError(
                 "confirm: a configuration of pbt is the end of a schedule, and can't be run again"
