@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA := /usr/share/datasets/fashion-mnist
 
-.PHONY: demo test test-all lint fix docs data clean
+.PHONY: demo test test-all test-page lint fix docs data clean
 
 demo: .venv/ready data
 	$(BIN)/python examples/softmax_fashion_mnist.py --quick
@@ -16,6 +16,17 @@ test: .venv/ready lint
 
 test-all: .venv/ready lint
 	$(BIN)/python -m pytest -n auto --dist worksteal -m '' --cov --cov-report=term
+
+# The page in a browser: Debian's, and Playwright in an environment of its own, beside nothing but the core.
+test-page: .page-env/ready
+	.page-env/bin/python -m pytest -m page tests/page
+
+.page-env/ready: pyproject.toml
+	test -x /usr/bin/chromium || { apt-get update && apt-get install -y --no-install-recommends chromium; }
+	test -x .page-env/bin/python || $(PYTHON) -m venv .page-env
+	.page-env/bin/python -m pip install --quiet --upgrade pip
+	.page-env/bin/python -m pip install --quiet --editable '.[page]'
+	touch $@
 
 lint: .venv/ready
 	$(BIN)/ruff check .
@@ -55,4 +66,4 @@ data:
 	touch $@
 
 clean:
-	rm -rf .venv .docs-env build
+	rm -rf .venv .docs-env .page-env build

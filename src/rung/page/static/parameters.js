@@ -5,7 +5,7 @@ import { change } from "./place.js";
 import { legend, Plot, statusDot } from "./plot.js";
 import { colour, extent, ranked } from "./scale.js";
 import { Surface } from "./surface.js";
-import { thin } from "./study.js";
+import { axis, shown, thin } from "./study.js";
 import { wide } from "./trial.js";
 
 const MOST = 3000; // dots in a slice
@@ -104,19 +104,3 @@ export class Parameters {
 
   async drawImportance() {}
 }
-
-export function axis(domain) {
-  if (domain.kind === "choice") return { kind: "category", labels: domain.choices };
-  if (domain.kind === "float" || domain.kind === "int") {
-    const [low, high] = [Number(domain.low), Number(domain.high)];
-    const margin = domain.log ? (high / low) ** 0.03 : (high - low) * 0.03;
-    return domain.log ? { kind: "log", low: low / margin, high: high * margin } : { low: low - margin, high: high + margin, unit: { size: 1, whole: domain.kind === "int" } };
-  }
-  return { low: 0, high: 1 };
-}
-
-export function shown(study, domain, value) {
-  const text = study.valueText(domain, value);
-  return typeof text === "number" ? fmt(text) : text;
-}
-

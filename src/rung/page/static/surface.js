@@ -1,10 +1,9 @@
 // Two hyperparameters against each other: what was tried, and what the model expects between.
 import { counted, empty, fmt, h, panel, select } from "./dom.js";
-import { axis, shown } from "./parameters.js";
 import { change } from "./place.js";
 import { dot, legend, Plot } from "./plot.js";
 import { colour, ranked } from "./scale.js";
-import { thin } from "./study.js";
+import { axis, shown, thin } from "./study.js";
 
 const MOST = 3000;
 

@@ -67,7 +67,7 @@ export class Trials {
 
   draw() {
     if (!this.found) return;
-    const height = this.scroll.clientHeight || 600;
+    const height = Math.max(this.scroll.clientHeight, innerHeight);
     const first = Math.max(0, Math.floor(this.scroll.scrollTop / ROW) - 6);
     const last = Math.min(this.found.length, first + Math.ceil(height / ROW) + 12);
     this.before.style.height = `${first * ROW}px`;
