@@ -111,7 +111,8 @@ class Followed:
         before, rows = self.view.state.events, len(self.view.state.curve)
         state, owner = self.view.state, self._owner
         new = self.view.refresh()
-        if time.monotonic() - self._looked > _OWNER:
+        # Who just began to write is shown soon; who was killed, a little later.
+        if time.monotonic() - self._looked > (PERIOD if new and self._owner is None else _OWNER):
             self._owner, self._looked = self._owner_of(), time.monotonic()
         if self.view.state is not state or self.view.state.events < before:
             self._made.clear()

@@ -22,6 +22,10 @@ export class TrialPage {
 
   async update(points, changed) {
     if (changed && !changed.has(this.number) && this.loaded) return;
+    if (!this.page.study.rows.has(this.number)) {
+      this.element.replaceChildren(panel(`Trial ${this.number}`, null, empty("There is no such trial here.")));
+      return;
+    }
     this.loaded = true;
     try {
       this.draw(await load("trial", { study: this.page.name, trial: this.number }));
