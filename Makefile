@@ -4,6 +4,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# Many tests wait for processes of their own: half as many again as there are cores keep these busy.
+PARALLEL := -n $(shell expr 3 \* $$(nproc) / 2) --dist worksteal
 DATA := /usr/share/datasets/fashion-mnist
 
 .PHONY: demo test test-all test-page lint fix docs data clean
@@ -12,7 +14,7 @@ demo: .venv/ready data
 	$(BIN)/python examples/softmax_fashion_mnist.py --quick
 
 test: .venv/ready lint
-	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term
+	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term
 
 test-all: .venv/ready lint
 	$(BIN)/python -m pytest -n auto --dist worksteal -m '' --cov --cov-report=term
@@ -47,10 +49,14 @@ docs: .docs-env/ready
 	NO_MKDOCS_2_WARNING=1 .docs-env/bin/mkdocs build --strict
 	.docs-env/bin/python .ci/check_site.py build/site
 
+# The tools alone: they read the docstrings from src, without importing rung or what it needs.
+DOCS_TOOLS := import tomllib; \
+  print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"], sep="\n")
+
 .docs-env/ready: pyproject.toml
 	test -x .docs-env/bin/python || $(PYTHON) -m venv .docs-env
-	.docs-env/bin/python -m pip install --quiet --upgrade pip
-	.docs-env/bin/python -m pip install --quiet '.[docs]'
+	.docs-env/bin/python -c '$(DOCS_TOOLS)' > .docs-env/tools.txt
+	.docs-env/bin/python -m pip install --quiet --requirement .docs-env/tools.txt
 	touch $@
 
 # Debian's package holds all of Fashion-MNIST; where it can't be had, rung.datasets downloads it.

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import tempfile
+from collections.abc import Iterator
 
-from hypothesis import HealthCheck, settings
+import pytest
+from hypothesis import HealthCheck, is_hypothesis_test, settings
 
 # The tests have every core already: threads of theirs would only wait for each other, and burn what they wait.
 # Here, since a library reads it once, when numpy or torch is imported.
@@ -24,3 +27,18 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 settings.register_profile("rung", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("rung")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Measure no coverage where many examples pass the same lines: it took two thirds of their time.
+
+    pytest-cov's marker `no_cover` does this as well, but not in the processes of pytest-xdist.
+    """
+    tracer = sys.gettrace()
+    if is_hypothesis_test(getattr(item, "obj", None)) or item.path.name.startswith("test_every_"):
+        sys.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(tracer)

@@ -28,6 +28,7 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
         "docs/running.md",
         "docs/earlier-results.md",
         "docs/extending.md",
+        "docs/transfer.md",
         "docs/winner.md",
     ],
 )

@@ -128,7 +128,7 @@ def test_the_log_keeps_what_a_session_was_asked_for():
         "n_trials": 2, "timeout": 3600.0, "stop_when": [], "n_workers": 1, "searcher": {"name": "random"},
         "scheduler": {"name": "fifo"}, "max_resource": 3, "resource": "epoch", "keep_checkpoints": "all",
         "trial_timeout": 120.0, "trial_memory": 8 * 10**9, "gpus_per_trial": None, "retries": 4,
-        "executor": None, "confirm": None, "rising": [],
+        "executor": None, "confirm": None, "rising": [], "cost": None,
         "max_failures": 5, "on_error": "raise", "command": "",
     }  # fmt: skip
 
@@ -173,22 +173,23 @@ def test_drive_takes_settings_of_the_session_alone():
 def test_every_setting_with_a_flag_is_one_of_rung_run(tmp_path):
     shown = rung_here("run", "--help", cwd=tmp_path).stdout
     flags = {name: setting.flags for name, setting in SETTINGS.items() if setting.flags}
-    assert set(SETTINGS) - set(flags) == {"initial_configs", "add", "progress", "callbacks"}
+    assert set(SETTINGS) - set(flags) == {"add", "progress", "callbacks"}
     for name, spellings in flags.items():
         for flag in spellings:
             assert f" {flag}" in shown, name
 
 
 TYPED = {
-    "executor": "processes", "confirm": "3", "rising": "cpu_seconds",
-    "n_trials": "5", "timeout": "50s", "stop_when": ">= 2", "n_workers": "1", "searcher": "random", "scheduler": "median",
+    "executor": "processes", "confirm": "3", "initial_configs": "first.json", "rising": "cpu_seconds",
+    "cost": "cpu_seconds",
+    "n_trials": "5", "timeout": "50s", "stop_when": ">= 2", "n_workers": "1", "searcher": "gp", "scheduler": "median",
     "keep_checkpoints": "all", "trial_timeout": "40s", "trial_memory": "4GB", "gpus_per_trial": "1",
     "retries": "2", "max_failures": "7", "on_error": "raise", "durability": "process",
 }  # fmt: skip
 
 KEPT = {
-    "executor": "processes", "confirm": 3, "rising": ["cpu_seconds"],
-    "timeout": 50.0, "stop_when": [">= 2"], "n_workers": 1, "searcher": {"name": "random"}, "keep_checkpoints": "all",
+    "executor": "processes", "confirm": 3, "rising": ["cpu_seconds"], "cost": "cpu_seconds",
+    "timeout": 50.0, "stop_when": [">= 2"], "n_workers": 1, "searcher": {"name": "gp", "n_initial": 8}, "keep_checkpoints": "all",
     "trial_timeout": 40.0, "trial_memory": 4 * 10**9, "gpus_per_trial": 1, "retries": 2, "max_failures": 7,
     "on_error": "raise", "max_resource": 3,
 }  # fmt: skip
@@ -200,6 +201,7 @@ def test_resume_keeps_every_setting_of_the_session(tmp_path, monkeypatch):
     (tmp_path / "job.py").write_text(
         "import rung\nspace = {'x': rung.Float(0, 1)}\ndef objective(x):\n    return x\n"
     )
+    (tmp_path / "first.json").write_text('[{"x": 0.25}]')
     flags = [word for name, value in TYPED.items() for word in (SETTINGS[name].flags[0], value)]
     flags += ["--constraint", "cpu_seconds <= 1000"]
     done = rung_here("run", "job.py", "--quiet", "--mode", "max", "--max-resource", "3", *flags, cwd=tmp_path)

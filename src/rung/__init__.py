@@ -26,12 +26,14 @@ if TYPE_CHECKING:
     from rung._compare import compare as compare
     from rung._dashboard import dashboard as dashboard
     from rung._dry_run import dry_run as dry_run
+    from rung._portfolio import portfolio as portfolio
     from rung._simulate import simulate as simulate
     from rung._study import Study as Study
     from rung._tune import tune as tune
     from rung._view import StudyView as StudyView
     from rung.errors import Error as Error
     from rung.errors import Interrupted as Interrupted
+    from rung.execution.remote import Remote as Remote
     from rung.objectives.command import Command as Command
     from rung.objectives.ended import TrialEnded as TrialEnded
     from rung.objectives.ended import TrialInterrupted as TrialInterrupted
@@ -58,11 +60,13 @@ _HOMES = {
     "rung._compare": ("compare",),
     "rung._dashboard": ("dashboard",),
     "rung._dry_run": ("dry_run",),
+    "rung._portfolio": ("portfolio",),
     "rung._simulate": ("simulate",),
     "rung._study": ("Study",),
     "rung._tune": ("tune",),
     "rung._view": ("StudyView",),
     "rung.errors": ("Error", "Interrupted"),
+    "rung.execution.remote": ("Remote",),
     "rung.objectives.command": ("Command",),
     "rung.objectives.ended": ("TrialEnded", "TrialInterrupted", "TrialPaused", "TrialStopped"),
     "rung.objectives.trial": ("RunningTrial",),

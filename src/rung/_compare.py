@@ -6,9 +6,11 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from rung._other_libraries import explained
 from rung._view import StudyView
-from rung.analysis.comparison import Comparison, Incumbents
+from rung.analysis.comparison import Comparison, Incumbents, Results, reference_of
 from rung.errors import ArgumentError
 
 logger = logging.getLogger("rung")
@@ -19,7 +21,11 @@ Task = Callable[..., StudyView]
 
 @explained
 def compare(
-    methods: Mapping[str, Mapping[str, Any]], task: Task, *, seeds: int | Sequence[int] = 20
+    methods: Mapping[str, Mapping[str, Any]],
+    task: Task,
+    *,
+    seeds: int | Sequence[int] = 20,
+    reference: Mapping[str, float] | None = None,
 ) -> Comparison:
     """Run `task` by each method, once for each seed, and compare the best values over time.
 
@@ -33,6 +39,9 @@ def compare(
         the same number of trials, methods that stop trials early do less work.
     seeds : int or sequence of int
         Their number (0, 1, 2, ...), at least 2, or the seeds themselves.
+    reference : mapping of str to float, optional
+        With several objectives, the point up to which the hypervolume is measured, as in
+        `StudyView.hypervolume`; by default a tenth beyond the worst of what no study beats.
 
     Returns
     -------
@@ -61,25 +70,40 @@ def compare(
     """
     _check(methods)
     numbers = _distinct(seeds)
-    runs: dict[str, list[Incumbents]] = {name: [] for name in methods}
+    found: dict[str, list[Incumbents | Results]] = {name: [] for name in methods}
     for seed in numbers:
         for name, options in methods.items():
-            runs[name].append(_run(task, name, options, seed))
-    return Comparison.of(runs, numbers)
+            found[name].append(_run(task, name, options, seed))
+    return Comparison.of(_measured(found, reference), numbers)
 
 
-def _run(task: Task, name: str, options: Mapping[str, Any], seed: int) -> Incumbents:
+def _measured(
+    found: Mapping[str, Sequence[Incumbents | Results]], reference: Mapping[str, float] | None
+) -> dict[str, list[Incumbents]]:
+    """One number over time for each study: of several objectives the hypervolume, up to the same point."""
+    results = [one for method in found.values() for one in method if isinstance(one, Results)]
+    if not results and reference is not None:
+        raise ArgumentError("compare: reference is for studies of several objectives; these have one")
+    point = reference_of(results, reference) if results else np.zeros(0)
+    return {
+        name: [one.incumbents(point) if isinstance(one, Results) else one for one in method]
+        for name, method in found.items()
+    }
+
+
+def _run(task: Task, name: str, options: Mapping[str, Any], seed: int) -> Incumbents | Results:
     try:
         study = task(**options, seed=seed)
         if not isinstance(study, StudyView):
             raise ArgumentError(
                 f"the task returned {study!r}; return the study that rung.tune or rung.simulate gave"
             )
-        found = Incumbents.of(study.state)
+        several = len(study.state.goals.metrics) > 1
+        found = Results.of(study.state) if several else Incumbents.of(study.state)
     except Exception as error:
         error.add_note(f"compare: in method {name!r}, seed {seed}")
         raise
-    logger.info("compare: %s, seed %d: %.6g after %.4g s", name, seed, found.values[-1], found.end)
+    logger.info("compare: %s, seed %d: %.4g s", name, seed, found.end)
     return found
 
 

@@ -141,6 +141,7 @@ def dry_run(
     resource: str = "epoch",
     initial_configs: Sequence[Mapping[str, Any]] = (),
     constraints: Mapping[str, str] | None = None,
+    cost: str | None = None,
     rising: Sequence[str] = (),
     seed: int | None = None,
     keep_checkpoints: KeepCheckpoints = "best",
@@ -160,7 +161,7 @@ def dry_run(
     ----------
     objective, space, metric, mode, n_trials, timeout, n_workers, scheduler, max_resource, resource
         As in `tune`.
-    initial_configs, constraints, rising, seed, keep_checkpoints
+    initial_configs, constraints, cost, rising, seed, keep_checkpoints
         As in `tune`.
     searcher : str or Searcher
         As in `tune`; by default "random".
@@ -199,7 +200,7 @@ def dry_run(
     settings = Settings.of(
         metric=metric, mode=mode, n_trials=n_trials, timeout=timeout, n_workers=n_workers, searcher=searcher,
         scheduler=scheduler, max_resource=max_resource, resource=resource, initial_configs=initial_configs,
-        constraints=constraints, rising=rising, seed=seed,
+        constraints=constraints, cost=cost, rising=rising, seed=seed,
         keep_checkpoints=keep_checkpoints, storage=":memory:",
     )  # fmt: skip
     _check_odds(stragglers, failures)
@@ -215,7 +216,7 @@ def dry_run(
         max_resource=curves.epochs,
         scheduler=settings.scheduler if flown.reporting else "fifo", searcher=settings.searcher,
         n_trials=settings.n_trials, timeout=settings.timeout, initial_configs=settings.initial_configs,
-        constraints=settings.constraints, rising=settings.rising, seed=seed,
+        constraints=settings.constraints, cost=settings.cost, rising=settings.rising, seed=seed,
         stragglers=stragglers, failures=failures,
     )  # fmt: skip
     return _forecast(study, flown, curves, settings)

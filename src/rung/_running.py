@@ -15,12 +15,14 @@ from rung._earlier import Import, events_of
 from rung._interrupts import stoppable
 from rung._session import begin
 from rung._text import visible, visible_lines
+from rung._transfer import Lesson
 from rung._view import StudyView
 from rung.engine.confirming import Confirming
 from rung.engine.forecast import TimeLeft
 from rung.errors import ObjectiveError
-from rung.execution.backends import EXECUTORS, Backend, Work, backend_for
+from rung.execution.backends import EXECUTORS, backend_for
 from rung.execution.base import Executor
+from rung.execution.work import Backend, Work
 from rung.objectives.checkpoints import FolderStore
 from rung.objectives.function import Objective, fingerprint
 from rung.settings import Settings
@@ -32,8 +34,9 @@ logger = logging.getLogger("rung")
 def work_of(objective: Objective, settings: Settings) -> tuple[Work, Backend]:
     """What a session is to run, and the backend that runs it; raises what that one's check raises."""
     work = Work(
-        objective, settings.n_workers, settings.trial_timeout, settings.trial_memory, settings.gpus_per_trial
-    )
+        objective, settings.n_workers, settings.trial_timeout, settings.trial_memory, settings.gpus_per_trial,
+        pauses=settings.scheduler.pauses,
+    )  # fmt: skip
     return work, backend_for(work, settings.executor)
 
 
@@ -46,6 +49,7 @@ def run_session(
     made_by: Mapping[str, Any],
     confirming: Confirming | None = None,
     found: Sequence[Import] = (),
+    lessons: Sequence[Lesson] = (),
 ) -> None:
     """Run a session of `study` to its end; raises KeyboardInterrupt after Ctrl-C."""
     with _home(study.folder) as home, telling(study.name, settings.callbacks) as tell:
@@ -60,6 +64,7 @@ def run_session(
             backend=backend,
             discard=store.discard,
             confirming=confirming,
+            lessons=lessons,
         )
         coordinator = session.coordinator
         coordinator.tell = tell

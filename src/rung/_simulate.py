@@ -10,6 +10,7 @@ from typing import Any
 from rung._other_libraries import explained
 from rung._study import Study, study_of
 from rung._text import brief, is_iterable
+from rung._transfer import LearnFrom
 from rung._view import StudyView
 from rung.errors import ArgumentError
 from rung.execution.base import End, Job
@@ -47,7 +48,9 @@ def simulate(
     timeout: str | float | timedelta | None = None,
     stop_when: StopWhen = None,
     initial_configs: Sequence[Mapping[str, Any]] = (),
+    learn_from: Sequence[LearnFrom] = (),
     constraints: Mapping[str, str] | None = None,
+    cost: str | None = None,
     rising: Sequence[str] = (),
     seed: int | None = None,
     stragglers: float = 0.0,
@@ -60,7 +63,9 @@ def simulate(
 
     Parameters
     ----------
-    space, metric, mode, searcher, initial_configs, constraints, rising, seed, max_failures
+    space, metric, mode, searcher, initial_configs, learn_from, constraints
+        As in `tune`.
+    cost, rising, seed, max_failures
         As in `tune`.
     curve : callable, sequence of rows or study
         The results of training: a function of (config, epoch) that returns ({metric: value}, seconds); a
@@ -108,9 +113,10 @@ def simulate(
     """
     space = Space.of(space)
     settings = Settings.of(
-        metric=metric, mode=mode, constraints=constraints, rising=rising, searcher=searcher,
+        metric=metric, mode=mode, constraints=constraints, cost=cost, rising=rising, searcher=searcher,
         scheduler=scheduler,
-        initial_configs=initial_configs, n_trials=n_trials, timeout=timeout, stop_when=stop_when,
+        initial_configs=initial_configs, learn_from=learn_from, n_trials=n_trials, timeout=timeout,
+        stop_when=stop_when,
         n_workers=n_workers,
         max_resource=whole("max_resource", max_resource, 1), seed=seed, max_failures=max_failures,
         storage=":memory:",

@@ -15,6 +15,7 @@ from rung._opening import create_or_open, where
 from rung._other_libraries import explained
 from rung._session import begin
 from rung._text import brief
+from rung._transfer import LearnFrom, Lesson, lessons_of
 from rung._view import StudyView
 from rung.analysis import FinalReport
 from rung.analysis.winner import Winner
@@ -50,6 +51,9 @@ class Study(StudyView):
         Whether small or large values of a single metric are good.
     constraints : mapping of str to str, optional
         Bounds that the winner must keep, such as `{"model_mb": "<= 20"}`.
+    cost : str, optional
+        The metric that says what a trial cost, such as "train_seconds": the search is then for improvement
+        per cost, and with a `timeout` for what can still be finished. Searchers "auto" and "gp".
     rising : sequence of str
         Metrics of `constraints` that only rise in training, such as seconds or the peak of memory: a trial
         that reports one above its bound is stopped at once. `train_seconds` is one by itself.
@@ -63,6 +67,8 @@ class Study(StudyView):
         Configurations that `ask` gives first.
     n_trials : int, optional
         Trials that `ask` gives in all, at least 1; unbounded by default.
+    learn_from : sequence of StudyView, str, path or pairs
+        Earlier studies to learn from, as in `tune`.
     timeout : str, float or timedelta, optional
         Running time after which `ask` gives none: seconds, "2h", or a timedelta. Unbounded by default.
     confirm : float or int, optional
@@ -105,11 +111,13 @@ class Study(StudyView):
         metric: str | Mapping[str, str] = "value",
         mode: str = "min",
         constraints: Mapping[str, str] | None = None,
+        cost: str | None = None,
         rising: Sequence[str] = (),
         report_only: Sequence[str] = (),
         searcher: str | Searcher = "auto",
         scheduler: str | Scheduler = "fifo",
         initial_configs: Sequence[Mapping[str, Any]] = (),
+        learn_from: Sequence[LearnFrom] = (),
         n_trials: int | None = None,
         timeout: Any = None,
         confirm: float | None = None,
@@ -121,10 +129,10 @@ class Study(StudyView):
         durability: Durability = "machine",
     ) -> None:
         settings = Settings.of(
-            metric=metric, mode=mode, constraints=constraints, rising=rising, report_only=report_only,
-            searcher=searcher,
+            metric=metric, mode=mode, constraints=constraints, cost=cost, rising=rising,
+            report_only=report_only, searcher=searcher,
             scheduler=scheduler, initial_configs=initial_configs, n_trials=n_trials, timeout=timeout,
-            confirm=confirm,
+            confirm=confirm, learn_from=learn_from,
             max_resource=max_resource, resource=resource, seed=seed, name=name, storage=storage,
             durability=durability,
         )  # fmt: skip
@@ -132,6 +140,7 @@ class Study(StudyView):
 
     def _create_or_open(self, space: Space, settings: Settings) -> None:
         self._settings = settings.for_space(space)
+        self._lessons = lessons_of(settings, space)
         storage = open_storage(where(settings.storage), settings.durability)
         name = generated_name() if settings.name is None else settings.name
         super().__init__(storage, name, create_or_open(storage, name, space, settings))
@@ -143,6 +152,11 @@ class Study(StudyView):
     def settings(self) -> Settings:
         """The arguments that the study was made or opened with, checked."""
         return self._settings
+
+    @property
+    def lessons(self) -> Sequence[Lesson]:
+        """What is to be learned from earlier studies, if the log has not got it yet."""
+        return self._lessons
 
     @property
     def max_resource(self) -> int | None:
@@ -357,7 +371,7 @@ class Study(StudyView):
         if self._session is not None and self._session.coordinator.torn:
             self.close()  # what is in the log is what counts
         if self._session is None:
-            self._session = begin(self, Manual, self._settings, {})
+            self._session = begin(self, Manual, self._settings, {}, lessons=self._lessons)
             self._session.coordinator.heeds_requests = True
         return self._session
 
@@ -377,7 +391,7 @@ class Study(StudyView):
         settings.setdefault("n_workers", max(1, executor.capacity))
         changed = self._settings.but(**settings).for_space(self.space)
         with self._lock:
-            session = begin(self, lambda: executor, changed, {})
+            session = begin(self, lambda: executor, changed, {}, lessons=self._lessons)
             try:
                 session.coordinator.run()
             finally:

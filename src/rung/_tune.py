@@ -14,9 +14,10 @@ from rung._interrupts import interrupted
 from rung._other_libraries import explained
 from rung._running import run_session, work_of
 from rung._study import Study, study_of
+from rung._transfer import LearnFrom
 from rung._view import StudyView
 from rung.errors import ObjectiveError
-from rung.execution.backends import Backend
+from rung.execution.work import Backend
 from rung.objectives.function import Objective, fingerprint
 from rung.schedulers.base import Scheduler
 from rung.searchers.base import Searcher
@@ -52,7 +53,9 @@ def tune(
     initial_configs: Sequence[Mapping[str, Any]] = (),
     add: Sequence[tuple[Mapping[str, Any], float | Mapping[str, float]]] = (),
     continue_from: StudyView | str | None = None,
+    learn_from: Sequence[LearnFrom] = (),
     constraints: Mapping[str, str] | None = None,
+    cost: str | None = None,
     rising: Sequence[str] = (),
     report_only: Sequence[str] = (),
     seed: int | None = None,
@@ -103,9 +106,10 @@ def tune(
     n_workers : int
         Trials at once, at least 1.
     executor : str or Backend, optional
-        "inline" runs the objective in this process, "processes" in worker processes; or an object with
-        `check`, `reap` and `start` (see docs/extending.md). The default is "inline" for one worker, unless
-        one of `trial_timeout`, `trial_memory` and `gpus_per_trial` is given, and "processes" for more.
+        "inline" runs the objective in this process, "processes" in worker processes, "remote" wherever a
+        `rung worker` is started (`Remote`); or an object with `check`, `reap` and `start` (see
+        docs/extending.md). The default is "inline" for one worker, unless one of `trial_timeout`,
+        `trial_memory` and `gpus_per_trial` is given, and "processes" for more.
     searcher : str or Searcher
         "auto" (a Gaussian process, or local search where fitting one would cost more than 5 % of the trials'
         time), another name of `rung.searchers.SEARCHERS` such as "random", or a searcher.
@@ -124,8 +128,15 @@ def tune(
     continue_from : StudyView or str, optional
         An earlier study, or its name in `storage`, whose space may have been another. Its trials that fit are
         taken over once, as with `add`, and it is said how many do not.
+    learn_from : sequence of StudyView, str, path or pairs
+        Earlier studies of the same metric, on a space that overlaps: each a study, its name in `storage`, or
+        a folder of one or of many. A pair such as `("old", {"momentum": 0.9})` says what a hyperparameter was
+        that the earlier study does not have. Only how they rank configurations counts; see docs/transfer.md.
     constraints : mapping of str to str, optional
         Bounds that the winner must keep, such as `{"model_mb": "<= 20"}`.
+    cost : str, optional
+        The metric that says what a trial cost, such as "train_seconds": the search is then for improvement
+        per cost, and with a `timeout` for what can still be finished. Searchers "auto" and "gp".
     rising : sequence of str
         Metrics of `constraints` that only rise in training, such as seconds or the peak of memory: a trial
         that reports one above its bound is stopped at once. `train_seconds` is one by itself.
@@ -203,8 +214,8 @@ def tune(
         confirm=confirm,
         n_workers=n_workers, executor=executor, searcher=searcher, scheduler=scheduler,
         max_resource=max_resource, resource=resource, initial_configs=initial_configs,
-        add=add, continue_from=continue_from,
-        constraints=constraints, rising=rising, report_only=report_only, seed=seed,
+        add=add, continue_from=continue_from, learn_from=learn_from,
+        constraints=constraints, cost=cost, rising=rising, report_only=report_only, seed=seed,
         keep_checkpoints=keep_checkpoints,
         trial_timeout=trial_timeout, trial_memory=trial_memory, gpus_per_trial=gpus_per_trial,
         retries=retries, max_failures=max_failures, on_error=on_error, callbacks=callbacks,
@@ -241,7 +252,9 @@ def run_study(
                        "none (--stop-when never)", study.name, reason)  # fmt: skip
         return study
     with interrupted(lambda: _how_to_go_on(study)):
-        run_session(study, study.settings, work, backend, made_by=made_by or {}, found=found)
+        run_session(
+            study, study.settings, work, backend, made_by=made_by or {}, found=found, lessons=study.lessons
+        )
     return study
 
 

@@ -7,13 +7,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rung import analysis
 from rung._exports import Exports
 from rung._opening import look
 from rung._other_libraries import STUDY, advice
-from rung._text import brief, visible, visible_lines
+from rung._text import brief
 from rung.analysis.plots import Plots
 from rung.errors import ArgumentError
 from rung.space import Config, Space
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from rung.analysis.front import Front, Hypervolume
+    from rung.analysis.importance import Importance
     from rung.analysis.recommendation import Recommendation
     from rung.analysis.winner import Winner
 
@@ -288,6 +289,46 @@ class StudyView(Exports):
             raise ArgumentError(f"level={brief(level)}; give a number in (0, 1), such as 0.9")
         return winner_of(self._state, level)
 
+    def importance(
+        self,
+        metric: str | None = None,
+        *,
+        method: Literal["fanova", "ped-anova"] = "fanova",
+        best: float = 0.1,
+        level: float = 0.9,
+    ) -> Importance:
+        """How much each hyperparameter matters: over the whole space, and among the best configurations.
+
+        A hyperparameter with a condition is looked at where it is active. See also `plot.importance`.
+
+        Parameters
+        ----------
+        metric : str, optional
+            What it is to matter for: an objective, a metric with a bound, or any other that trials have, such
+            as "train_seconds". By default the first objective.
+        method : {"fanova", "ped-anova"}
+            "fanova" is the part of the metric's variance that a hyperparameter explains, alone and with
+            others, in a Gaussian process through all trials (Hutter et al. 2014). "ped-anova" needs no model:
+            it says how differently the best trials and all trials are distributed (Watanabe et al. 2023).
+        best : float
+            The part that counts as best, in (0, 1).
+        level : float
+            The probability of the intervals, in (0, 1).
+
+        Returns
+        -------
+        Importance
+            A sequence, the most important first, which prints as a table; `plot()` draws it.
+
+        Raises
+        ------
+        NoTrialError
+            If fewer than 8 trials have the metric.
+        """
+        from rung.analysis.importance import importance  # loads numpy
+
+        return importance(self._state, metric, method, best, level)
+
     def _repr_html_(self) -> str:
         from rung.views.notebook import study_html
 
@@ -326,20 +367,9 @@ class StudyView(Exports):
 
         How well it has predicted is computed again from the log: a second or two in a long study.
         """
-        from rung import schedulers, searchers  # these are slow to import
-        from rung.study.history import History
+        from rung.analysis.explanation import explain  # loads numpy
 
-        plan, history = self._plan, History(self._state)
-        stored = plan.get("scheduler", {})
-        searcher, scheduler = plan.get("searcher", {}).get("name", "unknown"), stored.get("name", "unknown")
-        if searcher == "auto":
-            searcher = searchers.Auto().explain(history)
-        if searcher.startswith("gp"):
-            searcher += "\n" + searchers.GP().explain(history)
-        if scheduler == "auto" and self._state.sessions:
-            arguments = {name: stored[name] for name in ("min_resource", "eta") if name in stored}
-            scheduler = schedulers.Auto(**arguments).explain(history)
-        return f"searcher: {visible_lines(searcher)}\nscheduler: {visible(scheduler)}"
+        return explain(self._state, self._plan)
 
     @property
     def _plan(self) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import islice
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
 
 from rung import schedulers, searchers
@@ -23,19 +24,19 @@ from rung.space import Config, Space
 from rung.space.values import did_you_mean
 from rung.study.algorithm import Problem
 from rung.study.budget import Budget, seconds, whole
-from rung.study.metrics import Goals
+from rung.study.metrics import Goals, check_metric_name, check_rising
 from rung.study.sizes import gpu_share, size_of
 from rung.study.stopping import check_rules, rules_of, said_by
 
 if TYPE_CHECKING:  # a storage knows the clock, and the engine, which takes settings, must not
-    from rung.execution.backends import Backend
+    from rung.execution.work import Backend
     from rung.storage import Durability, Storage
 
 KeepCheckpoints = Literal["best", "all", "none"]
 OnError = Literal["continue", "raise"]
 Scope = Literal["study", "session", "place"]
 """Belongs to the study, may differ by session, or says where the study is and what is shown of it."""
-Kind = Literal["text", "texts", "whole", "number", "time", "bounds"]
+Kind = Literal["text", "texts", "whole", "number", "time", "bounds", "configs"]
 """How a flag is read; "texts" and "bounds" may be repeated."""
 Check = Callable[[str, Any], Any]
 """(name, value) to the checked value; raises ArgumentError."""
@@ -43,6 +44,7 @@ Check = Callable[[str, Any], Any]
 _MOST_NAMES = 1000
 """Of `report_only`, which may be something without end."""
 _MOST_CALLBACKS = 100
+_MOST_STUDIES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +114,8 @@ def _names(_name: str, value: Any) -> Any:
     return value if isinstance(value, str) or not is_iterable(value) else tuple(islice(value, _MOST_NAMES))
 
 
-def _check_rising(names: Sequence[str], goals: Goals) -> None:
-    if isinstance(names, str):
-        raise ArgumentError(f"rising={brief(names)}; give a list: rising=[{brief(names)}]")
-    bounded = [c.name for c in goals.constraints if c.relation in {"<", "<="}]
-    for name in names:
-        if name not in bounded:
-            hint = (
-                did_you_mean(str(name), bounded) if bounded else 'give constraints={"seconds": "<= 60"} too'
-            )
-            raise ArgumentError(f"rising: {brief(name)} has no upper bound in constraints; {hint}")
+def _metric(name: str, value: Any) -> str:
+    return check_metric_name(value, name)
 
 
 def _configs(name: str, value: Any) -> Any:
@@ -151,6 +145,23 @@ def _pairs(name: str, value: Any) -> Any:
             raise ArgumentError(f"{name}[{i}]={brief(pair)}; give a pair, (config, value)")
         pairs.append(tuple(pair))
     return tuple(pairs)
+
+
+def _sources(name: str, value: Any) -> tuple[tuple[Any, Mapping[str, Any]], ...]:
+    """Pairs of a study, name or folder and the values of hyperparameters that it does not have."""
+    if isinstance(value, str | PathLike | Mapping) or not is_iterable(value):
+        raise ArgumentError(f"{name}={brief(value)}; give a list of studies, names or folders: {name}=[...]")
+    found = []
+    for i, each in enumerate(islice(value, _MOST_STUDIES)):
+        study, values = each if isinstance(each, tuple | list) and len(each) == 2 else (each, {})
+        known = isinstance(study, str | PathLike) or hasattr(study, "trials")
+        if not known or not isinstance(values, Mapping):
+            raise ArgumentError(
+                f"{name}[{i}]={brief(each)}; give a study, its name or its folder, or a pair of that and "
+                'values that it does not have: ("old", {"momentum": 0.9})'
+            )
+        found.append((study, values))
+    return tuple(found)
 
 
 def identifier(name: str, value: Any) -> str:
@@ -223,7 +234,7 @@ class Settings:
         1, "session", _at_least(1), "Trials at once.", "--n-workers --workers", kind="whole",
         to_json=_as_it_is))
     executor: str | Backend | None = field(metadata=_setting(
-        None, "session", _as_given, "Where trials run: inline or processes.", "--executor",
+        None, "session", _as_given, "Where trials run: inline, processes or remote.", "--executor",
         metavar="NAME", to_json=_name))
     searcher: Searcher = field(metadata=_setting(
         "auto", "session", _searcher, f"{', '.join(SEARCHERS)}.", "--searcher", metavar="NAME",
@@ -238,15 +249,22 @@ class Settings:
         "epoch", "study", identifier, "What an epoch is called, such as step.", "--resource",
         metavar="NAME", to_json=_as_it_is))
     initial_configs: Sequence[Config] = field(metadata=_setting(
-        (), "session", _configs, "Configurations to run first."))
+        (), "session", _configs, "Configurations to run first, in TOML or JSON: see rung portfolio.",
+        "--initial-configs", kind="configs", metavar="FILE"))
     add: Sequence[tuple[Config, Any]] = field(metadata=_setting(
         (), "session", _pairs, "Earlier results."))
     continue_from: Any = field(metadata=_setting(
         None, "place", _as_given, "An earlier study, whose trials are taken over.", "--continue-from",
         metavar="NAME"))
+    learn_from: Sequence[tuple[Any, Mapping[str, Any]]] = field(metadata=_setting(
+        (), "place", _sources, "An earlier study, or a folder of some, to learn from; may be repeated.",
+        "--learn-from", kind="texts", metavar="NAME"))
     constraints: Mapping[str, str] | None = field(metadata=_setting(
         None, "study", _as_given, "What the winner must keep, such as 'model_mb <= 20'; may be repeated.",
         "--constraint", kind="bounds", metavar="BOUND"))
+    cost: str | None = field(metadata=_setting(
+        None, "session", _optional(_metric), "What a trial costs, such as train_seconds: the search is for "
+        "improvement per cost.", "--cost", metavar="METRIC", to_json=_as_it_is))
     rising: Sequence[str] = field(metadata=_setting(
         (), "session", _names, "A bounded metric that only rises in training; may be repeated.", "--rising",
         kind="texts", metavar="METRIC", to_json=list))
@@ -299,7 +317,7 @@ class Settings:
         object.__setattr__(self, "goals", goals)
         object.__setattr__(self, "budget", Budget(self.n_trials, self.timeout))
         check_rules(self.stop_when, goals)
-        _check_rising(self.rising, goals)
+        check_rising(self.rising, goals)
 
     @classmethod
     def of(cls, **arguments: Any) -> Settings:
@@ -321,6 +339,15 @@ class Settings:
         """
         problem = Problem(space, self.goals, self.max_resource)
         self.searcher.check(problem)
+        if self.cost is not None and not isinstance(self.searcher, searchers.GP | searchers.Auto):
+            raise ArgumentError(
+                f'cost={self.cost!r}: searcher={self.searcher!r} does not look at costs; use "auto" or "gp"'
+            )
+        if self.learn_from and not self.searcher.learns(problem):
+            raise ArgumentError(
+                f"learn_from: searcher {self.searcher.name!r} does not learn from earlier studies here; use "
+                '"auto" or "gp" with one objective and no constraints, or leave learn_from out'
+            )
         self.check_confirmation(space, self.confirm)
         self.scheduler.check(problem)
         configs = [space.validate(config) for config in self.initial_configs]

@@ -113,9 +113,11 @@ def test_misspelt_settings_are_noticed(tmp_path: Path, capsys: pytest.CaptureFix
     script = tmp_path / "script.py"
     script.write_text(
         "def objective(config): return 1\nspace = {'x': 1}\nn_trails = 5\nn_worker = 2\nname = 's'\n"
+        "def raising(config): 1 / 0\ndef stop_wen(study): return False\n"  # `rising` is a setting too
     )
     load(str(script))
     said = capsys.readouterr().err
     assert "note: n_trails is not a setting; did you mean n_trials?" in said
     assert "note: n_worker is not a setting; did you mean n_workers?" in said
-    assert said.count("note:") == 2
+    assert "note: stop_wen is not a setting; did you mean stop_when?" in said
+    assert said.count("note:") == 3

@@ -149,6 +149,25 @@ def test_trials_as_table_json_and_csv(storage: str) -> None:
     assert call("trials", "--storage", storage, "--json", "--csv").exit_code == 2
 
 
+def test_importance_is_a_table_or_json(tmp_path: Path) -> None:
+    rung.tune(
+        lambda config: config["x"], {"x": rung.Float(0, 1), EVIL: rung.Float(0, 1)}, n_trials=12, name="s",
+        searcher="sobol", storage=str(tmp_path), progress=False, durability="process",
+    )  # fmt: skip
+    asked = ("importance", "s", "--method", "ped-anova", "--best", "0.3", "--storage", str(tmp_path))
+    shown = call(*asked)
+    assert shown.exit_code == 0, shown.output
+    assert shown.output.splitlines()[0] == "importance for value: ped-anova, 12 trials, 90 % intervals"
+    assert shown.output.splitlines()[2].startswith("x ")
+    assert "\x1b" not in shown.output
+    found = strict_json(call(*asked, "--json").output)
+    assert [one["name"] for one in found["hyperparameters"]] == ["x", EVIL]
+    assert 0.5 < found["hyperparameters"][0]["overall"]["alone"]["value"] <= 1
+    wrong = call("importance", "s", "--metric", "y", "--storage", str(tmp_path))
+    assert wrong.exit_code == 2
+    assert "metric='y': no trial has it" in wrong.output
+
+
 def test_front_is_a_table_with_its_hypervolume(tmp_path: Path) -> None:
     with rung.Study(
         {"x": rung.Float(0, 1)}, metric={"a": "min", "b": "max"}, name="two", storage=str(tmp_path)

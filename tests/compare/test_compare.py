@@ -12,7 +12,7 @@ from scipy import stats
 
 import rung
 from rung.analysis.comparison import Comparison, Incumbents
-from rung.errors import Error, NoTrialError
+from rung.errors import ArgumentError, Error, NoTrialError
 from rung.study.metrics import Metric
 
 SPACE = {"lr": stats.loguniform(1e-4, 1), "dropout": rung.Float(0, 0.9)}
@@ -148,7 +148,8 @@ def test_studies_that_begin_at_zero_or_end_at_once(end):
 
 
 def test_the_table_has_a_line_for_each_method(found):
-    title, head, *lines = str(found).splitlines()
+    title, head, *lines, against = str(found).splitlines()
+    assert against == str(found.against()[0])
     assert title.startswith("12 seeds, 1,5")
     assert head.split("  ")[0] == "method"
     assert [line.split()[0] for line in lines] == ["random", "asha"]
@@ -246,3 +247,94 @@ def test_different_metrics_are_not_compared():
 
     with pytest.raises(Error, match=r"different metrics: acc \(min\), loss \(min\)"):
         rung.compare({"a": {"metric": "loss"}, "b": {"metric": "acc"}}, run, seeds=2)
+
+
+# ---- several objectives
+
+
+def two_metrics(config, epoch):
+    loss = curve(config, epoch)[0]["loss"]
+    return {"loss": loss, "size": config["dropout"]}, 10.0
+
+
+def task_of_two(**options):
+    return rung.simulate(
+        SPACE,
+        two_metrics,
+        metric={"loss": "min", "size": "min"},
+        max_resource=9,
+        n_workers=4,
+        timeout=400,
+        **options,
+    )
+
+
+def test_of_several_objectives_it_is_the_hypervolume_up_to_one_point():
+    found = rung.compare(METHODS, task_of_two, seeds=3)
+    assert found.metric == Metric("hypervolume", "max")
+    for values in found.values.values():
+        assert (np.diff(values, axis=1) >= 0).all() and (values[:, -1] > 0).all()
+    assert "final hypervolume" in str(found)
+    stated = rung.compare(METHODS, task_of_two, seeds=3, reference={"loss": 0.5, "size": 0.5})
+    assert (stated.final("asha") <= 0.25).all()
+    low, median, high = stated.quartiles("asha")  # the bands of the picture
+    assert (low <= median).all() and (median <= high).all()
+    assert stated.plot().axes[0].get_ylabel() == "hypervolume: median and quartiles"
+
+
+def test_a_reference_is_of_several_objectives():
+    with pytest.raises(ArgumentError, match="reference is for studies of several objectives"):
+        rung.compare(METHODS, task, seeds=2, reference={"loss": 1})
+    with pytest.raises(ArgumentError, match="reference: size is missing"):
+        rung.compare({"random": METHODS["random"]}, task_of_two, seeds=2, reference={"loss": 1})
+
+
+# ---- which method is better
+
+
+def noisy(gain, apart, seeds=12):
+    """Two methods that share what their seeds have in common."""
+    rng = np.random.default_rng(7)
+    split = rng.normal(0, 1, seeds)
+    each = [split + rng.normal(0, apart, seeds), split + gain + rng.normal(0, apart, seeds)]
+    runs = {name: [steps((0.0, value)) for value in values] for name, values in zip("ab", each, strict=True)}
+    return Comparison.of(runs, range(seeds))
+
+
+def test_methods_are_compared_seed_by_seed():
+    (by,) = noisy(0.9, 0.1).against()
+    assert (by.best, by.other, by.settled) == ("a", "b", True)
+    assert by.interval[0] < by.difference < by.interval[1] and by.p_better > 0.99
+    assert str(by).startswith("a is better than b by 0.9") and str(by).endswith("settled")
+
+
+def test_what_is_not_settled_says_how_many_seeds_would_settle_it():
+    (by,) = noisy(0.2, 0.5).against()
+    assert not by.settled and 0.5 < by.p_better < 0.99 and by.seeds_to_settle > 12
+    assert f"not settled, P(better) = {by.p_better:.2f}; some {by.seeds_to_settle} seeds would" in str(by)
+    assert by.interval[0] < 0 < by.interval[1]
+
+
+def test_equal_methods_are_never_settled():
+    (by,) = noisy(0.0, 0.0).against()
+    assert (by.difference, by.settled, by.seeds_to_settle) == (0.0, False, None)
+    assert str(by).endswith(": not settled")
+
+
+def test_confirmed_studies_are_compared_by_what_fresh_runs_say():
+    import rung
+
+    def task(n_trials, seed, confirm=8):
+        return rung.tune(
+            lambda config, trial: config["x"] + np.random.default_rng(trial.seed).normal(0, 0.1),
+            {"x": rung.Float(0, 1)}, metric="error", searcher="random", seed=seed, n_trials=n_trials,
+            confirm=confirm, storage=":memory:", progress=False,
+        )  # fmt: skip
+
+    few, many = {"n_trials": 12}, {"n_trials": 24}
+    found = rung.compare({"few": few, "many": many}, task, seeds=2)
+    assert found.confirmed and "final values by fresh runs" in str(found)
+    assert list(found.final("many")) == [task(24, seed).winner().value for seed in (0, 1)]
+    unlike = rung.compare({"few": few, "many": {**many, "confirm": None}}, task, seeds=2)
+    assert not unlike.confirmed
+    assert unlike.final("few")[0] == min(t.value for t in task(12, 0).state.searched)

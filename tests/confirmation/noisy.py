@@ -35,11 +35,19 @@ def simulator(value=error_of, capacity=1, seconds=lambda job: 1.0):
 
 
 def study(
-    value=error_of, *, capacity=1, seconds=lambda job: 1.0, storage=None, name="s", n_trials=30, **arguments
+    value=error_of,
+    *,
+    capacity=1,
+    seconds=lambda job: 1.0,
+    storage=None,
+    name="s",
+    n_trials=30,
+    stop_when=None,
+    **arguments,
 ):
     arguments = {"metric": "error", "searcher": "random", "seed": 3, "confirm": 20, **arguments}
     made = rung.Study(SPACE, storage=storage or MemoryStorage(), name=name, n_trials=n_trials, **arguments)
-    made.drive(simulator(value, capacity, seconds))
+    made.drive(simulator(value, capacity, seconds), **({} if stop_when is None else {"stop_when": stop_when}))
     return made
 
 

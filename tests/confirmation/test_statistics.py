@@ -9,7 +9,8 @@ import pytest
 from scipy import stats
 from scipy.special import stdtrit
 
-from rung.confirmation.statistics import Noise, Posterior, difference, unseen_mean
+from rung.confirmation.posterior import Posterior
+from rung.confirmation.statistics import Noise, difference, unseen_mean
 
 REPETITIONS = 400
 
@@ -47,24 +48,42 @@ def test_the_posterior_is_that_of_weighted_draws_of_the_prior():
     samples = [[0.9, 1.1, 1.3, 0.8], [1.2, 1.6], [1.5, 1.4, 1.9]]
     noise = Noise.of([runs(s) for s in samples])
     rng = np.random.default_rng(1)
-    draws, s = 150_000, math.sqrt(noise.pooled)
+    draws, s, d = 150_000, math.sqrt(noise.pooled), noise.freedom
     tau = s / 2 * abs(rng.standard_t(3, draws))
-    ratio = noise.freedom / rng.chisquare(noise.freedom, draws)
+    r = d / rng.chisquare(d, draws)
+    rho = rng.choice([0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9], draws)
     middle = rng.uniform(-8, 11, draws)  # as good as flat
     f = middle[:, None] + tau[:, None] * rng.standard_normal((draws, 3))
-    scale = np.sqrt(ratio[:, None] * noise.variances / noise.counts)
-    weights = np.exp(stats.norm.logpdf(noise.means, f, scale).sum(axis=1))
+    log_likelihood = d / 2 * (np.log(r) + 1 / r)  # against the density of r, for one that is flat in log r
+    for seed in range(4):
+        on = [i for i in range(3) if seed < len(samples[i])]
+        shared = (np.eye(len(on)) + rho[:, None, None] * (1 - np.eye(len(on)))) * r[:, None, None]
+        covariance = shared * np.sqrt(np.outer(noise.variances[on], noise.variances[on]))
+        apart = np.array([samples[i][seed] for i in on]) - f[:, on]
+        squares = (apart * np.linalg.solve(covariance, apart[..., None])[..., 0]).sum(axis=1)
+        log_likelihood -= 0.5 * (np.linalg.slogdet(covariance)[1] + squares)
+    weights = np.exp(log_likelihood - log_likelihood.max())
     weights /= weights.sum()
-    posterior = Posterior.of(noise, np.random.default_rng(0))
+    posterior = Posterior.of([runs(s) for s in samples], np.random.default_rng(0))
     assert posterior.means == pytest.approx(weights @ f, abs=0.02)
     assert posterior.best == pytest.approx(np.bincount(f.argmin(axis=1), weights), abs=0.04)
     lost = weights @ (f - f.min(axis=1, keepdims=True))
     assert posterior.expected_loss == pytest.approx(lost, abs=0.03)
 
 
+def test_a_choice_by_equal_seeds_that_draw_the_split_is_surer_than_one_by_others():
+    split = np.random.default_rng(2).normal(0, 1, 5)
+    good = split + np.array([0.1, -0.1, 0.05, 0.0, -0.05])
+    worse = split + np.array([0.4, 0.5, 0.3, 0.35, 0.45])
+    paired = Posterior.of([runs(good), runs(worse)], np.random.default_rng(0))
+    apart = Posterior.of([runs(good), runs(worse, 5)], np.random.default_rng(0))
+    assert paired.best[0] > 0.8 > 0.7 > apart.best[0] > 0.5
+    assert paired.expected_loss[0] < apart.expected_loss[0] / 2
+
+
 def test_without_noise_the_best_is_the_best_and_the_interval_has_no_width():
-    noise = Noise.of([runs([0.1, 0.1, 0.1]), runs([0.2, 0.2])])
-    posterior = Posterior.of(noise, np.random.default_rng(0))
+    fresh = [runs([0.1, 0.1, 0.1]), runs([0.2, 0.2])]
+    noise, posterior = Noise.of(fresh), Posterior.of(fresh, np.random.default_rng(0))
     assert list(posterior.best) == [1.0, 0.0]
     assert list(posterior.expected_loss) == pytest.approx([0.0, 0.1])
     assert noise.interval(0, 0.9, among=2).width == 0.0
@@ -72,9 +91,9 @@ def test_without_noise_the_best_is_the_best_and_the_interval_has_no_width():
 
 
 def test_what_lies_far_apart_is_not_pulled_together():
-    noise = Noise.of([runs([0.0, 0.1, -0.1, 0.05]), runs([9.0, 9.1]), runs([9.3, 9.1]), runs([9.2, 9.0])])
-    posterior = Posterior.of(noise, np.random.default_rng(0))
-    assert posterior.means[0] == pytest.approx(noise.means[0], abs=0.02)
+    fresh = [runs([0.0, 0.1, -0.1, 0.05]), runs([9.0, 9.1]), runs([9.3, 9.1]), runs([9.2, 9.0])]
+    posterior = Posterior.of(fresh, np.random.default_rng(0))
+    assert posterior.means[0] == pytest.approx(np.mean([0.0, 0.1, -0.1, 0.05]), abs=0.05)
     assert posterior.best[0] == 1.0
 
 
@@ -85,9 +104,21 @@ def test_equal_seeds_take_out_what_they_share():
     worse = runs(split + 0.4 + rng.normal(0, 0.1, 8))
     paired = difference(good, worse, 0.9, 1)
     unpaired = difference(good, {i + 100: v for i, v in worse.items()}, 0.9, 1)
-    assert paired.paired and not unpaired.paired
+    assert (paired.pairs, unpaired.pairs) == (8, 0)
     assert paired.by.width < 0.8 * unpaired.by.width
     assert not unpaired.settled
+
+
+def test_the_runs_that_would_settle_a_difference_do():
+    rng = np.random.default_rng(4)
+    a, b = rng.normal(0, 1, 400), rng.normal(0.4, 1, 400)
+    few = difference(runs(a[:12]), runs(b[:12]), 0.9, 1)
+    assert not few.settled and few.pairs_to_settle > 12
+    # As many as are said to be needed, if they differ as the first do.
+    again = math.ceil(few.pairs_to_settle / 12) + 1
+    enough = difference(runs(np.tile(a[:12], again)), runs(np.tile(b[:12], again)), 0.9, 1)
+    assert enough.settled
+    assert difference(runs(a[:12]), runs(b[:12], 50), 0.9, 1).pairs_to_settle is None
 
 
 # ---- coverage, on the runs that the policy makes: 2 of each, 3 more of the best two, 6 more of the winner
@@ -132,13 +163,14 @@ def test_the_interval_covers_the_truth_and_the_naive_one_does_not_always(kind):
     assert np.mean(naive) < np.mean(covered)
 
 
+@pytest.mark.slow
 def test_the_value_is_nearer_the_truth_than_the_mean_and_p_best_is_what_it_says():
     rng = np.random.default_rng(5)
     of_value, of_mean, said, true = [], [], [], []
-    for _ in range(200):
+    for _ in range(400):
         truth, winner, fresh, _ = confirmed("gaussian", rng)
         noise = Noise.of(fresh)
-        posterior = Posterior.of(noise, rng)
+        posterior = Posterior.of(fresh, rng)
         of_value.append(posterior.means[winner] - truth[winner])
         of_mean.append(noise.means[winner] - truth[winner])
         said.append(posterior.best[winner])

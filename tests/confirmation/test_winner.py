@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from cli.commands import rung_here
@@ -25,9 +26,9 @@ def test_a_winner_prints_what_may_be_claimed_and_goes_into_json():
     assert text[0] == (
         f"winner: trial {winner.trial} of 30, chosen among 4 finalists by 14 fresh runs, claimed by 6 more"
     )
-    assert text[1].startswith("error = ") and "of that was luck" in text[1]
+    assert text[1].startswith("error = ") and "of that was" in text[1]
     assert text[2].startswith("P(best of the finalists) = 0.")
-    assert "(second)" in text[3] and text[3].endswith("settled")
+    assert "(second)" in text[3] and ": not settled, P(better) = 0." in text[3]
     assert "test_error" not in str(winner)
     assert json.loads(json.dumps(winner.to_json()))["trial"] == winner.trial
     low, high = winner.interval
@@ -83,6 +84,41 @@ def test_a_study_that_is_over_is_confirmed_on_top_of_its_trials():
         made.confirm(train, compare=[{"x": 0.123456}])
     with pytest.raises(ArgumentError, match="runs=1"):
         made.confirm(train, runs=1)
+
+
+def test_what_is_not_settled_says_how_sure_it_is_and_how_many_runs_would_settle_it():
+    def train(config, trial):
+        return 0.001 * config["x"] + noise(trial.seed + round(1e6 * config["x"]))
+
+    made = rung.tune(train, SPACE, n_trials=20, searcher="random", seed=3, storage=":memory:", progress=False,
+                     initial_configs=[{"x": 0.5}])  # fmt: skip
+    winner = made.confirm(train, runs=20, compare=[{"x": 0.5}])
+    asked = next(c for c in winner.compared if c.asked)
+    assert not asked.settled and 0 < asked.p_better < 1
+    line = next(line for line in str(winner).splitlines() if "(asked for)" in line)
+    assert re.search(
+        r"than trial 0 \(asked for\) by .*: not settled, P\((better|worse)\) = 0\.\d\d; (some|more)", line
+    )
+    assert line.endswith("runs of each would settle it")
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_a_score_that_the_last_third_improved_by_luck_is_said_to_be_noise(late):
+    # Trial 3 is the best; one of the last third was lucky, or one of the first two.
+    lucky = 9 if late else 5
+
+    best = study(confirm=None, n_trials=10).trials[3].config["x"]
+
+    def value(job):
+        if job.repeat is not None:
+            return 0.3 * (job.config["x"] != best) + noise(job.seed, 0.01)
+        return {3: 0.0, lucky: -0.5}.get(job.id.trial, 1.0) + noise(job.seed, 0.001)
+
+    made = study(value)
+    winner = made.winner()
+    assert (winner.trial, winner.finalists[:2]) == (3, (lucky, 3))
+    said = "fresh runs did not: it was fitting the noise" in str(winner)
+    assert said == late == (winner.late_gain is not None)
 
 
 def test_a_snapshot_holds_confirmations():

@@ -81,6 +81,19 @@ def test_a_lost_worker_costs_one_attempt():
     check_log(simulation.log, n_trials=10, capacity=2)
 
 
+def test_a_lost_machine_costs_neither_a_trial_nor_a_retry():
+    def lose(job: Job) -> Events:
+        yield 1.0, {"y": 1.0}
+        if job.id.attempt <= 4:
+            yield 0.5, End(job.id, Outcome.INTERRUPTED, reason="its machine is gone", blameless=True)
+
+    simulation = Simulation(lose, settings=Settings.of(n_trials=2, retries=0))
+    state = simulation.run()
+    assert [a.outcome for a in state.trials[0].attempts] == [*["interrupted"] * 4, "completed"]
+    assert state.trials[0].attempts[0].reason == "its machine is gone"
+    check_log(simulation.log, n_trials=2)
+
+
 def test_a_trial_that_kills_each_worker_fails_at_last():
     def always(job: Job) -> Events:
         yield 1.0, End(job.id, Outcome.LOST, reason="killed by SIGSEGV")

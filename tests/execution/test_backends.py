@@ -28,7 +28,7 @@ SPACE = {"x": rung.Float(0, 1)}
 QUIET = {"storage": ":memory:", "progress": False, "searcher": "random"}
 
 
-@pytest.mark.parametrize("name", EXECUTORS)
+@pytest.mark.parametrize("name", EXECUTORS.keys() - {"remote"})  # its workers join: see test_remote.py
 def test_every_executor_does_what_rung_relies_on(name):
     check_executor(EXECUTORS[name])
 

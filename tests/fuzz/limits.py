@@ -1,4 +1,4 @@
-"""How many cases: a few by default, thousands in the slow tests, more by RUNG_FUZZ=10 (times as many)."""
+"""How many cases: a few by default, hundreds in the slow tests, thousands by RUNG_FUZZ=10 (times as many)."""
 
 from __future__ import annotations
 

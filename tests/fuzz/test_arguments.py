@@ -127,7 +127,7 @@ def space_from_json(data):
     refused(read)
 
 
-test_space_json, test_space_json_slow = both(space_from_json, stored_space(), few=60, many=2500)
+test_space_json, test_space_json_slow = both(space_from_json, stored_space(), few=60, many=600)
 
 
 def space_of_a_dict(name, value):
@@ -138,9 +138,7 @@ def space_of_a_dict(name, value):
     refused(make)
 
 
-test_dict_spaces, test_dict_spaces_slow = both(
-    space_of_a_dict, corpus.names, corpus.values, few=60, many=1000
-)
+test_dict_spaces, test_dict_spaces_slow = both(space_of_a_dict, corpus.names, corpus.values, few=60, many=250)
 
 
 def domain_of_anything(kind, low, high, other):
@@ -153,7 +151,7 @@ def domain_of_anything(kind, low, high, other):
 
 test_domains, test_domains_slow = both(
     domain_of_anything, st.sampled_from([rung.Float, rung.Int, rung.Categorical]),
-    corpus.values, corpus.values, corpus.values, few=60, many=1000,
+    corpus.values, corpus.values, corpus.values, few=60, many=250,
 )  # fmt: skip
 
 
@@ -229,7 +227,7 @@ configs = st.one_of(
     st.fixed_dictionaries({"x": corpus.values, "n": corpus.values, "k": corpus.values}),
     st.fixed_dictionaries({"x": st.just(0.5), "n": st.just(2), "k": corpus.values}),
 )
-test_configs, test_configs_slow = both(config_of_anything, configs, few=60, many=1500)
+test_configs, test_configs_slow = both(config_of_anything, configs, few=60, many=400)
 
 
 # ---- goals, and all arguments of a study
@@ -248,7 +246,7 @@ bounds = st.one_of(st.none(), corpus.values, st.dictionaries(corpus.names, corpu
 metrics = st.one_of(corpus.names, corpus.values, st.dictionaries(corpus.names, modes, max_size=2))
 test_goals, test_goals_slow = both(
     goals_of_anything, metrics, modes, bounds, st.one_of(corpus.values, st.lists(corpus.names, max_size=2)),
-    few=60, many=1000,
+    few=60, many=250,
 )  # fmt: skip
 
 
@@ -277,9 +275,7 @@ def study_metrics(metric):
     return [metric] if isinstance(metric, str) else list(metric)
 
 
-test_tune, test_tune_slow = both(
-    study_of_anything, st.sampled_from(OPTIONS), corpus.values, few=60, many=1200
-)
+test_tune, test_tune_slow = both(study_of_anything, st.sampled_from(OPTIONS), corpus.values, few=60, many=300)
 
 
 def simulation_of_anything(option, value):
@@ -296,7 +292,7 @@ def simulation_of_anything(option, value):
 
 
 test_simulate, test_simulate_slow = both(
-    simulation_of_anything, st.sampled_from(SIMULATED), corpus.values, few=60, many=1000
+    simulation_of_anything, st.sampled_from(SIMULATED), corpus.values, few=60, many=250
 )
 
 
@@ -321,7 +317,7 @@ def ask_and_tell(epoch, name, value, told):
 
 keywords = corpus.names.filter(lambda name: name not in {"trial", "epoch", "self"})
 test_tell, test_tell_slow = both(
-    ask_and_tell, corpus.values, keywords, corpus.values, corpus.values, few=40, many=600
+    ask_and_tell, corpus.values, keywords, corpus.values, corpus.values, few=40, many=150
 )
 
 
@@ -346,7 +342,7 @@ def named_study(tmp_path_factory):
     return check
 
 
-@pytest.mark.parametrize("many", [25, pytest.param(400, marks=SLOW)])
+@pytest.mark.parametrize("many", [25, pytest.param(100, marks=SLOW)])
 def test_study_names_lead_nowhere_else(tmp_path_factory, many):
     check = named_study(tmp_path_factory)
     for name in corpus.NAMES:

@@ -39,7 +39,7 @@ def arguments(option, value):
         ends_well("trials", value, option, value)
 
 
-@pytest.mark.parametrize("many", [30, pytest.param(300, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("many", [30, pytest.param(100, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("option", ["--storage", "--csv"])
 def test_arguments(tmp_path, monkeypatch, option, many):
     monkeypatch.chdir(tmp_path)

@@ -183,7 +183,7 @@ def absurd_log(stored, steps):
     look(root)
 
 
-@pytest.mark.parametrize("many", [40, pytest.param(700, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("many", [40, pytest.param(150, marks=pytest.mark.slow)])
 def test_absurd_logs(stored, many):
     some(many)(given(changes)(lambda steps: absurd_log(stored, steps)))()
 

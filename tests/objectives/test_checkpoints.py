@@ -110,6 +110,35 @@ def test_rolled_back_to_what_was_reported(tmp_path):
     assert not saved.has(3)
 
 
+def write(store, trial, epoch, text):
+    with store.save(trial, epoch) as path:
+        (path / "model").write_text(text)
+
+
+def test_an_attempt_that_is_believed_no_more_spoils_nothing_and_does_not_count(tmp_path):
+    old = FolderStore(tmp_path).of(1, None)
+    for epoch in (1, 2, 3):
+        write(old, 7, epoch, f"{epoch} of 1")
+    # The log has its report of epoch 2. What it saved since, on a machine that is out of reach, does not count.
+    new = FolderStore(tmp_path).of(2, {1: 2})
+    assert (new.fetch(7, 2), (new.path(7) / "model").read_text()) == (2, "2 of 1")
+    write(new, 7, 3, "3 of 2")
+    with pytest.raises(rung.TrialInterrupted, match="attempt 2 runs elsewhere"):
+        write(old, 7, 4, "4 of 1")
+    old.settle(7)
+    assert (new.path(7) / "model").read_text() == "3 of 2"
+    # Even one that the log would take for newer, as its machine did not see that it was over.
+    (tmp_path / "7" / ".attempt").unlink()
+    write(old, 7, 9, "9 of 1")
+    third = FolderStore(tmp_path).of(3, {1: 2, 2: 3})
+    assert (third.fetch(7, 3), (third.path(7) / "model").read_text()) == (3, "3 of 2")
+
+
+def test_what_an_earlier_rung_saved_still_counts(tmp_path):
+    write(FolderStore(tmp_path), 7, 3, "of attempt 1, which was not in the name then")
+    assert FolderStore(tmp_path).of(2, {1: 3}).fetch(7, 3) == 3
+
+
 def test_leftovers_of_killed_saves_are_cleared_and_never_count(tmp_path):
     saved = FolderStore(tmp_path)
     with saved.save(3, 1) as path:
@@ -198,6 +227,9 @@ class Packed:
 
     def __init__(self, shared: Path, local: Path) -> None:
         self.shared, self.local = shared, local
+
+    def of(self, attempt: int, reported) -> Packed:
+        return self
 
     def _saved(self, trial: int) -> dict[int, Path]:
         return {int(p.stem): p for p in sorted(self.shared.glob(f"{trial}/*.tar"), key=lambda p: int(p.stem))}

@@ -14,15 +14,15 @@ from rung.testing import check_log
 pytestmark = pytest.mark.slow
 
 
-def test_fifty_kills_of_anything():
+def test_twenty_five_kills_of_anything():
     """Coordinators, workers, guards, children, and all at once, under ASHA with pauses and checkpoints."""
     kills, found = Counter(), Counter()
-    for study, facts in studies(50, seed=50):
+    for study, facts in studies(25, seed=3, n_trials=80):
         kills += study.kills
         found += Counter(facts)
     assert set(kills) == set(VICTIMS)
     assert min(found["lost"], found["interrupted"]) > 5
-    assert found["paused"] >= 150  # each trial at its first rung
+    assert found["paused"] >= 80  # each trial at its first rung
 
 
 def test_three_kills_of_a_study_in_one_process(tmp_path):

@@ -15,7 +15,7 @@ from rung.storage.sqlite import SqliteStorage
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("number", range(4))
 def test_a_stopped_owner_that_wakes_after_a_take_over_writes_nothing(tmp_path, number):
     """It keeps the study while its lock is there; without, the epoch in the database fences it off."""
     stale_owner(tmp_path, n_workers=1 + number % 2, wakes_early=number % 4 > 1)

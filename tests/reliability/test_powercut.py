@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_nothing_acknowledged_is_lost_and_no_study_is_half_made():
-    assert cut(300) == {"kept": 300}
+    assert cut(100) == {"kept": 100}
 
 
 def test_the_detector_finds_what_is_lost_with_normal_in_the_place_of_full():

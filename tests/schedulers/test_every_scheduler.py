@@ -59,7 +59,7 @@ def test_it_does_what_rung_relies_on(make):
 
 
 @EVERY
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(seed=SEEDS, capacity=st.integers(1, 5), n_trials=st.integers(1, 30), timeout=st.floats(0.1, 40.0))
 def test_whatever_happens(lab, make, seed, capacity, n_trials, timeout):
     """Losses, failures, an interruption and a second session; a fresh instance agrees at each decision."""
@@ -83,7 +83,7 @@ def test_whatever_happens(lab, make, seed, capacity, n_trials, timeout):
 
 
 @EVERY
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(seed=SEEDS, capacity=st.integers(1, 4))
 def test_no_worker_is_idle_while_trials_may_be_created(lab, make, seed, capacity):
     """Workers are fewer than a population of PBT."""
@@ -93,7 +93,7 @@ def test_no_worker_is_idle_while_trials_may_be_created(lab, make, seed, capacity
 
 
 @EVERY
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(seed=SEEDS, capacity=st.integers(1, 4))
 def test_max_mirrors_min(lab, make, seed, capacity):
     states = [

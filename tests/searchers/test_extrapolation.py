@@ -2,8 +2,9 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
-from rung.searchers._extrapolation import extrapolated, variances
+from rung.searchers._extrapolation import extrapolated, rank_correlation, variances
 from rung.searchers._observed import Observed
 from rung.space import Float
 
@@ -18,6 +19,15 @@ def study_of(lab, curves):
         for resource, loss in curve.items():
             study.report(n, resource, loss)
     return study
+
+
+@pytest.mark.parametrize("n", [3, 10, 50])
+def test_the_rank_correlation_is_spearmans(n):
+    a, b = np.random.default_rng(n).integers(0, n, size=(2, n)).astype(float)  # with ties
+    a[0] = np.inf
+    assert rank_correlation(a, b) == pytest.approx(spearmanr(a, b).statistic)
+    assert math.isnan(rank_correlation(a[:2], b[:2]))
+    assert math.isnan(rank_correlation(a, np.ones(n)))
 
 
 def test_all_at_one_resource_stay_as_they_are(lab):

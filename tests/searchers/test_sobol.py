@@ -4,6 +4,7 @@ from scipy.stats import qmc
 
 from rung.errors import Error
 from rung.searchers import Random, Sobol
+from rung.searchers._sobol_sequence import sobol_point
 from rung.space import Categorical, Float, Space
 
 CUBE = Space({f"x{i}": Float(0, 1) for i in range(4)})
@@ -14,6 +15,24 @@ def test_trial_n_is_point_n_of_one_sequence(lab):
     points = CUBE.encode(study.run(Sobol(), 20))
     seed = int(study.history.stream("sobol").integers(2**63))
     np.testing.assert_array_equal(points, qmc.Sobol(4, seed=seed).random(32)[:20])
+
+
+@pytest.mark.parametrize(("d", "n"), [(1, 0), (2, 1), (7, 1000), (256, 2**20 + 5)])
+def test_the_points_are_those_of_scipy(d, n):
+    for seed in (0, 2**62 + 1):
+        sequence = qmc.Sobol(d, seed=seed)
+        if n:
+            sequence.fast_forward(n)
+        np.testing.assert_array_equal(sobol_point(n, d, seed), sequence.random(1)[0])
+
+
+def test_more_dimensions_than_the_table_has_are_uniform():
+    points = np.array([sobol_point(n, 300, seed=0) for n in range(64)])
+    np.testing.assert_array_equal(points[:, :256], qmc.Sobol(256, seed=0).random(64))
+    beyond = points[:, 256:]
+    assert len(np.unique(beyond)) == beyond.size
+    assert 0 <= beyond.min() < 0.01 < 0.99 < beyond.max() < 1
+    np.testing.assert_allclose(beyond.mean(axis=0), 0.5, atol=0.2)
 
 
 def test_a_trial_of_the_user_takes_a_point(lab):

@@ -12,7 +12,7 @@ from scipy import stats
 from rung.errors import SpaceError
 from rung.space import Categorical, Constant, Float, Int, Ordinal, Space, param
 
-SETTINGS = settings(max_examples=60, deadline=None)
+SETTINGS = settings(max_examples=25, deadline=None)
 
 FINITE = st.one_of(
     st.builds(lambda low, n: Int(low, low + n), st.integers(-5, 5), st.integers(1, 4)),
@@ -162,7 +162,7 @@ def test_neighbours_are_valid_distinct_and_differ_by_one_choice(space, seed):
         assert len(changed) == 1
 
 
-@settings(SETTINGS, max_examples=40)
+@settings(SETTINGS, max_examples=20)
 @given(spaces())
 def test_configs_are_all_valid_configs_once(space):
     configs = list(space.configs())
@@ -174,7 +174,7 @@ def test_configs_are_all_valid_configs_once(space):
         assert space.key(config) in keys
 
 
-@settings(SETTINGS, max_examples=40)
+@settings(SETTINGS, max_examples=20)
 @given(spaces())
 def test_size_is_what_going_through_the_product_counts(space):
     places = [space[name].encode(space[name].lattice()) for name in space.names]

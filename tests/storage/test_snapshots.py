@@ -133,7 +133,7 @@ def test_a_study_in_memory_has_none():
     assert kept_state(storage, "s") is None
 
 
-@pytest.mark.parametrize("seeds", [range(8), pytest.param(range(8, 60), marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seeds", [range(8), pytest.param(range(8, 24), marks=pytest.mark.slow)])
 def test_coordinators_that_die_anywhere_leave_snapshots_that_tell_the_truth(seeds, monkeypatch):
     monkeypatch.setattr(snapshots, "EVERY", 7)
     found = []

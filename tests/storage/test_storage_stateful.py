@@ -221,7 +221,7 @@ class StorageMachine(RuleBasedStateMachine):
 
 @pytest.mark.parametrize("make", SUBJECTS.values(), ids=SUBJECTS)
 @pytest.mark.parametrize(
-    ("examples", "steps"), [(10, 30), pytest.param(200, 50, marks=pytest.mark.slow)], ids=["quick", "long"]
+    ("examples", "steps"), [(10, 30), pytest.param(60, 50, marks=pytest.mark.slow)], ids=["quick", "long"]
 )
 def test_it_answers_as_the_one_in_memory(make, examples, steps):
     run_state_machine_as_test(

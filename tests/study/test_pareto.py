@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rung.study.pareto import crowding, hypervolume, hypervolumes, layers, nondominated, ranks
+from rung.study.pareto import (
+    crowding,
+    farthest_first,
+    hypervolume,
+    hypervolumes,
+    layers,
+    nondominated,
+    ranks,
+    violations,
+)
 
 COARSE = st.integers(0, 4).map(float)  # few values, so that there are ties
 
@@ -83,3 +92,25 @@ def test_ranks_go_by_violation_then_layer_then_room():
     assert place[6] == 5 and place[0] == 6  # however good, they break bounds
     assert place[5] == 4
     assert {place[1], place[4]} == {0, 1}  # the ends of the first layer
+
+
+@pytest.mark.parametrize("m", [2, 3, 4, 5])
+def test_the_hypervolume_is_that_of_moocore(m):
+    moocore = pytest.importorskip("moocore")
+    rng = np.random.default_rng(m)
+    for n in (1, 10, 40):
+        losses, reference = rng.random((n, m)), np.full(m, 0.9)  # some lie beyond the reference point
+        assert hypervolume(losses, reference) == pytest.approx(moocore.hypervolume(losses, ref=reference))
+
+
+def test_farthest_first_is_spread_from_the_first_column_on():
+    points = np.array([[0.0, 4.0], [1.0, 3.0], [2.0, 2.0], [4.0, 0.0], [0.0, 4.0]])
+    order = farthest_first(points).tolist()
+    assert order[:3] == [0, 3, 2] and sorted(order) == list(range(5)) and order[-1] == 4
+
+
+def test_violations_count_each_bound_by_its_farthest():
+    excess = np.array([[0.0, 0.0], [2.0, 0.0], [1.0, 30.0], [0.0, np.inf]])
+    assert violations(excess)[:2].tolist() == [0, 1]
+    assert violations(excess)[2] >= 0.5 and violations(excess)[3] == 1
+    assert violations(np.zeros((3, 0))).tolist() == [0, 0, 0]

@@ -36,8 +36,8 @@ def test_seeds_that_once_found_something():
 
 
 @pytest.mark.slow
-def test_nothing_breaks_in_2000_seeds_of_every_fault():
-    command = [sys.executable, "-m", "rung.testing.faults", "--seeds", "2000", "--jobs", "2"]
+def test_nothing_breaks_in_400_seeds_of_every_fault():
+    command = [sys.executable, "-m", "rung.testing.faults", "--seeds", "400", "--jobs", "2"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 seeds broke an invariant" in done.stdout

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from rung.analysis.front import checked_reference, reference_beyond
 from rung.analysis.plots import drawing
+from rung.analysis.winner import winner_of
 from rung.errors import ArgumentError, Error, NoTrialError
 from rung.study.events import Outcome
-from rung.study.metrics import Metric
+from rung.study.metrics import Goals, Metric
+from rung.study.pareto import hypervolumes
 from rung.study.state import StudyState
 
 if TYPE_CHECKING:
@@ -23,6 +26,8 @@ Floats = npt.NDArray[np.float64]
 
 _POINTS = 200  # of the common time grid
 _RESAMPLES = 10_000
+_MANY = 1000
+"""Seeds that nobody runs to settle a difference."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +39,15 @@ class Incumbents:
     values: tuple[float, ...]
     end: float
     """When the study ended."""
+    claimed: float | None = None
+    """The value of its confirmed winner, if it has one."""
 
     @classmethod
     def of(cls, state: StudyState) -> Incumbents:
         """The best of all values reported so far, also by trials that were stopped later or still run.
 
         So methods are measured alike whether they complete many trials or few. Reports that break a
-        constraint do not count; with several objectives it is the first one.
+        constraint do not count.
         """
         metric, steps = state.goals.first, list[tuple[float, float]]()
         for t, value in sorted(_values(state, metric.name)):
@@ -49,11 +56,62 @@ class Incumbents:
         if not steps:
             raise NoTrialError(f"none of {len(state.trials)} trials gave a feasible {metric.name!r}")
         times, values = zip(*steps, strict=True)
-        return cls(metric, times, values, state.t)
+        claimed = winner_of(state).value if state.confirmed else None
+        return cls(metric, times, values, state.t, claimed)
 
     def at(self, times: Floats) -> Floats:
         """The best value at each of `times`, none before the first."""
         return np.array(self.values)[np.searchsorted(self.times, times, side="right") - 1]
+
+
+@dataclass(frozen=True)
+class Results:
+    """The feasible results so far of one study with several objectives, also of trials that were stopped."""
+
+    goals: Goals
+    times: tuple[float, ...]
+    losses: Floats
+    """Shape (n, m)."""
+    end: float
+
+    @classmethod
+    def of(cls, state: StudyState) -> Results:
+        """In order of time."""
+        rows = sorted(_rows(state), key=lambda row: row[0])
+        if not rows:
+            names = ", ".join(state.goals.tuned)
+            raise NoTrialError(f"none of {len(state.trials)} trials gave feasible {names}")
+        return cls(state.goals, tuple(t for t, _ in rows), np.array([y for _, y in rows]), state.t)
+
+    def incumbents(self, reference: Floats) -> Incumbents:
+        """Return the hypervolume over time, up to a reference point (m,) of losses."""
+        values = hypervolumes(self.losses, reference)
+        grows = np.flatnonzero(np.diff(values, prepend=-1.0) > 0)
+        times = tuple(self.times[i] for i in grows)
+        return Incumbents(Metric("hypervolume", "max"), times, tuple(values[grows].tolist()), self.end)
+
+
+def reference_of(every: Sequence[Results], stated: Mapping[str, float] | None) -> Floats:
+    """Return the point (m,) that is stated, by default a tenth beyond the worst of what no study beats."""
+    goals = every[0].goals
+    if any(results.goals.metrics != goals.metrics for results in every):
+        raise ArgumentError("compare: the studies have different objectives; give all the same")
+    if stated is not None:
+        return checked_reference(stated, goals)
+    return reference_beyond(np.concatenate([results.losses for results in every]), goals)
+
+
+def _rows(state: StudyState) -> Iterator[tuple[float, list[float]]]:
+    """When which feasible losses came in, all of them known."""
+    metrics = state.goals.metrics
+    for trial in state.searched:
+        shown = [(report.t, report.metrics) for report in trial.reports]
+        if trial.status == Outcome.COMPLETED and trial.ended is not None:
+            shown.append((trial.ended, trial.metrics))
+        for t, values in shown:
+            losses = [metric.loss_in(values) for metric in metrics]
+            if np.isfinite(losses).all() and state.goals.feasible(values):
+                yield t, losses
 
 
 def _values(state: StudyState, name: str) -> Iterator[tuple[float, float]]:
@@ -68,9 +126,54 @@ def _values(state: StudyState, name: str) -> Iterator[tuple[float, float]]:
             yield trial.ended, trial.value
 
 
+@dataclass(frozen=True)
+class Against:
+    """The method with the best mean final value beside another one, over the same seeds. Print it.
+
+    Attributes
+    ----------
+    best, other : str
+        Their names.
+    difference : float
+        How much worse the other one is on average: positive is worse, in either mode.
+    interval : tuple of float
+        Where the true difference lies, with probability `level` for all pairs of methods at once.
+    level : float
+        Of the interval.
+    p_better : float
+        The probability that the best one is better.
+    settled : bool
+        Whether the interval leaves 0 out.
+    seeds_to_settle : int or None
+        About how many seeds would settle it, if they differed as these do; None if nobody can say.
+    """
+
+    best: str
+    other: str
+    difference: float
+    interval: tuple[float, float]
+    level: float
+    p_better: float
+    settled: bool
+    seeds_to_settle: int | None
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        by = f"{self.best} is better than {self.other} by {self.difference:.3g} "
+        by += f"({100 * self.level:g} %: {low:.3g} to {high:.3g})"
+        if self.settled:
+            return f"{by}: settled"
+        if self.seeds_to_settle is None:
+            return f"{by}: not settled"
+        many = f"some {self.seeds_to_settle}" if self.seeds_to_settle <= _MANY else f"more than {_MANY}"
+        return f"{by}: not settled, P(better) = {self.p_better:.2f}; {many} seeds would settle it"
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
     """The best value of each method over time, over the same seeds. Print it, plot it, or take its table.
+
+    With several objectives the value is the hypervolume.
 
     Times are seconds of the studies' clock (virtual ones if simulated), from when every study had a value to
     the end of the longest; they lie closer early on. A study that ended before keeps its value.
@@ -81,6 +184,8 @@ class Comparison:
     times: Floats
     values: Mapping[str, Floats]
     """The best value so far by method: a row for each seed, a column for each of `times`."""
+    confirmed: bool = False
+    """Whether the final values are those of confirmed winners; else they are the best scores."""
 
     @classmethod
     def of(cls, runs: Mapping[str, Sequence[Incumbents]], seeds: Sequence[int]) -> Comparison:
@@ -93,7 +198,12 @@ class Comparison:
         start, end = max(run.times[0] for run in every), max(run.end for run in every)
         times = np.geomspace(start, end, _POINTS) if start > 0 else np.linspace(start, end, _POINTS)
         values = {name: np.array([run.at(times) for run in method]) for name, method in runs.items()}
-        return cls(metrics.pop(), tuple(seeds), times, values)
+        # Some winners' values beside others' best scores would favour the scores.
+        confirmed = all(run.claimed is not None for run in every)
+        if confirmed:
+            for name, method in runs.items():
+                values[name][:, -1] = [run.claimed for run in method]
+        return cls(metrics.pop(), tuple(seeds), times, values, confirmed)
 
     def final(self, name: str) -> Floats:
         """The last value of each seed."""
@@ -110,6 +220,29 @@ class Comparison:
         means = final[rng.integers(len(final), size=(_RESAMPLES, len(final)))].mean(axis=1)
         low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
         return float(low), float(high)
+
+    def against(self, level: float = 0.9) -> tuple[Against, ...]:
+        """The method with the best mean beside each other one, seed by seed; the nearest first.
+
+        The intervals hold for all pairs of methods at once, so that the best may be chosen by the same runs.
+        """
+        from rung.confirmation.statistics import difference
+
+        runs = {
+            name: {seed: self.metric.loss(float(value)) for seed, value in enumerate(self.final(name))}
+            for name in self.values
+        }
+        best = min(runs, key=lambda name: float(np.mean(list(runs[name].values()))))
+        pairs = len(runs) * (len(runs) - 1) // 2
+        found = []
+        for name, own in runs.items():
+            if name != best:
+                by = difference(runs[best], own, level, pairs)
+                ends, p = by.by.ends, by.p_better
+                assert ends is not None
+                assert p is not None
+                found.append(Against(best, name, by.by.mean, ends, level, p, by.settled, by.pairs_to_settle))
+        return tuple(sorted(found, key=lambda each: each.difference))
 
     def ranks(self) -> dict[str, Floats]:
         """The rank of each method by seed and time: 1 is the best, equal values share the mean of theirs."""
@@ -149,7 +282,9 @@ class Comparison:
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
             for row in cells
         ]
-        return "\n".join([f"{len(self.seeds)} seeds, {_seconds(self.times[-1])}", *lines])
+        title = f"{len(self.seeds)} seeds, {_seconds(self.times[-1])}"
+        title += ", final values by fresh runs" if self.confirmed else ""
+        return "\n".join([title, *lines, *map(str, self.against())])
 
     __repr__ = __str__
 

@@ -122,7 +122,11 @@ class Hypervolume:
         """Of the trials so far; the reference point is by default a tenth beyond the worst of their front."""
         ended = sorted(_feasible(state), key=lambda trial: (trial.ended or 0.0, trial.number))
         losses = _losses(ended, state.goals.metrics)
-        point = _reference(losses, state.goals) if reference is None else _checked(reference, state.goals)
+        point = (
+            reference_beyond(losses, state.goals)
+            if reference is None
+            else checked_reference(reference, state.goals)
+        )
         stated = {m.name: m.loss(x) for m, x in zip(state.goals.metrics, point.tolist(), strict=True)}
         values = hypervolumes(losses, point).tolist()
         return cls(
@@ -150,7 +154,8 @@ def _losses(trials: Sequence[Trial], metrics: Sequence[Metric]) -> NDArray[np.fl
     return np.array([[m.loss_in(t.metrics) for m in metrics] for t in trials]).reshape(-1, len(metrics))
 
 
-def _reference(losses: NDArray[np.float64], goals: Goals) -> NDArray[np.float64]:
+def reference_beyond(losses: NDArray[np.float64], goals: Goals) -> NDArray[np.float64]:
+    """Return the point (m,) a tenth beyond the worst of the front of losses (n, m)."""
     if not len(losses):
         return np.zeros(len(goals.metrics))
     low, high = _range(losses[nondominated(losses)])
@@ -162,7 +167,8 @@ def _range(front: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.
     return low, np.where(high > low, high, low + 1.0)
 
 
-def _checked(reference: Mapping[str, float], goals: Goals) -> NDArray[np.float64]:
+def checked_reference(reference: Mapping[str, float], goals: Goals) -> NDArray[np.float64]:
+    """Return the losses (m,) of a reference point; ArgumentError if it is none of these goals."""
     names = goals.tuned
     numbers = _numbers("reference", reference, names)
     for name in names:

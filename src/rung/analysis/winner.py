@@ -7,16 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from rung._text import visible
 from rung.errors import NoTrialError
 from rung.study.confirmations import NO_NOISE, Confirmation
 from rung.study.events import Outcome
 from rung.study.metrics import Metric
 from rung.study.state import StudyState
 from rung.study.trial import Trial
-
-_FAR = 4.0
-"""Standard deviations from the mean beyond which a run says that noise is skewed or has outliers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +50,10 @@ class Compared:
         The probability that the winner is the better one.
     settled : bool
         Whether the interval leaves 0 out.
-    paired : bool
-        Whether runs of equal seeds were compared.
+    pairs : int
+        How many runs of equal seeds were compared; 0 if the runs were not paired.
+    pairs_to_settle : int or None
+        About how many of them would settle it, if they differed as these do; None if nobody can say.
     asked : bool
         Whether `compare=` asked for it; else it is a finalist.
     """
@@ -65,7 +63,8 @@ class Compared:
     interval: tuple[float, float] | None
     p_better: float | None
     settled: bool
-    paired: bool
+    pairs: int
+    pairs_to_settle: int | None
     asked: bool
 
 
@@ -111,6 +110,9 @@ class Winner:
         How many standard deviations its farthest run lies from their mean.
     compared : tuple of Compared
         The other finalists, the second first, and what `compare=` named.
+    late_gain : float or None
+        How much the last third of the search improved the score, if fresh runs chose a trial from before:
+        so far as they can tell, that was luck. Else None.
     reported : mapping of str to Estimate
         The metrics of `report_only` over the claim runs; empty unless it comes from `final_report`.
     trials : int
@@ -136,6 +138,7 @@ class Winner:
     far: float
     compared: tuple[Compared, ...]
     trials: int
+    late_gain: float | None = None
     reported: Mapping[str, Estimate] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -143,7 +146,9 @@ class Winner:
         return asdict(self)
 
     def __str__(self) -> str:
-        return "\n".join(_lines(self))
+        from rung.analysis._winner_words import lines
+
+        return "\n".join(lines(self))
 
 
 def winner_of(state: StudyState, level: float = 0.9, *, reported: bool = False) -> Winner:
@@ -197,7 +202,7 @@ def _estimated(state: StudyState, current: Confirmation, level: float, reported:
         raise NoTrialError(f"all fresh runs of the winner, trial {number}, failed: nothing can be claimed")
     noise = Noise.of([losses[n] for n in finalists])
     w, metric = finalists.index(number), state.goals.first
-    posterior = fresh.posterior(noise)
+    posterior = fresh.posterior([losses[n] for n in finalists])
     found = noise.interval(w, level, len(current.finalists))
     trial, own = state.trials[number], np.array(list(losses[number].values()))
     assert trial.value is not None
@@ -209,13 +214,27 @@ def _estimated(state: StudyState, current: Confirmation, level: float, reported:
         float(posterior.expected_loss[w]), sd, current.finalists, current.reason, len(current.choosing),
         len(current.claiming), sum(t.status == Outcome.FAILED for t in fresh.trials(number)),
         float(abs(own - own.mean()).max() / sd) if sd else 0.0,
-        _compared(losses, number, current, level), len(state.trials),
+        _compared(losses, number, current, level), len(state.trials), _late_gain(state, trial),
         _reported(state, fresh.current, level) if reported else {},
     )  # fmt: skip
 
 
 def _signed(ends: tuple[float, float] | None, metric: Metric) -> tuple[float, float] | None:
     return ends if ends is None or metric.mode == "min" else (-ends[1], -ends[0])
+
+
+def _late_gain(state: StudyState, winner: Trial) -> float | None:
+    """By how much the score of the last third beats that of the rest, if the winner is from the rest."""
+    loss = state.goals.first.loss
+    searched = [t for t in state.searched if t.status == Outcome.COMPLETED and t.feasible]
+    begin = searched[len(searched) * 2 // 3].number
+    early, late = (
+        min((loss(t.value) for t in searched if (t.number >= begin) == is_late and t.value is not None),
+            default=math.inf)
+        for is_late in (False, True)
+    )  # fmt: skip
+    gained = early - late
+    return gained if winner.number < begin and 0 < gained < math.inf else None
 
 
 def _compared(
@@ -228,7 +247,8 @@ def _compared(
     for number in others:
         by = difference(losses[winner], losses[number], level, len(others))
         asked = number in current.compared
-        found.append(Compared(number, by.by.mean, by.by.ends, by.p_better, by.settled, by.paired, asked))
+        found.append(Compared(number, by.by.mean, by.by.ends, by.p_better, by.settled, by.pairs,
+                              by.pairs_to_settle, asked))  # fmt: skip
     return tuple(sorted(found, key=lambda c: (c.asked, -len(losses[c.trial]), c.difference)))
 
 
@@ -258,64 +278,3 @@ def _values(name: str, trials: Sequence[Trial]) -> dict[int, float]:
         for trial in trials
         if trial.status == Outcome.COMPLETED and math.isfinite(trial.held_back.get(name, math.nan))
     }
-
-
-# ---- in words
-
-
-def _lines(w: Winner) -> list[str]:
-    of = f"winner: trial {w.trial} of {w.trials}"
-    name = visible(w.metric)
-    if w.reason == NO_NOISE:
-        return [
-            f"{of}: no noise, or the objective ignores trial.seed",
-            f"{name} = {w.value:.6g}: two fresh seeds gave exactly what the search had seen",
-        ]
-    show = _format(w)
-    among = f"{len(w.finalists)} finalists" if len(w.finalists) > 1 else "one finalist"
-    lines = [f"{of}, chosen among {among} by {w.runs} fresh runs, claimed by {w.claim_runs} more"]
-    luck = f"{show(abs(w.optimism))} of that was {'luck' if w.optimism >= 0 else 'bad luck'}"
-    lines.append(
-        f"{name} = {show(w.value)}{_ends(w.interval, show, w.level)}; "
-        f"the search had seen {show(w.observed)}: {luck}"
-    )
-    if len(w.finalists) > 1:
-        lines.append(
-            f"P(best of the finalists) = {w.p_best:.2f}; if not, it costs {show(w.expected_loss)} on average"
-        )
-    second = [c for c in w.compared if not c.asked][:1]
-    lines += [_against(c, show) for c in (*second, *(c for c in w.compared if c.asked))]
-    lines.append(f"runs of it differ by {show(w.noise)} (standard deviation){_trouble(w)}")
-    lines += [
-        f"{visible(k)} = {show(e.value)}{_ends(e.interval, show, w.level)}, by {e.runs} runs that chose none"
-        for k, e in w.reported.items()
-    ]
-    return lines
-
-
-def _against(c: Compared, show: Any) -> str:
-    which = "" if c.asked else " (second)"
-    better = "better" if c.difference >= 0 else "worse"
-    ends = c.interval if c.difference >= 0 or c.interval is None else (-c.interval[1], -c.interval[0])
-    said = "settled" if c.settled else "not settled"
-    return f"{better} than trial {c.trial}{which} by {show(abs(c.difference))}{_ends(ends, show)}: {said}"
-
-
-def _ends(ends: tuple[float, float] | None, show: Any, level: float | None = None) -> str:
-    if ends is None:
-        return " (too few runs for an interval)"
-    said = "" if level is None else f"{100 * level:g} %: "
-    return f" ({said}{show(ends[0])} to {show(ends[1])})"
-
-
-def _trouble(w: Winner) -> str:
-    own = w.runs if len(w.finalists) == 1 else None
-    failed = f"; {w.failed_runs} of its runs failed" if w.failed_runs and own is None else ""
-    far = f"; one lies {w.far:.1f} of these away: the interval may be too narrow" if w.far > _FAR else ""
-    return failed + far
-
-
-def _format(w: Winner) -> Any:
-    width = w.interval[1] - w.interval[0] if w.interval else 0.0
-    digits = 4 if not 0 < width < math.inf else min(12, max(0, 2 - math.floor(math.log10(width))))
-    return lambda value: f"{value:.{digits}f}"

@@ -22,6 +22,8 @@ from rung.views.text import visible
 
 OPTIONS = tuple(name for name in SETTINGS if name != "progress")
 """Settings that a file may give by names of its own."""
+_FUNCTIONS = ("stop_when",)
+"""Those of them that a file may define as a function; any other function is the user's own."""
 _LONGEST = 50  # characters of what may be a typo of these
 _PARSERS = {"argparse", "optparse", "click", "typer", "docopt", "fire", "tyro"}
 """Modules that read a script's arguments."""
@@ -69,10 +71,11 @@ def _is_own(name: str, value: object) -> bool:
 
 
 def _hint_at_typos(module: ModuleType) -> None:
-    for name in vars(module):
+    for name, value in vars(module).items():
         if not isinstance(name, str) or len(name) > _LONGEST:  # globals() takes any key
             continue
-        close = difflib.get_close_matches(name, OPTIONS, n=1, cutoff=0.8)
+        options = _FUNCTIONS if callable(value) else OPTIONS
+        close = difflib.get_close_matches(name, options, n=1, cutoff=0.8)
         if close and name not in OPTIONS:
             click.echo(f"note: {visible(name)} is not a setting; did you mean {close[0]}?", err=True)
 

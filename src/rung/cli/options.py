@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from rung.cli.configs import read_configs
 from rung.errors import ArgumentError
 from rung.settings import SETTINGS, Kind, Setting
 from rung.study.metrics import Constraint
@@ -59,6 +61,12 @@ def _bound(text: str) -> tuple[str, str]:
     return name.strip(), text[len(name) :]
 
 
+def _configs(
+    _context: click.Context, _parameter: click.Parameter, value: str | None
+) -> list[Mapping[str, Any]] | None:
+    return None if value is None else read_configs(Path(value))
+
+
 def options_of(*names: str) -> tuple[Callable[[Any], Any], ...]:
     """The flags of these settings, in this order; without names, of all that have one."""
     return tuple(_option(name, SETTINGS[name]) for name in names or SETTINGS if SETTINGS[name].flags)
@@ -78,6 +86,7 @@ _READ: Mapping[Kind, dict[str, Any]] = {
     "number": {"type": float},
     "time": {"callback": time_or_number},
     "bounds": {"multiple": True, "callback": _bounds},
+    "configs": {"callback": _configs},
 }
 
 source_options = (

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rung.confirmation.actions import Action, Choose, Done, Elect, Repeat, Wait
-from rung.confirmation.statistics import Noise, Posterior, Runs
+from rung.confirmation.posterior import Posterior
+from rung.confirmation.statistics import Noise, Runs
 from rung.study.confirmations import NO_NOISE, Confirmation
 from rung.study.events import Outcome
 from rung.study.history import History
@@ -44,6 +45,8 @@ def _candidates(history: History) -> list[Trial]:
         for trial in history.trials
         if trial.status == Outcome.COMPLETED and trial.feasible
         if trial.repeats is None and trial.parent is None and math.isfinite(history.loss(trial.metrics))
+        # An earlier result may be one of fewer epochs.
+        if not trial.is_imported or trial.resource in {0, history.max_resource or trial.resource}
     ]
     completed.sort(key=lambda trial: (history.loss(trial.metrics), trial.number))
     distinct: dict[str, Trial] = {}
@@ -79,7 +82,7 @@ def _choosing(fresh: Fresh) -> Action:
     everyone = (*current.finalists, *current.compared)
     if (action := fresh.round(everyone, 0, first)) is not None:
         return action
-    half = fresh.ranked(current.first + first)[: math.ceil(len(current.finalists) / 2)]
+    half = fresh.ranked(current.first + first)[: _half(len(current.finalists))]
     if not half:  # all of them have failed
         return Done()
     if fresh.settled(half[0], first):
@@ -94,8 +97,13 @@ def allocation(current: Confirmation) -> tuple[int, int]:
     k, m = len(current.finalists), len(current.compared)
     choosing = current.runs - current.claim
     first = max(1, round(choosing / 2 / (k + m)))
-    half = math.ceil(k / 2)
+    half = _half(k)
     return first, max(0, (choosing - first * (k + m)) // (half + m))
+
+
+def _half(k: int) -> int:
+    """How many finalists are left for the second round: two at least, as one would be no choice."""
+    return min(k, max(2, math.ceil(k / 2)))
 
 
 @dataclass(frozen=True)
@@ -136,11 +144,12 @@ class Fresh:
         wanted = [(trial, number) for number in numbers for trial in who]
         if not after:  # two runs of the leader come first: they tell whether there is noise at all
             wanted.sort(key=lambda pair: pair[0] != who[0] or pair[1] > self.current.first + 1)
-        begun = {(t.repeats, t.repeat) for t in map(self.history.trials.__getitem__, self.current.repeats)}
-        missing = next((pair for pair in wanted if pair not in begun), None)
+        repeats = map(self.history.trials.__getitem__, self.current.repeats)
+        over = {(trial.repeats, trial.repeat): trial.is_finished for trial in repeats}
+        missing = next((pair for pair in wanted if pair not in over), None)
         if missing is not None:
             return Repeat(*missing)
-        return Wait() if self.running else None
+        return None if all(over[pair] for pair in wanted) else Wait()
 
     @property
     def without_noise(self) -> bool:
@@ -177,12 +186,13 @@ class Fresh:
 
     def _settled(self, leader: int, first: int) -> bool:
         who = [number for number in self.current.finalists if self.losses(number, first)]
-        noise = Noise.of([self.losses(number, first) for number in who])
+        runs = [self.losses(number, first) for number in who]
+        noise = Noise.of(runs)
         width = noise.interval(who.index(leader), 0.9, len(self.current.finalists)).width
         if len(who) == 1 or math.isinf(width):
             return len(who) == 1
-        return bool(self.posterior(noise).expected_loss[who.index(leader)] <= _SETTLED * width)
+        return bool(self.posterior(runs).expected_loss[who.index(leader)] <= _SETTLED * width)
 
-    def posterior(self, noise: Noise) -> Posterior:
+    def posterior(self, runs: Sequence[Runs]) -> Posterior:
         """What is believed of the finalists; the same at every call."""
-        return Posterior.of(noise, self.history.stream("confirm", self.current.first))
+        return Posterior.of(runs, self.history.stream("confirm", self.current.first))

@@ -1,4 +1,4 @@
-"""What a few fresh runs of a few finalists say: the winner's value, its interval, and how sure the choice is.
+"""What a few fresh runs of a few finalists say: intervals, and differences.
 
 All values are losses: lower is better. Finalist i has n_i fresh runs, on seeds that chose nothing before.
 
@@ -8,14 +8,11 @@ All values are losses: lower is better. Finalist i has n_i fresh runs, on seeds 
 | n_i, m_i, s_i^2 | number, mean and variance of the fresh runs of finalist i |
 | d, s^2 | sum of n_i - 1 over the finalists; their pooled variance |
 | v_i | moderated variance of one run: `(d_0 s^2 + (n_i - 1) s_i^2) / (d_0 + n_i - 1)`, d_0 = 4 |
-| f_i | true mean loss of finalist i; `f_i ~ N(M, tau^2)` with M flat and tau half-t around s |
-| w | the winner |
 
 The moderated variance (Smyth 2004, "Linear models and empirical Bayes methods") borrows from the other
 finalists: a variance of their own from five runs is often far too small, and a common one is wrong where
 noise differs between configurations. The winner was chosen by some of the runs that its interval rests on,
-so the interval is widened to hold for all k finalists at once (Bonferroni). Its value is the posterior mean
-of f_w, which takes out of m_w what the choice put in.
+so the interval is widened to hold for all k finalists at once (Bonferroni).
 """
 
 from __future__ import annotations
@@ -25,9 +22,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import NDArray
-from scipy.special import gammaincinv, stdtr, stdtrit
+from scipy.special import stdtr, stdtrit
 
 Floats = NDArray[np.float64]
 Runs = Mapping[int, float]
@@ -35,7 +31,7 @@ Runs = Mapping[int, float]
 
 PRIOR_RUNS = 4
 """d_0: what the pooled variance counts for in each finalist's own, in degrees of freedom."""
-_SIGMAS, _TAUS, _DRAWS = 21, 40, 4000
+_FOREVER = 10**6
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,75 +98,28 @@ class Noise:
 
 
 @dataclass(frozen=True, slots=True)
-class Posterior:
-    """What is believed of the finalists' true means."""
-
-    means: Floats
-    """E[f_i]."""
-    best: Floats
-    """P(f_i is the least)."""
-    expected_loss: Floats
-    """E[f_i - min f]: what it costs on average to take finalist i."""
-
-    @classmethod
-    def of(cls, noise: Noise, rng: Generator) -> Posterior:
-        """Of at least two runs of one finalist; `rng` draws what has no closed form."""
-        k = len(noise.means)
-        if k == 1 or not noise.pooled:
-            best = (noise.means == noise.means.min()) / np.count_nonzero(noise.means == noise.means.min())
-            return cls(noise.means, best, noise.means - noise.means.min())
-        tau2, of_means, weights = _grid(noise)
-        precision = 1 / (tau2[:, None] + of_means)
-        total = precision.sum(axis=1)
-        centre = precision @ noise.means / total
-        log_likelihood = 0.5 * (
-            np.log(precision).sum(axis=1)
-            - np.log(total)
-            - (precision * (noise.means - centre[:, None]) ** 2).sum(axis=1)
-        )
-        weights = weights * np.exp(log_likelihood - log_likelihood.max())
-        weights /= weights.sum()
-        kept = tau2[:, None] * precision  # the share of m_i - M that is believed
-        means = weights @ (kept * noise.means + (1 - kept) * centre[:, None])
-        cells = rng.choice(len(weights), size=_DRAWS, p=weights)
-        middle = centre[cells] + rng.standard_normal(_DRAWS) / np.sqrt(total[cells])
-        spread = np.sqrt(kept * of_means)[cells]
-        drawn = (
-            kept[cells] * noise.means
-            + (1 - kept[cells]) * middle[:, None]
-            + spread * rng.standard_normal((_DRAWS, k))
-        )
-        least = drawn.argmin(axis=1)
-        lost = drawn - drawn.min(axis=1, keepdims=True)
-        return cls(means, np.bincount(least, minlength=k) / _DRAWS, lost.mean(axis=0))
-
-
-def _grid(noise: Noise) -> tuple[Floats, Floats, Floats]:
-    """tau^2, the variances of the m_i, and the prior weight, of each cell of a grid over tau and sigma."""
-    middles = (np.arange(_SIGMAS) + 0.5) / _SIGMAS
-    ratio = noise.freedom / (2 * gammaincinv(noise.freedom / 2, middles))  # sigma^2 / s^2
-    x = np.geomspace(0.02, 200.0, _TAUS)  # tau / (s / 2)
-    prior = x * (1 + x**2 / 3) ** -2  # half-t with 3 degrees of freedom, on a logarithmic grid
-    tau2 = np.repeat((x * math.sqrt(noise.pooled) / 2) ** 2, _SIGMAS)
-    of_means = np.tile(ratio, _TAUS)[:, None] * (noise.variances / noise.counts)
-    return tau2, of_means, np.repeat(prior, _SIGMAS)
-
-
-@dataclass(frozen=True, slots=True)
 class Difference:
     """How much worse another configuration is than the winner: positive is worse."""
 
     by: Interval
     p_better: float | None
     """The probability that the winner is the better one."""
-    paired: bool
-    """Whether the runs of equal seeds were compared."""
+    pairs: int
+    """How many runs of equal seeds were compared; 0 if they were not paired."""
 
     @property
     def settled(self) -> bool:
         """Whether the interval leaves 0 out."""
         ends = self.by.ends
         return ends is not None and (ends[0] > 0 or ends[1] < 0)
+
+    @property
+    def pairs_to_settle(self) -> int | None:
+        """How many pairs would leave 0 out, about, if they differed as these do; None if nobody can say."""
+        if not self.pairs or not self.by.mean:
+            return None
+        needed = self.pairs * (self.by.width / 2 / self.by.mean) ** 2
+        return max(self.pairs, math.ceil(min(needed, _FOREVER)))
 
 
 def difference(winner: Runs, other: Runs, level: float, among: int) -> Difference:
@@ -179,23 +128,24 @@ def difference(winner: Runs, other: Runs, level: float, among: int) -> Differenc
     common = sorted(winner.keys() & other.keys())
     if not noise.freedom:
         by = float(noise.means[1] - noise.means[0])
-        return Difference(Interval(by, None, None), None, False)
+        return Difference(Interval(by, None, None), None, 0)
     apart = noise.variances.sum()
     if len(common) >= 2:
         # Equal seeds take out what they have in common, if anything; few pairs borrow from the unpaired.
         each = np.array([other[i] - winner[i] for i in common])
         n, by = len(common), float(each.mean())
+        pairs = n
         squares = float(((each - by) ** 2).sum())
         variance, freedom = (PRIOR_RUNS * apart + squares) / (PRIOR_RUNS + n - 1) / n, noise.degrees(n)
     else:
         by = float(noise.means[1] - noise.means[0])
         variance = float((noise.variances / noise.counts).sum())
-        freedom = noise.degrees(float(noise.counts.min()))
+        freedom, pairs = noise.degrees(float(noise.counts.min())), 0
     error = math.sqrt(variance)
     if not error:
-        return Difference(Interval(by, by, by), float(by > 0) if by else 0.5, len(common) >= 2)
+        return Difference(Interval(by, by, by), float(by > 0) if by else 0.5, pairs)
     half = float(stdtrit(freedom, 1 - (1 - level) / (2 * among))) * error
-    return Difference(Interval(by, by - half, by + half), float(stdtr(freedom, by / error)), len(common) >= 2)
+    return Difference(Interval(by, by - half, by + half), float(stdtr(freedom, by / error)), pairs)
 
 
 def unseen_mean(claim: Runs, others: Sequence[Runs], level: float) -> Interval:

@@ -21,7 +21,14 @@ def job_for(
     seed = derived_seed(state.seed, *fresh)
     return Job(attempt, trial.config, seed, settings.max_resource, _begun(state, trial), target, trial.parent,
                settings.resource, _seconds_left(settings, trial), settings.trial_memory, folder,
-               trial.repeat)  # fmt: skip
+               trial.repeat, _reported(state, trial))  # fmt: skip
+
+
+def _reported(state: StudyState, trial: Trial) -> dict[int, int]:
+    """Where the log has each attempt of a trial: the last resource it reported, or that at which it began."""
+    last = {report.attempt: report.resource for report in trial.reports}
+    stands = 0 if trial.parent is None else _clone(state, trial, trial.parent)
+    return {attempt.number: (stands := last.get(attempt.number, stands)) for attempt in trial.attempts[:-1]}
 
 
 def _seconds_left(settings: Settings, trial: Trial) -> float | None:
@@ -36,7 +43,11 @@ def _seconds_left(settings: Settings, trial: Trial) -> float | None:
 def _begun(state: StudyState, trial: Trial) -> int:
     if trial.reports or trial.parent is None:
         return trial.resource
+    return _clone(state, trial, trial.parent)
+
+
+def _clone(state: StudyState, trial: Trial, parent: int) -> int:
     # A clone that has not reported yet stands where its parent stood when it was made.
     curve, (then, _) = state.curve, state.known[trial.number]
-    rows = curve.rows(state.trials[trial.parent].reports.last)
+    rows = curve.rows(state.trials[parent].reports.last)
     return max((curve.resource[row] for row in rows if row < then), default=0)

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rung.confirmation.actions import Action, Choose, Done, Elect
 from rung.study.confirmations import NO_NOISE
-from rung.study.events import FINAL, Event, FinalistsChosen, WinnerChosen
+from rung.study.events import FINAL, Event, FinalistsChosen, Outcome, WinnerChosen
 from rung.study.history import History
+from rung.study.trial import Trial
 
 if TYPE_CHECKING:
     from rung.settings import Settings
 
 FEWEST = 3
 """Runs of a confirmation, at least."""
-_SLACK = 0.9
-"""Of the runs that a share of the time has room for: rounds wait for their last run."""
+_SLACK, _ROUNDS, _MANY = 0.9, 3, 10**9
+"""Of the runs that some time has room for, so many are made: runs may take longer than those before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,38 +48,60 @@ class Confirming:
         """How many of the study's trials are kept for the finalists."""
         return self.runs or max(FEWEST, round(self.share * n_trials))
 
-    def may_search(self, history: History, settings: Settings, now: float) -> bool:
+    def may_search(self, history: History, settings: Settings) -> bool:
         """Whether the searcher may propose another trial."""
         if self.after is not None:
             return False
-        if has_no_noise(history):
-            return True  # the runs go back to the search
-        if settings.n_trials is not None:
-            return history.counted + self.reserved(settings.n_trials) < settings.n_trials
-        return settings.timeout is None or now < (1 - self.share) * settings.timeout
+        if has_no_noise(history) or settings.n_trials is None:
+            return True  # without noise, the runs go back to the search
+        return history.counted + self.reserved(settings.n_trials) < settings.n_trials
 
-    def next(self, history: History, settings: Settings) -> Action:
+    def time_left(self, history: History, settings: Settings, now: float) -> float:
+        """Seconds until what is left of the timeout is kept for the finalists."""
+        if self.after is not None or settings.timeout is None or has_no_noise(history):
+            return math.inf
+        share = (
+            self.share if settings.n_trials is None else self.reserved(settings.n_trials) / settings.n_trials
+        )
+        return (1 - share) * settings.timeout - now
+
+    def next(self, history: History, settings: Settings, now: float, capacity: int) -> Action:
         """What follows where nothing runs but repeats."""
         from rung.confirmation.policy import choose, go_on
 
         if is_under_way(history):
             return go_on(history, history.confirmations[-1])
-        runs = self._runs(history, settings)
-        if not self._is_due(history) or runs < FEWEST:
+        if not self._is_due(history):
             return Done()
-        return choose(history, runs, self.finalists, self.compared)
+        runs = self._runs(history, settings, now, capacity)
+        return Done() if runs < FEWEST else choose(history, runs, self.finalists, self.compared)
 
     def _is_due(self, history: History) -> bool:
         if self.after is not None:
             return len(history.confirmations) <= self.after
         return not has_no_noise(history) and is_searched_since(history)
 
-    def _runs(self, history: History, settings: Settings) -> int:
-        # A search that the time or the space ended has made fewer trials than it might have.
-        searched = sum(trial.repeats is None and trial.status in FINAL for trial in history.trials)
-        slack = 1.0 if settings.timeout is None else _SLACK
-        runs = self.runs or max(FEWEST, math.ceil(slack * searched * self.share / (1 - self.share)))
-        return runs if settings.n_trials is None else min(runs, settings.n_trials - history.counted)
+    def _runs(self, history: History, settings: Settings, now: float, capacity: int) -> int:
+        # A search that something else ended has made fewer trials than it might have.
+        searched = [
+            t for t in history.trials if t.repeats is None and not t.is_imported and t.status in FINAL
+        ]
+        runs = self.runs or max(FEWEST, math.ceil(len(searched) * self.share / (1 - self.share)))
+        if settings.n_trials is not None:
+            runs = min(runs, settings.n_trials - history.counted)
+        if settings.timeout is not None:
+            runs = min(runs, _room(searched, settings.timeout - now, capacity))
+        return runs
+
+
+def _room(searched: Sequence[Trial], left: float, capacity: int) -> int:
+    """How many whole runs these seconds have room for."""
+    whole = [sum((a.ended or a.started) - a.started for a in t.attempts)
+             for t in searched if t.status == Outcome.COMPLETED]  # fmt: skip
+    if not sum(whole):
+        return _MANY
+    # Each round waits for its last run, while the other workers are idle.
+    return math.floor(capacity * _SLACK * left * len(whole) / sum(whole)) - _ROUNDS * (capacity - 1)
 
 
 def is_under_way(history: History) -> bool:

@@ -148,11 +148,11 @@ class Coordinator:
 
     def _ask(self) -> None:
         assert self.stop_when is not None
-        if self.engine.stopping:
+        if self.engine.stopping or self.engine.ended:
             return
         try:
             if reason := self.stop_when():
-                self.engine.stop(f"stop_when: {reason}")
+                self.engine.end_search(f"stop_when: {reason}")
         except Error as error:
             self.engine.stop("error", error)
 

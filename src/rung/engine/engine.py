@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from rung.confirmation import actions as policy
 from rung.engine import _errors
 from rung.engine._jobs import job_for
+from rung.engine._outcomes import after_loss, of_result
 from rung.engine.commands import Answer, Discard, Step, Stop, Submit
-from rung.engine.confirming import Confirming, event_of, is_under_way
-from rung.errors import Error, MetricError, TrialError
+from rung.engine.confirming import Confirming, event_of, has_no_noise, is_under_way
+from rung.errors import Error, TrialError
 from rung.execution.base import AttemptId, End, Log, Message, Report, WorkerUp
 from rung.schedulers.base import Drop, Finish, Resume, Start, Wait, judged
 from rung.searchers.base import Suggestion
@@ -36,9 +37,12 @@ from rung.study.history import History
 from rung.study.state import StudyState
 from rung.study.stopping import reason_to_stop, seconds_left
 from rung.study.streams import stream
+from rung.study.trial import Trial
 
 AT_ONCE = 0.5
 """Seconds that a trial gets to reach its next report when somebody stops it."""
+TIMEOUT = "timeout"
+"""The reason to stop when the time is over."""
 GRACE = 5.0
 """Seconds that running trials get to reach their next report when the study stops."""
 
@@ -67,12 +71,15 @@ class Engine:
         """How finalists are run again; None if they are not."""
         self.stopping = ""
         """Why no more attempts are started; "" while they are."""
+        self.ended = ""
+        """Why the search ended before its budget did, if the finalists still run again; "" if it did not."""
         self.error: Error | None = None
         """What the caller of `tune` is to see, when the study can't go on."""
         self.folder: Path | None = None
         """The study's, for the jobs: they keep files in it."""
         self._step = Step()
         self._now = state.t
+        self._capacity = 1
         self._over: set[int] = set()
         """Trials whose checkpoints are to be discarded."""
         self._kept = -1
@@ -92,7 +99,7 @@ class Engine:
 
         `now` is the study's clock in seconds; `capacity` is how many attempts may run at once.
         """
-        self._now = max(now, self.state.t)
+        self._now, self._capacity = max(now, self.state.t), capacity
         self._check_time()
         for message in messages:
             self._receive(message)
@@ -105,7 +112,7 @@ class Engine:
             self._emit(SessionEnded(id=f"s{self.state.epoch}/end", t=self._now, reason=self.stopping))
             self._step.finished = True
         elif not self.stopping:
-            left = min(left, self.settings.budget.time_left(self._now))
+            left = min(left, self.settings.budget.time_left(self._now), self._search_left())
             self._step.wait = None if math.isinf(left) else max(0.0, left)
         return self._taken()
 
@@ -117,8 +124,32 @@ class Engine:
         """Start nothing more; attempts that run are asked to end, and run again when the study goes on."""
         if not self.stopping:
             self.stopping, self.error = reason, error
-            for number, attempt in self.state.open.items():
-                self._step.commands.append(Stop(AttemptId(number, attempt.number), self.grace))
+            self._interrupt(self.state.open)
+
+    def end_search(self, reason: str) -> None:
+        """Search no more, as by `stop`; if the winner is to be confirmed, that comes first."""
+        if self.confirming is None:
+            self.stop(reason)
+        elif not self.ended:
+            self.ended = reason
+            self._interrupt(n for n in self.state.open if self.state.trials[n].repeats is None)
+
+    def _interrupt(self, numbers: Iterable[int]) -> None:
+        runs = [AttemptId(number, self.state.open[number].number) for number in numbers]
+        self._step.commands += [Stop(run, self.grace) for run in runs]
+
+    @property
+    def _is_searched(self) -> bool:
+        """Whether the search ended before its budget did."""
+        # Without noise, the time that was kept for the finalists goes back to the search.
+        return bool(self.ended) and not (self.ended == TIMEOUT and has_no_noise(self.history))
+
+    @property
+    def _is_confirming(self) -> bool:
+        return self.confirming is not None and is_under_way(self.history)
+
+    def _is_to_stop(self, trial: Trial) -> bool:
+        return bool(self.stopping) or (trial.repeats is None and self._is_searched)
 
     def stop_trial(self, number: int, *, now: float) -> None:
         """End a trial for good, as somebody asks by hand, unless it has ended or there is none."""
@@ -142,7 +173,15 @@ class Engine:
 
     def _check_time(self) -> None:
         if self.settings.budget.time_left(self._now) <= 0:
-            self.stop("timeout")
+            self.stop(TIMEOUT)
+        elif self._search_left() <= 0:
+            self.end_search(TIMEOUT)
+
+    def _search_left(self) -> float:
+        """Seconds until what is left of the timeout belongs to the finalists."""
+        if self.confirming is None or self.ended:
+            return math.inf
+        return self.confirming.time_left(self.history, self.settings, self._now)
 
     def _check_failures(self) -> None:
         if self.state.failed_in_a_row >= self.settings.max_failures:
@@ -151,11 +190,13 @@ class Engine:
     def _check_rules(self) -> float:
         """Stop if a rule says so; returns the seconds until one must be asked again."""
         rules = self.settings.stop_when
+        if self.ended or (rules and self._is_confirming):
+            return math.inf
         left = seconds_left(rules, self.state, self._now)
         if self._asked != len(self.state.ends) or left <= 0:
             self._asked = len(self.state.ends)
             if reason := reason_to_stop(rules, self.state, self._now):
-                self.stop(f"stop_when: {reason}")
+                self.end_search(f"stop_when: {reason}")
         return left
 
     # ---- messages in
@@ -216,7 +257,7 @@ class Engine:
         if trial.repeats is not None:  # it is to be seen to its end
             return Verdict.INTERRUPT if self.stopping else Verdict.CONTINUE
         verdict = judged(self.scheduler, self.history, trial)
-        if verdict is Verdict.CONTINUE and self.stopping:
+        if verdict is Verdict.CONTINUE and self._is_to_stop(trial):
             return Verdict.INTERRUPT
         if verdict is not Verdict.CONTINUE:
             event_id = f"{report.id}/r{report.number}/v"
@@ -235,10 +276,16 @@ class Engine:
             outcome = after_verdict(judged)  # however it ended: what was decided holds
             reason = "by hand" if end.id in self._by_hand else reason
         elif outcome == Outcome.COMPLETED:
-            outcome, reason = self._check_result(end)
-        elif outcome == Outcome.LOST or (outcome == Outcome.INTERRUPTED and not self.stopping):
+            outcome, reason, contract = of_result(end, self.state)
+            if contract is not None:
+                self.stop("broken objective", contract)
+        elif end.blameless:
+            outcome = Outcome.INTERRUPTED
+        elif outcome == Outcome.LOST or (
+            outcome == Outcome.INTERRUPTED and not self._is_to_stop(self.state.trials[end.id.trial])
+        ):
             # Interrupted without a request: an executor gave it up.
-            outcome, reason = self._after_loss(end)
+            outcome, reason = after_loss(end, self.state, self.settings.retries)
         elif error := self._error(end):
             # The trial did not fail, the objective's code is wrong: it runs again once that is fixed.
             outcome = after_verdict(judged) if judged else Outcome.INTERRUPTED
@@ -257,39 +304,17 @@ class Engine:
             return _errors.raised(end)
         return None
 
-    def _check_result(self, end: End) -> tuple[str, str]:
-        reports = self.state.trials[end.id.trial].reports
-        metrics: Mapping[str, float] = {**reports[-1].metrics, **end.metrics} if reports else end.metrics
-        if missing := self.state.goals.missing(metrics):
-            if self.state.counts["completed"]:
-                return Outcome.FAILED, missing
-            self.stop("broken objective", MetricError(f"trial {end.id.trial}: {missing}"))
-            return Outcome.INTERRUPTED, missing
-        held_back = reports[-1].held_back if reports else {}
-        typo = self.state.goals.unreported({**metrics, **held_back})
-        if typo and not self.state.counts["completed"]:
-            self.stop("broken objective", MetricError(f"trial {end.id.trial}: {typo}"))
-            return Outcome.INTERRUPTED, typo
-        if problem := self.state.goals.problem(metrics):
-            return Outcome.FAILED, problem
-        return Outcome.COMPLETED, end.reason
-
-    def _after_loss(self, end: End) -> tuple[str, str]:
-        attempts = self.state.trials[end.id.trial].attempts
-        losses = 1 + sum(a.outcome == Outcome.LOST for a in attempts)
-        if losses <= self.settings.retries:
-            return Outcome.LOST, end.reason
-        return Outcome.FAILED, f"{end.reason} ({losses} times)" if losses > 1 else end.reason
-
     # ---- decisions out
 
     def _start_one(self) -> bool:
-        if self.state.waiting:
-            number = min(self.state.waiting)
+        confirming = self._is_confirming
+        if (number := self._waiting(only_repeats=confirming or self._is_searched)) is not None:
             self._attempt(number, self.state.trials[number].attempts[-1].target)
             return True
-        if self.confirming is not None and is_under_way(self.history):
-            return self._confirm(self.confirming)
+        if confirming:
+            return self._confirm()
+        if self._is_searched:
+            return not self.state.open and self._end_of_search()
         match self.scheduler.next(self.history, self._propose):
             case Start(config, target, parent):
                 origin = self._origin if parent is None else "scheduler"
@@ -306,16 +331,26 @@ class Engine:
                     return self._end_of_search()
         return False
 
+    def _waiting(self, *, only_repeats: bool) -> int | None:
+        # What the search left running goes on when the search does.
+        waiting = (
+            n for n in self.state.waiting if self.state.trials[n].repeats is not None or not only_repeats
+        )
+        return min(waiting, default=None)
+
     def _end_of_search(self) -> bool:
-        self._drop([t.number for t in self.state.trials if t.status == Outcome.PAUSED])
-        if self.confirming is not None and self._confirm(self.confirming):
+        if not self._is_searched:
+            self._drop([t.number for t in self.state.trials if t.status == Outcome.PAUSED])
+        if self._confirm():
             return True
         left = self.settings.budget.trials_left(self.state.counted)
-        self.stop("exhausted" if left else "done")
+        self.stop(self.ended if self._is_searched else "exhausted" if left else "done")
         return False
 
-    def _confirm(self, confirming: Confirming) -> bool:
-        action = confirming.next(self.history, self.settings)
+    def _confirm(self) -> bool:
+        if self.confirming is None:
+            return False
+        action = self.confirming.next(self.history, self.settings, self._now, self._capacity)
         if (event := event_of(action, self.history, self._now)) is not None:
             self._emit(event)
         elif isinstance(action, policy.Repeat):
@@ -352,9 +387,7 @@ class Engine:
         created = len(self.state.trials)
         if not self.settings.budget.trials_left(self.state.counted):
             return None
-        if self.confirming is not None and not self.confirming.may_search(
-            self.history, self.settings, self._now
-        ):
+        if self.confirming is not None and not self.confirming.may_search(self.history, self.settings):
             return None
         unseen = (config for config in self.settings.initial_configs if not self.state.seen(config))
         if (config := next(unseen, None)) is not None:

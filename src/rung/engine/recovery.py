@@ -13,7 +13,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from rung.execution.backends import Backend, reap
+from rung.execution.backends import reap
+from rung.execution.work import Backend
 from rung.storage.base import Lease, Owner, Storage
 from rung.storage.foreign import refuse_strangers
 from rung.storage.snapshots import Keeper, open_to_go_on

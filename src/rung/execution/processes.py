@@ -52,14 +52,15 @@ class Processes:
 
     def __init__(
         self,
-        objective: Objective,
+        objective: Objective | bytes,
         n_workers: int,
         logs: Path | None = None,
         store: CheckpointStore | None = None,
         gpus: Sequence[str] | None = None,
     ) -> None:
-        # `logs` gets what workers print, `store` the checkpoints.
-        self._objective = pickle.dumps((pickling.dumps(objective), store))
+        # `logs` gets what workers print, `store` the checkpoints; an objective may be pickled already.
+        pickled = objective if isinstance(objective, bytes) else pickling.dumps(objective)
+        self._objective = pickle.dumps((pickled, store))
         self._capacity = n_workers
         self._logs = logs
         self._environments = environments(n_workers, gpus)
@@ -99,8 +100,8 @@ class Processes:
     def answer(self, report: Report | Log, verdict: Verdict) -> None:
         """See `Executor`."""
         worker = self._worker_of(report.id)
-        if worker is not None:
-            worker.waiting = False
+        if worker is not None and worker.talk is not None:
+            worker.talk.waiting = False
             worker.send(verdict.value.encode())
 
     def stop(self, attempt: AttemptId, *, grace: float) -> None:
@@ -131,6 +132,14 @@ class Processes:
         messages, self._messages = self._messages, []
         self._returned = self.now()
         return messages
+
+    def watch(self, line: int) -> None:
+        """Have `poll` return when there is something to read on this descriptor of the caller's, too."""
+        self._selector.register(line, selectors.EVENT_READ, None)
+
+    def ignore(self, line: int) -> None:
+        """Watch it no more."""
+        self._selector.unregister(line)
 
     def _hear_until(self, deadline: float | None) -> bool:
         """Take in what comes first; False once it is time, or when `interrupt` was called."""
@@ -208,7 +217,8 @@ class Processes:
 
     def _serve(self, key: selectors.SelectorKey) -> None:
         if key.data is None:
-            self._wake.recv(4096)
+            if key.fileobj is self._wake:
+                self._wake.recv(4096)
             return
         worker, which = key.data
         if worker.number not in self._workers:
@@ -239,15 +249,13 @@ class Processes:
                     "(a module that only this process can import: put its folder on PYTHONPATH, or call "
                     "cloudpickle.register_pickle_by_value(module))"
                 )
-            case Report():
-                worker.report, worker.waiting = said, True
-                self._messages.append(said)
-            case Log():
-                worker.logs, worker.waiting = said.number, True
+            case Report() | Log():
+                if worker.talk is not None:
+                    worker.talk.take(said)
                 self._messages.append(said)
             case End():
                 self._messages.append(said)
-                worker.job, worker.deadlines = None, []
+                worker.talk, worker.deadlines = None, []
                 self._assign()
 
     def _bury(self, worker: Worker) -> None:

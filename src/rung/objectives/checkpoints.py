@@ -2,9 +2,10 @@
 
 How `FolderStore` keeps them:
 
-<root>/<trial>/checkpoint          a symbolic link to the one that counts
-<root>/<trial>/epoch-<n>-<random>  its content, saved at epoch n
-<root>/<trial>/.epoch-<n>-<random> one that is being written
+<root>/<trial>/checkpoint                     a symbolic link to the one that counts
+<root>/<trial>/epoch-<n>-a<attempt>-<random>  its content, saved at epoch n
+<root>/<trial>/.epoch-<n>-a<attempt>-<random> one that is being written
+<root>/<trial>/.attempt                       the newest attempt: older ones, wherever they run, save no more
 """
 
 from __future__ import annotations
@@ -14,20 +15,23 @@ import errno
 import math
 import os
 import re
+import secrets
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from rung._disk import sync
+from rung.objectives.ended import TrialInterrupted
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 _PROBE = 1 << 16
 """Bytes that a disk takes that is not full."""
+_MARK, _ATTEMPT = ".mark", ".attempt"
 _TRIES = 20
 """Copies of a checkpoint that its owner may spoil by saving a newer one meanwhile."""
 
@@ -38,6 +42,21 @@ class CheckpointStore(Protocol):
     The coordinator makes it, and it is pickled to go along to the workers. A trial runs in one place at a
     time, but workers of other trials may copy its checkpoint, and the coordinator may discard it.
     """
+
+    def of(self, attempt: int, reported: Mapping[int, int] | None) -> CheckpointStore:
+        """The store as this attempt of a trial is to use it.
+
+        `reported` says up to which epoch the log knows each attempt before: what it saved later never counts.
+        """
+        ...
+
+    def mark(self) -> str:
+        """What a worker is to look for, by which it knows that it sees this store and no other."""
+        ...
+
+    def sees(self, mark: str) -> bool:
+        """Whether this is, from here, the store that the coordinator marked."""
+        ...
 
     def fetch(self, trial: int, until: float = math.inf) -> int | None:
         """Let the newest checkpoint that was saved at epoch `until` or before count; newer ones never will.
@@ -79,15 +98,46 @@ class FolderStore:
     """Checkpoints below a folder of this machine. Each method is described in `CheckpointStore`."""
 
     root: Path
+    attempt: int | None = None
+    """Whose view of it this is; None is nobody's in particular."""
+    reported: Mapping[int, int] | None = None
+
+    def of(self, attempt: int, reported: Mapping[int, int] | None) -> FolderStore:
+        """The same folder."""
+        return FolderStore(self.root, attempt, reported)
+
+    def mark(self) -> str:
+        """A random text in a file."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mark = secrets.token_hex(16)
+        aside = self.root / f"{_MARK}-{mark}"
+        aside.write_text(mark)
+        aside.replace(self.root / _MARK)
+        return mark
+
+    def sees(self, mark: str) -> bool:
+        """Whether the file says that."""
+        try:
+            return (self.root / _MARK).read_text() == mark
+        except OSError:
+            return False
 
     def fetch(self, trial: int, until: float = math.inf) -> int | None:
         """Roll back to what was saved at `until` or before."""
-        if (self._epoch(trial) or 0) > until:
-            older = [path for path in self._home(trial).glob("epoch-*") if (_epoch(path) or 0) <= until]
-            if older:
-                self._point_to(trial, max(older, key=lambda path: (_epoch(path) or 0, path.stat().st_mtime)))
-            else:
-                self.discard(trial)
+        current = self._current(trial)
+        saved = list(self._home(trial).glob("epoch-*"))
+        counting = [path for path in saved if self._counts(path, until)]
+        if counting:
+            newest = max(counting, key=lambda path: (_epoch(path), _attempt(path), path.name == current,
+                                                     path.stat().st_mtime))  # fmt: skip
+            if newest.name != current:
+                self._point_to(trial, newest)
+            for path in saved:
+                if path not in counting:
+                    shutil.rmtree(path, ignore_errors=True)
+        elif current:
+            self.discard(trial)
+        self._take_over(trial)
         return self._epoch(trial) if self.has(trial) else None
 
     def has(self, trial: int) -> bool:
@@ -125,6 +175,9 @@ class FolderStore:
                     errno.ENOSPC, f"no room on the disk ({type(error).__name__}: {error})"
                 ) from error
             raise
+        if self.attempt is not None and self._newest_attempt(trial) > self.attempt:
+            shutil.rmtree(new, ignore_errors=True)
+            raise TrialInterrupted(f"trial {trial}: attempt {self._newest_attempt(trial)} runs elsewhere")
         new = new.rename(new.with_name(new.name[1:]))  # whole from here on
         self._point_to(trial, new)
         sync(self._home(trial))
@@ -142,7 +195,7 @@ class FolderStore:
                 return
             source = self._link(parent).resolve()
             try:
-                with self.save(trial, _epoch(source) or 0) as path:
+                with self.save(trial, _epoch(source)) as path:
                     shutil.copytree(source, path, symlinks=True, dirs_exist_ok=True)
                     if self._link(parent).resolve() != source:  # replaced meanwhile: some of it may be gone
                         raise FileNotFoundError(source)
@@ -167,17 +220,41 @@ class FolderStore:
         return ""
 
     def _epoch(self, trial: int) -> int | None:
-        return _epoch(Path(self._current(trial)))
+        current = self._current(trial)
+        return _epoch(Path(current)) if current else None
 
     def _clear(self, trial: int, *keep: str) -> None:
         for other in self._home(trial).iterdir():  # older ones, and what killed attempts left
-            if other.name not in {self._link(trial).name, *keep}:
+            newer = self.attempt is not None and _attempt(other) > self.attempt
+            if not newer and other.name not in {self._link(trial).name, _ATTEMPT, *keep}:
                 other.unlink() if other.is_symlink() else shutil.rmtree(other, ignore_errors=True)
 
     def _new(self, trial: int, prefix: str) -> Path:
         home = self._home(trial)
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.attempt is not None:
+            prefix += f"a{self.attempt}-"
         return Path(tempfile.mkdtemp(prefix=prefix, dir=home))
+
+    def _counts(self, path: Path, until: float) -> bool:
+        """Whether the log knows what was trained up to this checkpoint."""
+        known = math.inf if self.reported is None else self.reported.get(_attempt(path), math.inf)
+        return _epoch(path) <= min(until, known)
+
+    def _newest_attempt(self, trial: int) -> int:
+        try:
+            return int((self._home(trial) / _ATTEMPT).read_text())
+        except (OSError, ValueError):
+            return 0
+
+    def _take_over(self, trial: int) -> None:
+        """Let no older attempt, which may believe that it still runs, save any more."""
+        if self.attempt is not None and self.attempt > 1:
+            home = self._home(trial)
+            home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            aside = home / f"{_ATTEMPT}-{self.attempt}"
+            aside.write_text(str(self.attempt))
+            aside.replace(home / _ATTEMPT)
 
     def _point_to(self, trial: int, target: Path) -> None:
         aside = self._home(trial) / f".{target.name}.link"
@@ -217,6 +294,12 @@ def _has_content(path: Path) -> bool:
     return stat.S_ISREG(kind) or stat.S_ISDIR(kind)  # to open a pipe could take for ever
 
 
-def _epoch(folder: Path) -> int | None:
+def _epoch(folder: Path) -> int:
     match = re.match(r"epoch-(\d+)-", folder.name)
-    return int(match[1]) if match else None
+    return int(match[1]) if match else 0
+
+
+def _attempt(folder: Path) -> int:
+    """Which attempt saved it; 0 of one that an earlier version of rung saved."""
+    match = re.match(r"\.?epoch-\d+-a(\d+)-", folder.name)
+    return int(match[1]) if match else 0

@@ -42,6 +42,8 @@ class Job:
     """The study's, in which `trial.log` keeps files; None of a study in memory."""
     repeat: int | None = None
     """The number of its seed, if it runs a finalist again."""
+    reported: Mapping[int, int] | None = None
+    """Up to which resource each attempt before has reported: of its checkpoints, those up to there count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +79,5 @@ class End:
     broken: Literal["", "metric", "code", "disk"] = ""
     """The objective itself seems wrong, in what it returns or in its code, or the disk is full: another
     configuration would do no better."""
+    blameless: bool = False
+    """Whether it ended with the machine it ran on: it runs again, and that is no loss of the trial's."""

@@ -58,7 +58,7 @@ class RunningTrial:
         self.max_resource = job.max_resource
         self.target_resource = job.target_resource or job.max_resource
         self._job, self._tuned, self._send = job, tuned, send
-        self._store = store
+        self._store = None if store is None else store.of(job.id.attempt, job.reported)
         with _saving():
             self._begun_at = self._begin()
         self._notes = Notes(self.number, self.attempt, job.folder)

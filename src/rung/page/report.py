@@ -11,10 +11,11 @@ from functools import lru_cache
 from typing import Any
 
 from rung.errors import Error, NoTrialError
-from rung.page import curves, documents, files
+from rung.page import curves, documents, files, models
 from rung.page.documents import Viewed
 from rung.page.plain import encoded, lines
 from rung.page.server import STATIC
+from rung.space import Categorical, Float, Int, Ordinal
 from rung.storage import Owner
 from rung.study.events import Outcome
 from rung.study.metrics import MEASURED
@@ -98,7 +99,26 @@ def _ready(viewed: Viewed) -> dict[str, Any]:
         "anytime": _thin_columns(curves.anytime(state), ("t", "value", "trial"), 4000),
         "hypervolume": _thin_columns(curves.hypervolume(state), ("t", "value", "trial"), 4000),
         "explain": {"text": lines(explained, 20_000)},
+        **_models(state),
     }
+
+
+def _models(state: StudyState) -> dict[str, Any]:
+    """Of the first objective: importance, and the surface that the page shows first."""
+    metric = state.goals.first.name
+    found = {f"importance {metric}": models.importance(state, metric)} if state.space.varying else {}
+    places = {name: i for i, name in enumerate(state.space)}
+    pair = sorted((places[name] for name in state.space.varying), key=lambda i: _rank(state, i))[:2]
+    if len(pair) == 2:
+        found[f"surface {metric} {pair[0]} {pair[1]}"] = models.surface(state, metric, *pair)
+    return found
+
+
+def _rank(state: StudyState, place: int) -> int:
+    # As in surface.js: numbers that are always active come first.
+    domain = state.space[list(state.space)[place]]
+    kind = 0 if isinstance(domain, Float | Int) else 1 if isinstance(domain, Categorical | Ordinal) else 4
+    return kind + 2 * (domain.condition is not None)
 
 
 def _data(viewed: Viewed, owner: Owner | None, scale: float, ready: dict[str, Any]) -> dict[str, Any]:

@@ -64,6 +64,11 @@ class BracketScheduler(Scheduler):
         """Raise ArgumentError unless the arguments make rungs below `max_resource`."""
         check_levels(self.name, self.min_resource, problem.max_resource, self.eta)
 
+    @property
+    def pauses(self) -> bool:
+        """Whether it pauses trials: at each rung."""
+        return True
+
     def next(self, history: History, propose: Propose) -> Action:
         """Go on with the oldest bracket that can, else fill the newest, else halve it as it is."""
         brackets = self._brackets(history)
@@ -108,7 +113,7 @@ class Brackets:
         self.open: list[_Bracket] = []
         """Full ones in which something is left to do."""
         self.own: list[int] = []
-        """The trials that belong to brackets: all but the imported ones."""
+        """The trials that belong to brackets: all but imported ones and repeats."""
         self.filled = 0
         """How many of them belong to full brackets."""
         self._place: dict[int, int] = {}
@@ -124,7 +129,7 @@ class Brackets:
     def update(self) -> Brackets:
         """Read the new reports and trials; return itself."""
         for trial in self.history.trials[self._known :]:
-            if not trial.is_imported:
+            if not trial.is_imported and trial.repeats is None:
                 self._place[trial.number] = len(self.own)
                 self.own.append(trial.number)
         self._known = len(self.history.trials)

@@ -149,6 +149,8 @@ class Rungs:
         for trial, attempt, resource, metrics in self.history.curve[self.read :]:
             # `judge` asks about the newest report; most reports reach no rung.
             self.newest = None
+            if self.history.trials[trial].repeats is not None:
+                continue
             if trial not in self.ahead:
                 self.ahead[trial] = deque(self.brackets[self.asha.bracket(self.history, trial)])
             ahead = self.ahead[trial]
@@ -206,6 +208,11 @@ class ASHA(Scheduler):
             raise ArgumentError(
                 f"asha: brackets={self.brackets!r}; give a whole number from 1 to {most}, the rungs there are"
             )
+
+    @property
+    def pauses(self) -> bool:
+        """Whether it pauses trials: in the form "promotion"."""
+        return self.form == "promotion"
 
     def next(self, history: History, propose: Propose) -> Action:
         """Promote the best promotable trial, from the highest rung down; else start a new one."""

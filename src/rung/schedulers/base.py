@@ -61,6 +61,11 @@ class Scheduler(Algorithm, ABC):
     takes it from `history.stream(name, index)`, so that a replay decides alike.
     """
 
+    @property
+    def pauses(self) -> bool:
+        """Whether it pauses trials, so that these need checkpoints that each worker sees."""
+        return False
+
     @abstractmethod
     def next(self, history: History, propose: Propose) -> Action:
         """Return what a free worker does."""

@@ -158,7 +158,9 @@ class _Completed:
         # Trials complete in any order, so those that still run are looked at again.
         self._unfinished = [n for n in candidates if not trials[n].is_finished]
         self.curves += [
-            self._averaged(trials[n]) for n in candidates if trials[n].status == Outcome.COMPLETED
+            self._averaged(trials[n])
+            for n in candidates
+            if trials[n].status == Outcome.COMPLETED and trials[n].repeats is None
         ]
 
     def _averaged(self, trial: Trial) -> tuple[list[int], list[float]]:

@@ -92,6 +92,11 @@ class PBT(Scheduler):
         if not 0 <= self.resample <= 1:
             raise ArgumentError(f"pbt: resample={self.resample!r}; a probability lies in [0, 1]")
 
+    @property
+    def pauses(self) -> bool:
+        """Whether it pauses trials: where the population waits for its last members."""
+        return True
+
     def next(self, history: History, propose: Propose) -> Action:
         """Start a copy where a member was lost, else a new member, else go on with the longest-paused one.
 
@@ -175,7 +180,7 @@ class _Members:
         self._ready_at: dict[int, int] = {}
         self._newest = _Population()
         self._imported = _Population()
-        """Of earlier results, which train no more: nobody is alive there."""
+        """Of earlier results and repeats, which are no members: nobody is alive there."""
         self._own = 0
         self._read = 0
 
@@ -188,7 +193,7 @@ class _Members:
         """Read the new trials, ends and reports; return itself."""
         trials, curve = self.history.trials, self.history.curve
         for trial in trials[len(self.population_of) :]:
-            if trial.is_imported:
+            if trial.is_imported or trial.repeats is not None:
                 self.population_of.append(self._imported)
                 continue
             self._own += 1

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from rung.searchers._costs import Costs
 from rung.searchers._extrapolation import extrapolated
 from rung.searchers._observed import Observed
 from rung.searchers._surrogate import (
@@ -147,8 +148,8 @@ class Models:
             np.array([sd for _, sd in each]).reshape(shape),
         )
 
-    def suggested(self, history: History, rng: Generator) -> NDArray[np.float64]:
-        """Return points (k, d) that are likely to gain much, the likeliest first."""
+    def suggested(self, history: History, rng: Generator, costs: Costs) -> NDArray[np.float64]:
+        """Return points (k, d) that are likely to gain much for their cost, the likeliest first."""
         m, first = self.n_objectives, candidates(history.space, self.points[self._promising(rng)], rng)
         mean, sd = self.at(first)
         forecast = Forecast(mean, sd, self.bounds, self.values, self.feasible)
@@ -157,9 +158,9 @@ class Models:
         failures = self.each[0].log_success
 
         def acquisition(points: Array) -> Array:
-            return target.log_score(*self.at(points)) + failures(points)
+            return target.log_score(*self.at(points)) + failures(points) + costs.log_weight(points)
 
-        values = target.log_score(mean, sd) + failures(first)
+        values = target.log_score(mean, sd) + failures(first) + costs.log_weight(first)
         return maximise(acquisition, history.space, first, values, rng)
 
     def _promising(self, rng: Generator) -> NDArray[np.int64]:

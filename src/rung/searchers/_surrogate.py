@@ -15,6 +15,7 @@ from rung.searchers._observed import Observed
 from rung.searchers.models.exact_gp import Posterior, fit, log_density_by_the_mean
 from rung.searchers.models.kernels import Coordinates, Hyperparameters
 from rung.searchers.models.output_transform import is_outlier, standardised, targets
+from rung.searchers.models.transfer import EarlierModels, misranked_pairs
 from rung.space import Categorical, Domain, Space
 from rung.study.events import Outcome
 from rung.study.history import History
@@ -74,6 +75,13 @@ class Known:
         levels = [replace(level, rows=level.rows[~failed]) for level in levels]
         return cls(observed, failed, good, y, variances(levels, good, y))
 
+    def beside(self, earlier: EarlierModels | None, x: Array) -> Known:
+        """The same on the scale of what `earlier` expects at the points x (n, d)."""
+        if earlier is None:
+            return self
+        mean, sd = earlier.scale(x)
+        return replace(self, targets=mean + sd * self.targets, extra_variance=sd * sd * self.extra_variance)
+
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
@@ -88,23 +96,32 @@ class Fitted:
     """The share of the suggestions that the model makes."""
     failing: Hyperparameters | None = None
     """Of the model of which trials fail; None while none has."""
+    earlier: EarlierModels | None = None
+    """The models of earlier studies that this one builds on."""
+    misranked: Array | None = None
+    """Where there are earlier studies, how many pairs samples of the predictions put in the wrong order."""
 
     @classmethod
-    def to(cls, history: History, trial: int, known: Known) -> Fitted:
+    def to(cls, history: History, trial: int, known: Known, earlier: EarlierModels | None = None) -> Fitted:
         encoding = Encoding.of(history.space)
         if len(known.targets) < 2:
             return cls(history, trial, encoding, None)
         x = encoding.at(known.observed.points)
-        good, y = x[~known.failed], known.targets
-        theta = fit(encoding.coordinates, good, y, known.extra_variance)
-        gain = Posterior(
-            encoding.coordinates, theta, good, y, known.extra_variance
-        ).log_predictive_density() - log_density_by_the_mean(y)
-        model_share = max(1 / (1 + math.exp(-np.clip(gain, -30, 30))), _MIN_MODEL_SHARE)
+        good = x[~known.failed]
+        known = known.beside(earlier, good)
+        y, extra_variance = known.targets, known.extra_variance
+        theta = fit(encoding.coordinates, good, y, extra_variance, basis=earlier)
+        posterior = Posterior(encoding.coordinates, theta, good, y, extra_variance, basis=earlier)
+        if earlier is None:
+            gain = posterior.log_predictive_density() - log_density_by_the_mean(y)
+            model_share = max(1 / (1 + math.exp(-np.clip(gain, -30, 30))), _MIN_MODEL_SHARE)
+        else:
+            model_share = 1.0
         failing = None
         if known.failed.any():
             failing = fit(encoding.coordinates, x, standardised(known.failed.astype(float)))
-        return cls(history, trial, encoding, theta, model_share, failing)
+        misranked = misranked_pairs(y, *posterior.left_out()) if history.earlier else None
+        return cls(history, trial, encoding, theta, model_share, failing, earlier, misranked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +147,13 @@ class Model:
 
     def __init__(self, known: Known, fitted: Fitted) -> None:
         assert fitted.theta is not None
-        theta = fitted.theta
-        self.encoding, self.known = fitted.encoding, known
+        theta, earlier = fitted.theta, fitted.earlier
+        self.encoding = fitted.encoding
         coordinates = fitted.encoding.coordinates
         every, failed = self.encoding.at(known.observed.points), known.failed
+        self.known = known = known.beside(earlier, every[~failed])
         x, y, extra_variance = every[~failed], known.targets, known.extra_variance
-        self.posterior = Posterior(coordinates, theta, x, y, extra_variance)
+        self.posterior = Posterior(coordinates, theta, x, y, extra_variance, basis=earlier)
         self.expected = self.posterior.fitted
         """Shape (n,): of the trials that did not fail."""
         self.best = float(self.expected.min())
@@ -147,16 +165,11 @@ class Model:
             bad = every[failed & (self.failures.log_success(every) < math.log(0.5))]
             x, y = np.concatenate([x, bad]), np.concatenate([y, np.full(len(bad), y.max())])
             extra_variance = np.concatenate([extra_variance, np.zeros(len(bad))])
-            self.posterior = Posterior(coordinates, theta, x, y, extra_variance)
+            self.posterior = Posterior(coordinates, theta, x, y, extra_variance, basis=earlier)
         if len(pending := known.observed.pending[-_MAX_PENDING:]):
             waiting = self.encoding.at(pending)
-            believed = self.posterior.at(waiting)[0]
-            self.best = min(self.best, float(believed.min()))
-            x, y = np.concatenate([x, waiting]), np.concatenate([y, believed])
-            extra_variance = np.concatenate(
-                [extra_variance, np.full(len(waiting), -math.inf)]
-            )  # without noise
-            self.posterior = Posterior(coordinates, theta, x, y, extra_variance)
+            self.best = min(self.best, float(self.posterior.at(waiting)[0].min()))
+            self.posterior = self.posterior.believing(waiting)
 
     def at(self, points: Array) -> tuple[Array, Array]:
         """Mean and standard deviation of the loss, as the model sees it, at encoded points (n, d)."""

@@ -45,6 +45,10 @@ class Auto(Searcher):
         """Load what suggestions need; any space can be searched."""
         GP().check(problem)
 
+    def learns(self, problem: Problem) -> bool:
+        """Whether `learn_from` is used: where a Gaussian process is, with one objective."""
+        return len(problem.space.varying) <= _DIMENSIONS and GP().learns(problem)
+
     def suggest(self, history: History, rng: Generator) -> Config | None:
         """Return what the searcher chosen suggests."""
         return _chosen(history)[0].suggest(history, rng)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from numpy.random import Generator
 
 from rung.space import Config, Value
-from rung.study.algorithm import Algorithm
+from rung.study.algorithm import Algorithm, Problem
 from rung.study.history import History
 
 
@@ -25,6 +25,10 @@ class Suggestion(dict[str, Value]):
 @dataclass(frozen=True)
 class Searcher(Algorithm, ABC):
     """Chooses configurations: a function of the history, which knows the space, and a generator."""
+
+    def learns(self, problem: Problem) -> bool:
+        """Whether it uses `history.earlier`, the studies of `learn_from`, for such a problem."""
+        return False
 
     @abstractmethod
     def suggest(self, history: History, rng: Generator) -> Config | None:

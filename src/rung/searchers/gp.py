@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, ClassVar, TypeAlias
 
@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 
 from rung._text import visible
 from rung.errors import ArgumentError
+from rung.searchers._costs import CostFit, Costs
 from rung.searchers._extrapolation import extrapolated, rank_correlation
 from rung.searchers._observed import Observed
 from rung.searchers._several import Fits, Models, predictions, wanted
-from rung.searchers._surrogate import Expectation, Fitted, Known, Model, thinned
+from rung.searchers._surrogate import Encoding, Expectation, Fitted, Known, Model, thinned
 from rung.searchers._unseen import unseen
 from rung.searchers.base import Searcher, Suggestion
+from rung.searchers.earlier import best_of_earlier, earlier_models
 from rung.searchers.models.acquisition import (
     candidates,
     estimated_minimum,
@@ -42,6 +44,8 @@ _EARLY = 20
 _INITIAL_SHARE = 0.8
 """The middle part of each range that the initial trials come from: ranges are stated generously, so that the
 best value of most hyperparameters lies nearer the middle than the ends."""
+_STARTS = 3
+"""Trials of a portfolio of earlier studies, before there is a model beside theirs."""
 _DRAWS = 20
 """Random draws to find a configuration that no trial has."""
 _EXPLAINED = 20
@@ -68,12 +72,20 @@ class GP(Searcher):
     Several objectives and constraints have a model for each metric, and an acquisition of their own, which
     searches the whole front (models/several.py).
 
+    With earlier studies (`learn_from`) the first three trials are a portfolio of theirs, and their models are
+    basis functions beside the process (models/transfer.py). From trial `n_initial` on, the process alone
+    makes the share of the suggestions that it has earned: the probability that it puts fewer pairs of losses
+    in the wrong order, each left out in turn (Feurer et al. 2018, arXiv:1802.02219, eq. 5).
+
     Pending trials are imputed by the posterior mean (the kriging believer of Ginsbourger et al. 2010, section
     4.1). Trials that failed or gave an outlier have a second model, of where trials fail:
     the improvement is weighed by the probability that most trials succeed there (Gelbart et al. 2014,
     arXiv:1403.5607). Where most fail they are imputed by the worst loss, elsewhere left out. A trial that was
     stopped early, or still runs, is imputed by the loss that others like it reached later, with the variance
     of such predictions (_extrapolation.py).
+
+    Where the study has a `cost`, improvement counts per unit of it, the less the nearer the end of the budget
+    (_costs.py), and the model begins after half as many trials.
 
     The method is that of Snoek et al. (2012), with length-scale priors that grow with the dimension as in
     Hvarfner et al. (2024) and log expected improvement as in Ament et al. (2023, arXiv:2310.20708); from
@@ -96,6 +108,12 @@ class GP(Searcher):
     def suggest(self, history: History, rng: Generator) -> Config | None:
         """Return the configuration of the largest acquisition; None if none is left."""
         n = len(history.trials)
+        if history.earlier:
+            warm = self._warm_fit(history, n)
+            if warm is None and n < self.n_initial:
+                return _next_of_portfolio(history, rng)
+            if warm is not None and rng.random() < warm.model_share:
+                return _suggestion("transfer", _suggestion_of(warm, history, rng, self._costs(history)))
         if n == 0:
             return _suggestion("middle", _middle(history.space))
         if not history.goals.plain:
@@ -105,18 +123,7 @@ class GP(Searcher):
             return _suggestion("sobol", _space_filling(history, rng, _INITIAL_SHARE))
         if fitted.theta is None or rng.random() > fitted.model_share:
             return _suggestion("sobol", _space_filling(history, rng, 1.0))
-        model, space = Model(Known.of(Observed.of(history)), fitted), history.space
-        first = candidates(space, model.best_first, rng)
-        mean, sd = model.at(first)
-        criterion, target = log_expected_improvement, model.best - _MARGIN
-        if n >= _EARLY and n % 2:
-            criterion, target = log_probability_of_improvement, min(estimated_minimum(mean, sd), target)
-
-        def acquisition(points: Array) -> Array:
-            return criterion(*model.at(points), target) + model.log_success(points)
-
-        values = criterion(mean, sd, target) + model.log_success(first)
-        return _first_unseen(history, maximise(acquisition, space, first, values, rng), rng)
+        return _suggestion_of(fitted, history, rng, self._costs(history))
 
     def _suggest_by_several(self, history: History, rng: Generator) -> Config | None:
         fits = self._fits(history, len(history.trials))
@@ -127,7 +134,7 @@ class GP(Searcher):
         models = Models(history, fits)
         if not models.each:  # all metrics are the same in all trials
             return _suggestion("sobol", _space_filling(history, rng, 1.0))
-        return _first_unseen(history, models.suggested(history, rng), rng)
+        return _first_unseen(history, models.suggested(history, rng, self._costs(history)), rng)
 
     def recommend(self, history: History) -> Sequence[Expectation]:
         """Return what the model expects of the completed trials, the best first; empty without a model.
@@ -188,28 +195,91 @@ class GP(Searcher):
         ]
         return "\n".join(lines)
 
+    def learns(self, problem: Problem) -> bool:
+        """Whether `learn_from` is used: with one objective and no constraints."""
+        return problem.goals.plain
+
     def check(self, problem: Problem) -> None:
         """Load what suggestions need, so that no worker waits for that; any space can be searched."""
-        for module in ("scipy.linalg.lapack", "scipy.optimize", "scipy.special", "scipy.stats.qmc"):
+        for module in ("scipy.linalg.lapack", "scipy.optimize", "scipy.special"):
             import_module(module)
 
     def _fit(self, history: History, n: int) -> Fitted | None:
         """Return the hyperparameters that suggest trial n; None among the initial trials."""
-        if n < self.n_initial:
+        if n < self._first(history):
             return None
         # Fit to the data of the time when `trial` was suggested, so that a restarted study fits to the same.
-        trial = _schedule(n, self.n_initial)
+        trial = _schedule(n, self._first(history))
         return history.cached(
             (self, trial),
             lambda history: Fitted.to(history, trial, Known.of(Observed.before(history, trial))),
         )
 
+    def _first(self, history: History) -> int:
+        """The first trial with a model; the earlier, the fewer trials are expensive for nothing."""
+        return self.n_initial if history.cost is None else max(2, self.n_initial // 2)
+
+    def _costs(self, history: History) -> Costs:
+        if history.cost is None:
+            return Costs(history, None)
+        trial = _schedule(len(history.trials), self._first(history))
+        fitted = history.cached((self, "cost", trial), lambda history: CostFit.to(history, trial))
+        return Costs(history, fitted)
+
+    def _warm_fit(self, history: History, n: int) -> Fitted | None:
+        """The same beside the models of earlier studies, and the share of the suggestions that it makes."""
+        if n < _STARTS:
+            return None
+        trial = _schedule(n, _STARTS)
+
+        def make(history: History) -> Fitted:
+            known = Known.of(Observed.before(history, trial))
+            warm, cold = Fitted.to(history, trial, known, earlier_models(history)), self._fit(history, trial)
+            if cold is None or warm.misranked is None or cold.misranked is None:
+                return warm
+            return replace(warm, model_share=float((warm.misranked <= cold.misranked).mean()))
+
+        warm = history.cached((self, "earlier", trial), make)
+        return warm if warm.theta is not None else None
+
     def _fits(self, history: History, n: int) -> Fits | None:
         """The same for several metrics."""
-        if n < self.n_initial:
+        if n < self._first(history):
             return None
-        trial = _schedule(n, self.n_initial)
+        trial = _schedule(n, self._first(history))
         return history.cached((self, "several", trial), lambda history: Fits.to(history, trial))
+
+
+def _suggestion_of(fitted: Fitted, history: History, rng: Generator, costs: Costs) -> Config | None:
+    """Return the configuration of the largest acquisition, by a model that is to be made."""
+    model, space, n = Model(Known.of(Observed.of(history)), fitted), history.space, len(history.trials)
+    first = candidates(space, model.best_first, rng)
+    if fitted.earlier is not None:
+        first = np.concatenate([first, best_of_earlier(history)])
+    mean, sd = model.at(first)
+    criterion, target = log_expected_improvement, model.best - _MARGIN
+    if n >= _EARLY and n % 2:
+        criterion, target = log_probability_of_improvement, min(estimated_minimum(mean, sd), target)
+
+    def acquisition(points: Array) -> Array:
+        return criterion(*model.at(points), target) + model.log_success(points) + costs.log_weight(points)
+
+    values = criterion(mean, sd, target) + model.log_success(first) + costs.log_weight(first)
+    return _first_unseen(history, maximise(acquisition, space, first, values, rng), rng)
+
+
+def _next_of_portfolio(history: History, rng: Generator) -> Config | None:
+    """Return the configuration that improves most on the trials so far in the mean over earlier studies."""
+    models, encoding = earlier_models(history), Encoding.of(history.space)
+    gain, best = models.improvement(encoding.at(history.points)), best_of_earlier(history)
+
+    def acquisition(points: Array) -> Array:
+        return gain(encoding.at(points))
+
+    first = np.concatenate([candidates(history.space, best, rng), best])
+    points = maximise(acquisition, history.space, first, acquisition(first), rng)
+    found = _first_unseen(history, points, rng)
+    return None if found is None else _suggestion("portfolio", found)
 
 
 def _worth(expected: Array, losses: Array) -> str:

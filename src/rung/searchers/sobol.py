@@ -10,6 +10,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from rung.errors import ArgumentError
+from rung.searchers._sobol_sequence import sobol_point
 from rung.searchers._unseen import unseen
 from rung.searchers.base import Searcher
 from rung.space import Categorical, Config
@@ -52,11 +53,5 @@ class Sobol(Searcher):
 
 
 def _point(history: History) -> NDArray[np.float64]:
-    from scipy.stats import qmc
-
-    # The seed is a number, since qmc spawns children of a generator, which a Philox made by key can't.
     seed = int(history.stream("sobol").integers(2**63))
-    sequence = qmc.Sobol(len(history.space), seed=seed)  # half a millisecond: not worth a cache
-    if history.trials:  # scipy can't go forward by nothing
-        sequence.fast_forward(len(history.trials))
-    return sequence.random(1)
+    return sobol_point(len(history.trials), len(history.space), seed)[None]

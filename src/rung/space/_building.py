@@ -25,7 +25,7 @@ def domains_of(given: Mapping[str, Any]) -> Domains:
         raise SpaceError(f"{brief(given)}: a {type(given).__name__}; a space is a dict from names to domains")
     if not given:
         raise SpaceError("the space is empty; give at least one hyperparameter")
-    domains = {name: _domain(name, value) for name, value in given.items()}
+    domains = {name: domain_of(name, value) for name, value in given.items()}
     for name, domain in domains.items():
         if not isinstance(domain.condition, Condition | None):
             raise SpaceError(f"{name}: condition={brief(domain.condition)}: no condition; use .when(...)")
@@ -101,7 +101,8 @@ def _check(condition: Condition, domains: Domains, where: str) -> None:
             raise SpaceError(f"{where}{comparison!r}: {error}") from None
 
 
-def _domain(name: object, value: object) -> Domain:
+def domain_of(name: object, value: object) -> Domain:
+    """Return what the user gave for a hyperparameter as a domain; SpaceError says why it is none."""
     if not isinstance(name, str) or not 0 < len(name) <= NAME:
         raise SpaceError(
             f"{brief(name)}: the name of a hyperparameter needs to be a str of 1 to {NAME} characters"

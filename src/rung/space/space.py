@@ -10,6 +10,7 @@ from rung._text import brief
 from rung.errors import ConfigError, SpaceError
 from rung.space import _building, _serial
 from rung.space._counting import count, walk
+from rung.space._repeating import blocks, repeat
 from rung.space.choices import Constant
 from rung.space.conditions import Condition
 from rung.space.domains import Domain
@@ -71,6 +72,8 @@ class Space:
             import numpy as np
 
             self.sample(np.random.default_rng(0))
+
+    repeat, blocks = staticmethod(repeat), staticmethod(blocks)
 
     @classmethod
     def of(cls, space: Space | Mapping[str, Any]) -> Space:

@@ -257,6 +257,19 @@ class ResultsImported(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierStudyRead(Event):
+    """What an earlier study teaches, on this study's space; it stands before the first trial."""
+
+    kind: ClassVar[str] = "EarlierStudyRead"
+    source: str
+    """What `learn_from` called it."""
+    results: Mapping[str, Any]
+    """"configs" and their "losses", lower is better."""
+    taken: str
+    """How much of it was taken, and how it was changed to fit, in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FinalReportShown(Event):
     """Somebody looked at the metrics that are only reported."""
 
@@ -268,7 +281,7 @@ KINDS: dict[str, type[Event]] = {
     cls.kind: cls
     for cls in (StudyCreated, SessionStarted, SessionEnded, WorkerStarted, TrialCreated,
                 AttemptStarted, Reported, Noted, Judged, AttemptEnded, TrialDropped, ResultsImported,
-                FinalReportShown, FinalistsChosen, WinnerChosen)
+                EarlierStudyRead, FinalReportShown, FinalistsChosen, WinnerChosen)
 }  # fmt: skip
 _FIELDS = {cls: tuple(f.name for f in fields(cls) if f.name not in {"id", "t"}) for cls in KINDS.values()}
 

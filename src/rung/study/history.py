@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rung.errors import StudyError
 from rung.space import Config, Space
 from rung.study.confirmations import Confirmation
+from rung.study.earlier import EarlierStudy
 from rung.study.events import Outcome
 from rung.study.metrics import MEASURED, Goals, Metrics
 from rung.study.state import StudyState
@@ -99,6 +100,21 @@ class History:
         return {*MEASURED, *self._state.plan.get("rising", ())}
 
     @property
+    def cost(self) -> str | None:
+        """The metric that says what a trial cost; None if costs do not count."""
+        return self._state.plan.get("cost")
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds that the study may take in all; None if only trials or the space bound it."""
+        return self._state.plan.get("timeout")
+
+    @property
+    def t(self) -> float:
+        """Seconds on the study's clock at the latest event."""
+        return self._state.t
+
+    @property
     def n_trials(self) -> int | None:
         """How many trials the study may have in all; None if only time or the space bounds them."""
         return self._state.plan.get("n_trials")
@@ -144,6 +160,13 @@ class History:
     def confirmations(self) -> Sequence[Confirmation]:
         """Each choice of finalists with its fresh runs."""
         return self._state.confirmations
+
+    @property
+    def earlier(self) -> Sequence[EarlierStudy]:
+        """The studies to learn from, in the order of `learn_from`; none is added once there are trials."""
+        return self.cached(
+            EarlierStudy, lambda _: [EarlierStudy.of(event, self.space) for event in self._state.earlier]
+        )
 
     def loss(self, metrics: Metrics) -> float:
         """The first objective, lower is better; infinite where it is missing or NaN."""

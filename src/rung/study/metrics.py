@@ -12,6 +12,7 @@ from typing import Any, Literal, cast
 
 from rung._text import brief, is_iterable
 from rung.errors import ArgumentError, Error
+from rung.space.values import did_you_mean
 
 Mode = Literal["min", "max"]
 Metrics = Mapping[str, float]
@@ -228,3 +229,16 @@ class Goals:
     def from_json(cls, data: Mapping[str, Any]) -> Goals:
         """The inverse of `to_json`."""
         return cls.of(data["metric"], "min", data["constraints"], data["report_only"])
+
+
+def check_rising(names: Iterable[str], goals: Goals) -> None:
+    """Raise ArgumentError unless each of the names that rise has an upper bound."""
+    if isinstance(names, str):
+        raise ArgumentError(f"rising={brief(names)}; give a list: rising=[{brief(names)}]")
+    bounded = [c.name for c in goals.constraints if c.relation in {"<", "<="}]
+    for name in names:
+        if name not in bounded:
+            hint = (
+                did_you_mean(str(name), bounded) if bounded else 'give constraints={"seconds": "<= 60"} too'
+            )
+            raise ArgumentError(f"rising: {brief(name)} has no upper bound in constraints; {hint}")

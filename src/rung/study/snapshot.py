@@ -28,7 +28,7 @@ from rung.study.reports import ROW, Reports
 from rung.study.state import StudyState
 from rung.study.trial import Attempt, Trial
 
-FORMAT = 5
+FORMAT = 6
 """To be raised whenever the fold of a log, or what a piece holds, changes."""
 BY = f"{FORMAT}, rung {__version__}, {sys.byteorder}"
 """The writer of a piece, and its only reader: a version of rung on a kind of machine."""
@@ -59,6 +59,7 @@ class Mark:
     reports: int = 0
     values: int = 0
     shapes: int = 0
+    earlier: int = 0
     size: int = 0
     """Bytes of the snapshot."""
 
@@ -87,6 +88,7 @@ def piece(state: StudyState, kept: Mark, changed: Iterable[int], last: Event, ro
         "waiting": sorted(state.waiting),
         "open": list(state.open),
         "sessions": _stored(state.sessions[kept.sessions :]),
+        "earlier": _stored(state.earlier[kept.earlier :]),
         "workers": [workers, _stored(state.workers[workers:])],
         "shapes": curve.shapes[kept.shapes :],
         "lengths": [
@@ -109,7 +111,7 @@ def mark(state: StudyState, size: int) -> Mark:
     curve = state.curve
     return Mark(
         state.events, len(state.sessions), len(state.workers), len(state.trials), len(state.ends),
-        len(curve), len(curve.values), len(curve.shapes), size,
+        len(curve), len(curve.values), len(curve.shapes), len(state.earlier), size,
     )  # fmt: skip
 
 
@@ -179,6 +181,7 @@ def _take(state: StudyState, head: dict[str, Any], view: memoryview, lines: dict
         setattr(state, name, head[name])
     state.events = head["events"]
     state.sessions += _events(head["sessions"])
+    state.earlier += _events(head["earlier"])
     kept, workers = head["workers"]
     state.workers[kept:] = _events(workers)
     state.curve.know([tuple(names) for names in head["shapes"]])

@@ -14,9 +14,11 @@ from rung._text import brief
 from rung.errors import StorageError, StudyCorrupt
 from rung.space import Config, Space
 from rung.study.confirmations import NO_NOISE, Confirmation
+from rung.study.earlier import EarlierStudy
 from rung.study.events import (
     AttemptEnded,
     AttemptStarted,
+    EarlierStudyRead,
     Event,
     FinalistsChosen,
     FinalReportShown,
@@ -83,6 +85,8 @@ class StudyState:
         """Trials that are earlier results."""
         self.sources: list[str] = []
         """Where they came from, one entry for each time."""
+        self.earlier: list[EarlierStudyRead] = []
+        """What is learned from other studies."""
         self.failed_in_a_row = 0
         self.curve = Curve(self.goals.report_only)
         """Every report in order: trial, attempt, resource, metrics."""
@@ -158,7 +162,8 @@ class StudyState:
         for trial in self.trials:
             own.trials.append(trial if trial.is_finished else trial.copy(own.curve))
         own.open = {number: own.trials[number].attempts[-1] for number in self.open}
-        for name in ("waiting", "sessions", "workers", "counts", "ends", "known", "sources", "_keys"):
+        lists = ("waiting", "sessions", "workers", "counts", "ends", "known", "sources", "earlier", "_keys")
+        for name in lists:
             setattr(own, name, copy.copy(getattr(self, name)))
         return own
 
@@ -206,6 +211,12 @@ class StudyState:
 
     def _results_imported(self, event: ResultsImported) -> None:
         self.sources.append(event.source)
+
+    def _earlier_study_read(self, event: EarlierStudyRead) -> None:
+        if self.trials:
+            raise ValueError(f"{event.source!r} is read after {len(self.trials)} trials")
+        EarlierStudy.of(event, self.space)
+        self.earlier.append(event)
 
     def _judged(self, event: Judged) -> None:
         self._running(event).verdict = Verdict(event.verdict)
@@ -395,6 +406,7 @@ _APPLY: dict[type[Event], Callable[[StudyState, Any], None]] = {
     FinalistsChosen: StudyState._finalists_chosen,
     WinnerChosen: StudyState._winner_chosen,
     ResultsImported: StudyState._results_imported,
+    EarlierStudyRead: StudyState._earlier_study_read,
     Judged: StudyState._judged,
     TrialCreated: StudyState._trial_created,
     AttemptStarted: StudyState._attempt_started,

@@ -121,7 +121,8 @@ def _ended_since(state: StudyState, best: Trial, enough: int) -> bool:
     for number, attempt in reversed(state.ends):
         if number == best.number:
             return False
-        enough -= state.trials[number].attempts[attempt - 1].outcome in FINAL
+        trial = state.trials[number]
+        enough -= trial.repeats is None and trial.attempts[attempt - 1].outcome in FINAL
         if not enough:
             return True
     return False

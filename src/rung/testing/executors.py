@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from rung.execution.backends import Backend, Work
 from rung.execution.base import AttemptId, End, Executor, Job, Message, Report, WorkerUp
+from rung.execution.work import Backend, Work
 from rung.objectives.checkpoints import FolderStore
 from rung.objectives.function import Objective
 from rung.objectives.trial import RunningTrial

@@ -20,6 +20,7 @@ PLOTS: dict[str, str] = {
     "slice": "rung.analysis.plots.slice",
     "front": "rung.analysis.plots.front",
     "hypervolume": "rung.analysis.plots.hypervolume",
+    "importance": "rung.analysis.plots.importance",
 }
 """The module of each plot, whose `figure(state, **options)` draws it: one file and one line here."""
 
@@ -56,11 +57,11 @@ class Plots:
         return f"<plots: {', '.join(PLOTS)}>"
 
 
-def drawing(module: str) -> Callable[..., Any]:
-    """The function `figure` of a module that draws; raises Error without matplotlib."""
+def drawing(module: str, function: str = "figure") -> Callable[..., Any]:
+    """A function of a module that draws; raises Error without matplotlib."""
     try:
         import matplotlib as _  # noqa: F401, ICN001 -- the one place that says what to do without it
     except ImportError as error:
         raise Error("plots need matplotlib: pip install 'rung[plot]'") from error
-    figure: Callable[..., Any] = import_module(module).figure
-    return figure
+    found: Callable[..., Any] = getattr(import_module(module), function)
+    return found

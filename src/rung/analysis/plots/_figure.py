@@ -16,6 +16,7 @@ from rung.study.state import StudyState
 from rung.study.trial import Trial
 
 BEST = "#D55E00"  # Okabe and Ito's vermilion: safe for the colour-blind, and not in viridis
+SECOND = "#0072B2"  # their blue
 INK = "#333333"
 FAINT = "#999999"
 _LARGEST = 1e100  # beyond, as in trials that diverge, matplotlib's margins overflow

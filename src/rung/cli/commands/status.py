@@ -34,11 +34,13 @@ def status(name: str | None, storage: str, as_json: bool) -> None:
             "owner": asdict(owner) if owner else None,
             "folder": str(folder),
             "checkpoint_bytes": saved,
+            "learns_from": [event.taken for event in state.earlier],
         }
         write_json({**extra, **asdict(summary), "finished": summary.finished})
         return
     lines = [("study", name), ("state", _state_text(state, owner))]
     lines += [(row.label, row.text) for row in rows(summary)]
+    lines += [("learns", f"from {event.taken}") for event in state.earlier]
     if saved:
         lines.append(("on disk", f"{size_text(saved)} of checkpoints"))
     for label, text in [*lines, ("stored", str(folder))]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from rung._text import brief
 from rung.errors import MetricError
@@ -16,6 +16,10 @@ from rung.execution.base import AttemptId, End, Log, Report
 from rung.study.events import Outcome
 from rung.study.metrics import check_metric_name
 from rung.study.notes import check_files, check_values
+
+T = TypeVar("T")
+Kinds = Mapping[str, tuple[Callable[..., T], Mapping[str, Callable[[Any], Any]]]]
+"""What makes the message of each kind, and what takes the value of each of its keys."""
 
 LONGEST = 1 << 22
 """Bytes of a frame: what the metrics, the reason and the traceback of an attempt may come to together."""
@@ -45,18 +49,25 @@ Said = Hello | Ready | Broken | Report | Log | End
 
 def read(frame: bytes) -> Said:
     """The message of a frame; raises ValueError unless a worker's own code may have said it."""
+    return read_as(KINDS, frame)
+
+
+def read_as(kinds: Kinds[T], frame: bytes) -> T:
+    """The message of a frame that is of one of these kinds; raises ValueError for any other."""
     try:
         said = json.loads(frame)
     except RecursionError as error:
         raise ValueError("a frame that is nested too deeply") from error
     what = said.pop("what", None) if isinstance(said, dict) else None
-    make, fields = _KINDS.get(what, (None, {})) if isinstance(what, str) else (None, {})
+    make, fields = kinds.get(what, (None, {})) if isinstance(what, str) else (None, {})
     if make is None or said.keys() != fields.keys():
         raise ValueError("a frame that no worker sends")
     return make(**{name: take(said[name]) for name, take in fields.items()})
 
 
-def _whole(low: int, end: int) -> Callable[[Any], int]:
+def whole(low: int, end: int) -> Callable[[Any], int]:
+    """Take a whole number from `low` to below `end`."""
+
     def take(value: Any) -> int:
         if type(value) is not int or not low <= value < end:
             raise ValueError(f"{brief(value)} is not a whole number from {low} to {end - 1}")
@@ -65,34 +76,40 @@ def _whole(low: int, end: int) -> Callable[[Any], int]:
     return take
 
 
-def _bool(value: Any) -> bool:
+def boolean(value: Any) -> bool:
+    """Take true or false."""
     if type(value) is not bool:
         raise ValueError(f"{brief(value)} is neither true nor false")
     return value
 
 
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
+    """Take a text."""
     if type(value) is not str:
         raise ValueError(f"{brief(value)} is no text")
     return value
 
 
-def _one_of(known: Collection[str]) -> Callable[[Any], str]:
+def one_of(known: Collection[str]) -> Callable[[Any], str]:
+    """Take one of some texts."""
+
     def take(value: Any) -> str:
-        if _text(value) not in known:
+        if text(value) not in known:
             raise ValueError(f"{brief(value)} is none of {sorted(known)}")
         return str(value)
 
     return take
 
 
-def _attempt(value: Any) -> AttemptId:
+def attempt(value: Any) -> AttemptId:
+    """Take the two numbers of an attempt."""
     if type(value) is not list or len(value) != 2:
         raise ValueError(f"{brief(value)} names no attempt")
-    return AttemptId(*map(_number, value))
+    return AttemptId(*map(number, value))
 
 
-def _metrics(value: Any) -> dict[str, float]:
+def metrics(value: Any) -> dict[str, float]:
+    """Take metrics by their names."""
     if type(value) is not dict or not all(type(number) is float for number in value.values()):
         raise ValueError(f"{brief(value)} are not metrics")
     try:
@@ -101,21 +118,21 @@ def _metrics(value: Any) -> dict[str, float]:
         raise ValueError(str(error)) from error
 
 
-_number = _whole(0, 2**53)
-_KINDS: Mapping[str, tuple[Callable[..., Said], Mapping[str, Callable[[Any], Any]]]] = {
-    "hello": (Hello, {"pid": _whole(1, 2**31)}),
+number = whole(0, 2**53)
+"""Takes the number of a trial, an attempt or a report."""
+KINDS: Kinds[Said] = {
+    "hello": (Hello, {"pid": whole(1, 2**31)}),
     "ready": (Ready, {}),
-    "broken": (Broken, {"traceback": _text}),
+    "broken": (Broken, {"traceback": text}),
     "report": (
         Report,
-        {"id": _attempt, "number": _number, "resource": _whole(1, 2**53), "metrics": _metrics,
-         "checkpoint": _bool},
+        {"id": attempt, "number": number, "resource": whole(1, 2**53), "metrics": metrics,
+         "checkpoint": boolean},
     ),
-    "log": (Log, {"id": _attempt, "number": _number, "values": check_values, "files": check_files}),
+    "log": (Log, {"id": attempt, "number": number, "values": check_values, "files": check_files}),
     "end": (
         End,
-        {"id": _attempt, "outcome": _one_of({*Outcome} - {Outcome.LOST}), "metrics": _metrics,
-         "reason": _text, "traceback": _text, "broken": _one_of({"", "metric", "code", "disk"})},
+        {"id": attempt, "outcome": one_of({*Outcome} - {Outcome.LOST}), "metrics": metrics,
+         "reason": text, "traceback": text, "broken": one_of({"", "metric", "code", "disk"})},
     ),
 }  # fmt: skip
-"""What makes the message of each kind, and what takes the value of each of its keys."""

@@ -14,12 +14,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import monotonic  # bound now: an objective may patch the module
 
-from rung.execution.base import End, Job, Log, Report
+from rung.execution.base import Job
 from rung.execution.worker import frames
 from rung.execution.worker.channel import Channel
 from rung.execution.worker.frames import Broken, Hello, Ready, Said
 from rung.execution.worker.gpus import VARIABLE
 from rung.execution.worker.leftovers import Identity
+from rung.execution.worker.talk import Talk
 from rung.objectives import guard
 from rung.study.events import Outcome
 
@@ -50,13 +51,8 @@ class Worker:
         """Whether all it said is what rung's own code says; after that nothing it says counts."""
         self.identity: Identity | None = None
         """Known once it has said hello."""
-        self.job: Job | None = None
-        self.report: Report | None = None
-        """The last report of this job."""
-        self.logs = 0
-        """How often this job has logged something of its own."""
-        self.waiting = False
-        """Whether what it said last, a report or a log, was not answered yet."""
+        self.talk: Talk | None = None
+        """What was said of the attempt that it runs."""
         self.deadlines: list[tuple[float, Fate]] = []
         """When the attempt is to be ended by force."""
         self.fate: Fate | None = None
@@ -87,7 +83,7 @@ class Worker:
 
     def start(self, job: Job) -> None:
         """Hand over a job."""
-        self.job, self.report, self.logs, self.waiting = job, None, 0, False
+        self.talk = Talk(job)
         self.send(pickle.dumps(job))
 
     def says(self) -> Iterator[Said]:
@@ -112,14 +108,12 @@ class Worker:
                 return self.identity is not None and not self.ready
             case Broken():
                 return not self.ready
-            case End():
-                return self.job is not None and said.id == self.job.id
-        if self.job is None or said.id != self.job.id or self.waiting:
-            return False
-        if isinstance(said, Log):
-            return said.number == self.logs + 1
-        number, resource = (self.report.number, self.report.resource) if self.report else (0, 0)
-        return said.number == number + 1 and said.resource > resource
+        return self.talk is not None and self.talk.expects(said)
+
+    @property
+    def job(self) -> Job | None:
+        """The attempt that it runs."""
+        return None if self.talk is None else self.talk.job
 
     @property
     def is_free(self) -> bool:

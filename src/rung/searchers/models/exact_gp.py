@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -53,7 +54,14 @@ def _length_prior(d: int) -> Prior:
 
 _TREND = Prior(-2.0, 2.0, -10.0, 4.0)
 _SIGNAL = Prior(0.0, 1.0, math.log(1e-2), math.log(1e2))
+_REST = Prior(math.log(0.3), 1.0, math.log(1e-4), math.log(1e2))
+"""Of the signal beside basis functions."""
 _NOISE = Prior(math.log(2e-2), 2.0, math.log(1e-6), 0.0)
+
+
+Basis: TypeAlias = Callable[[Array], tuple[Array, Array]]
+"""Of points (n, d): the prior mean (n,), and basis functions h(x) with the unit prior N(0, I) of their
+coefficients, shape (n, k)."""
 
 
 def fit(
@@ -62,18 +70,25 @@ def fit(
     targets: Array,
     extra_variance: Array | None = None,
     iterations: int = 50,
+    *,
+    basis: Basis | None = None,
 ) -> Hyperparameters:
     """Return the most probable hyperparameters given standardised targets (n,) at points (n, d), by L-BFGS.
 
     `extra_variance` (n,) of each target is known, and added to that of the noise. The search starts at the
-    modes of the priors, so that the result depends on the data alone.
+    modes of the priors, so that the result depends on the data alone. Of a `basis`, the signal's prior is
+    lower: it is for what the basis does not explain.
     """
     from scipy.optimize import minimize
 
     d = points.shape[1]
-    priors = [_length_prior(d)] * d + [_TREND, _SIGNAL, _NOISE]
+    given = None
+    if basis is not None:
+        mean, h = basis(points)
+        targets, given = targets - mean, h @ h.T
+    priors = [_length_prior(d)] * d + [_TREND, _SIGNAL if basis is None else _REST, _NOISE]
     found = minimize(
-        _NegativeLogPosterior(coordinates, points, targets, priors, extra_variance),
+        _NegativeLogPosterior(coordinates, points, targets, priors, extra_variance, given=given),
         np.array([prior.mean for prior in priors]),
         jac=True,
         method="L-BFGS-B",
@@ -93,8 +108,11 @@ class _NegativeLogPosterior:
         targets: Array,
         priors: list[Prior],
         extra_variance: Array | None = None,
+        *,
+        given: Array | None = None,
     ) -> None:
         self.n, self.d = points.shape
+        self.given = given
         self.extra_variance = np.zeros(self.n) if extra_variance is None else extra_variance
         self.squared_differences = coordinates.squared_differences(points).reshape(self.d, -1)
         self.trend = QuadraticTrend(coordinates)(points, points)
@@ -107,6 +125,8 @@ class _NegativeLogPosterior:
         weights, (trend, signal, noise) = theta.weights, theta.variances
         shape, slope = matern52_and_slope((weights @ self.squared_differences).reshape(self.n, self.n))
         K = trend * self.trend + signal * shape
+        if self.given is not None:
+            K += self.given
         K[np.diag_indices(self.n)] += noise + self.extra_variance + _JITTER
         try:
             L = np.linalg.cholesky(K)
@@ -137,7 +157,8 @@ def _inverse_of_lower(L: Array) -> Array:
 class Posterior:
     """The process given targets (n,) at points (n, d).
 
-    Each target has a variance `extra_variance` (n,) beside the noise; -inf is that of one without noise.
+    Each target has a variance `extra_variance` (n,) beside the noise; -inf is that of one without noise. A
+    `basis` is a linear model beside the process, whose coefficients are integrated out (eq. 2.41, 2.42).
     """
 
     def __init__(
@@ -147,29 +168,64 @@ class Posterior:
         points: Array,
         targets: Array,
         extra_variance: Array | None = None,
+        *,
+        basis: Basis | None = None,
     ) -> None:
-        self.kernel, self.points = Kernel(coordinates, theta), points
+        self.kernel, self.points, self.basis = Kernel(coordinates, theta), points, basis
+        self.targets, self.extra_variance = targets, extra_variance
         noise = theta.variances[2]
         noises = np.full(len(points), noise)
         if extra_variance is not None:
             noises = np.maximum(noise + extra_variance, 0.0)
-        L, added = _cholesky(self.kernel(points, points), noises)
+        covariance = self.kernel(points, points)
+        expected: Array | float = 0.0
+        if basis is not None:
+            expected, self.h = basis(points)
+            covariance += self.h @ self.h.T
+        L, self.noises = _cholesky(covariance, noises)
         self.L_inv = _inverse_of_lower(L)
-        self.alpha = self.L_inv.T @ (self.L_inv @ targets)
-        self.fitted = targets - added * self.alpha
+        self.alpha = self.L_inv.T @ (self.L_inv @ (targets - expected))
+        self.fitted = targets - self.noises * self.alpha
         """Shape (n,): the mean at the points themselves, k(X, X) alpha."""
 
     def at(self, points: Array) -> tuple[Array, Array]:
         """Return mean and standard deviation, shape (m,) each, of the noiseless value at points (m, d)."""
-        cross = self.kernel(points, self.points)
+        cross, prior = self.kernel(points, self.points), self.kernel.diagonal(points)
+        expected: Array | float = 0.0
+        if self.basis is not None:
+            expected, h = self.basis(points)
+            cross += h @ self.h.T
+            prior = prior + np.einsum("ij,ij->i", h, h)
         v = cross @ self.L_inv.T
-        variance = self.kernel.diagonal(points) - np.einsum("ij,ij->i", v, v)  # eq. 2.26
-        return cross @ self.alpha, np.sqrt(np.maximum(variance, _MIN_VARIANCE))  # eq. 2.25
+        variance = prior - np.einsum("ij,ij->i", v, v)  # eq. 2.26
+        return expected + cross @ self.alpha, np.sqrt(np.maximum(variance, _MIN_VARIANCE))  # eq. 2.25
+
+    def believing(self, points: Array) -> Posterior:
+        """Return the process that has also seen its own mean, without noise, at points (m, d).
+
+        The kriging believer of Ginsbourger et al. (2010), section 4.1.
+        """
+        known = np.zeros(len(self.points)) if self.extra_variance is None else self.extra_variance
+        return Posterior(
+            self.kernel.coordinates,
+            self.kernel.theta,
+            np.concatenate([self.points, points]),
+            np.concatenate([self.targets, self.at(points)[0]]),
+            np.concatenate([known, np.full(len(points), -math.inf)]),
+            basis=self.basis,
+        )
+
+    def left_out(self) -> tuple[Array, Array]:
+        """Return by how much each target, left out, is above its prediction, and that one's variance.
+
+        Shape (n,) each: eq. 5.12.
+        """
+        precision = np.einsum("ij,ij->j", self.L_inv, self.L_inv)  # the diagonal of K^-1
+        return self.alpha / precision, 1 / precision
 
     def log_predictive_density(self) -> float:
         """Return the log density of each target given all others, summed: eq. 5.10 and 5.11."""
-        precision = np.einsum("ij,ij->j", self.L_inv, self.L_inv)  # the diagonal of K^-1
-        return float(_log_normal(self.alpha / precision, 1 / precision).sum())  # eq. 5.12
+        return float(_log_normal(*self.left_out()).sum())
 
 
 def log_density_by_the_mean(targets: Array) -> float:

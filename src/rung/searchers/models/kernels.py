@@ -94,6 +94,13 @@ class QuadraticTrend:
         covariance += alone @ np.concatenate([self._features(b, y), y * y], axis=1).T
         return covariance
 
+    def basis(self, points: Array) -> Array:
+        """Return all basis functions h at points (n, d), shape (n, k): t(x, x') = h(x)' h(x')."""
+        x = self._centred(points)
+        first, second = np.triu_indices(x.shape[1], 1)
+        pairs = math.sqrt(2) * self._pair * x[:, first] * x[:, second]
+        return np.concatenate([self._features(points, x), pairs], axis=1)
+
     def diagonal(self, points: Array) -> Array:
         """Return t(x, x) of each point, shape (n,)."""
         x = self._centred(points)
@@ -150,12 +157,16 @@ class Kernel:
 
     def __call__(self, a: Array, b: Array) -> Array:
         """Return k of points (n, d) and (m, d), shape (n, m), without noise."""
-        trend_variance, signal, _ = self.theta.variances
-        covariance = matern52(self.coordinates.squared_distances(a, b, self.theta.weights))
-        covariance *= signal
+        covariance = self.shape(a, b)
         trend = QuadraticTrend(self.coordinates)(a, b)
-        trend *= trend_variance
+        trend *= self.theta.variances[0]
         covariance += trend
+        return covariance
+
+    def shape(self, a: Array, b: Array) -> Array:
+        """Return s_f^2 m(r) of points (n, d) and (m, d), shape (n, m)."""
+        covariance = matern52(self.coordinates.squared_distances(a, b, self.theta.weights))
+        covariance *= self.theta.variances[1]
         return covariance
 
     def diagonal(self, points: Array) -> Array:
