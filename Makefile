@@ -8,7 +8,7 @@ BIN := .venv/bin
 PARALLEL := -n $(shell expr 3 \* $$(nproc) / 2) --dist worksteal
 DATA := /usr/share/datasets/fashion-mnist
 
-.PHONY: demo test test-all test-page lint fix docs data clean
+.PHONY: demo test test-all test-page page-images lint fix docs data clean
 
 demo: .venv/ready data
 	$(BIN)/python examples/softmax_fashion_mnist.py --quick
@@ -22,6 +22,9 @@ test-all: .venv/ready lint
 # The page in a browser: Debian's, and Playwright in an environment of its own, beside nothing but the core.
 test-page: .page-env/ready
 	.page-env/bin/python -m pytest -m page tests/page
+
+page-images: .page-env/ready
+	.page-env/bin/python .ci/page_images.py
 
 .page-env/ready: pyproject.toml
 	test -x /usr/bin/chromium || { apt-get update && apt-get install -y --no-install-recommends chromium; }

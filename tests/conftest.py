@@ -36,7 +36,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     pytest-cov's marker `no_cover` does this as well, but not in the processes of pytest-xdist.
     """
     tracer = sys.gettrace()
-    if is_hypothesis_test(getattr(item, "obj", None)) or item.path.name.startswith("test_every_"):
+    if item.get_closest_marker("unmeasured") or is_hypothesis_test(getattr(item, "obj", None)):
         sys.settrace(None)
     try:
         return (yield)

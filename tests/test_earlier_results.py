@@ -9,8 +9,11 @@ import sys
 import numpy as np
 import pytest
 from cli.commands import rung_here
+from click.testing import CliRunner
 
 import rung
+from rung.cli.main import commands
+from rung.cli.results import read_results
 from rung.errors import ArgumentError, ConfigError, StudyNotFound
 from rung.schedulers import PBT
 from rung.space import Space
@@ -328,3 +331,75 @@ def test_constants_need_not_be_repeated():
 def test_without_earlier_results_nothing_is_imported_slowly():
     code = "import sys, rung\nrung.StudyView\nassert 'rung._earlier' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# ---- on the command line
+
+
+WIDE = Space(
+    {"lr": rung.Float(0, 1), "layers": rung.Int(1, 9), "kind": rung.Categorical(["1", "sgd", True, "=x"])}
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", "lr,layers,kind,error,who\n0.5,2,sgd,0.25,me\n1e-1,3.0,1,1,\n0,1,True,2,\n1,1,'=x,3,\n"),
+        ("a.json", """[{"lr": 0.5, "layers": 2, "kind": "sgd", "error": 0.25, "who": null},
+                       [{"lr": 0.1, "layers": 3, "kind": "1"}, {"error": 1}],
+                       {"config": {"lr": 0, "layers": 1, "kind": true}, "metrics": {"error": 2, "mb": null}},
+                       {"status": "failed", "config": {}, "metrics": {}},
+                       {"config": {"lr": 1, "layers": 1, "kind": "=x"}, "value": 3}]"""),
+    ],
+)  # fmt: skip
+def test_a_file_of_results(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    found = read_results(str(tmp_path / name), WIDE)
+    study = rung.Study(WIDE, metric="error", storage=":memory:", add=found)
+    assert [(t.config["lr"], t.config["layers"], t.config["kind"], t.value) for t in study.trials] == [
+        (0.5, 2, "sgd", 0.25), (0.1, 3, "1", 1.0), (0.0, 1, True, 2.0), (1.0, 1, "=x", 3.0),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_what_rung_trials_writes_can_be_added(tmp_path, form, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    objective = lambda config: {"x": config["x"] + 1, "trial": 3.0}  # noqa: E731 -- names that clash
+    before = tune(tmp_path, objective=objective, metric="x", space={"x": rung.Float(0, 1)}, name="before")
+    out = CliRunner().invoke(commands, ["trials", "before", f"--{form}", "--storage", str(tmp_path)])
+    (tmp_path / f"a.{form}").write_text(out.output)
+    found = read_results(f"a.{form}", before.space)
+    assert found == [(dict(t.config), t.metrics) for t in before.trials]
+    assert found[0][1].items() >= {"x": before.trials[0].value, "trial": 3.0}.items()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.txt", "", r"--add .*a.txt: give a file whose name ends in .csv or .json"),
+        ("a.json", "{", r"--add .*a.json is not JSON"),
+        ("a.json", "{}", r"--add .*a.json: a dict; write a list of results"),
+        ("b/a.csv", None, r"--add .*a.csv: No such file or directory"),
+    ],
+)
+def test_a_wrong_file(tmp_path, name, text, message):
+    if text is not None:
+        (tmp_path / name).write_text(text)
+    with pytest.raises(ArgumentError, match=message):
+        read_results(str(tmp_path / name), WIDE)
+
+
+def test_a_flag_adds_a_file_once(tmp_path):
+    (tmp_path / "job.py").write_text(
+        "import rung\nspace = {'x': rung.Float(0, 1)}\nadd = [({'x': 0.5}, 0.7)]\n"
+        "def objective(config):\n    return config['x']\n"
+    )
+    (tmp_path / "a.csv").write_text("x,value\n0.25,0.5\n")
+    done = rung_here("run", "job.py", "--quiet", "--n-trials", "1", "--add", "a.csv", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "a.csv").unlink()
+    done = rung_here("resume", "job", "--quiet", "--n-trials", "2", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    study = rung.StudyView.load("job", storage=tmp_path / "rung_studies")
+    assert [t.value for t in study.trials if t.is_imported] == [0.7, 0.5]
+    assert study.state.counted == 2

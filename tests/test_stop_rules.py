@@ -237,7 +237,7 @@ def test_a_rule_checks_its_arguments(make):
 def test_several_metrics_have_no_target():
     with pytest.raises(ArgumentError, match="several metrics"):
         Settings.of(metric={"a": "min", "b": "max"}, stop_when=rung.Target(0.1))
-    Settings.of(metric={"a": "min", "b": "max"}, stop_when=lambda study: len(study.pareto_front) > 3)
+    Settings.of(metric={"a": "min", "b": "max"}, stop_when=lambda study: len(study.front) > 3)
 
 
 def test_a_rule_is_a_budget():

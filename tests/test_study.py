@@ -89,14 +89,14 @@ def test_constraints_and_measured_metrics():
 
 def test_a_measured_metric_can_be_tuned():
     study = tune(lambda c: {"error": 1.0}, metric={"error": "min", "train_seconds": "min"}, n_trials=3)
-    assert study.pareto_front
+    assert study.front
 
 
 def test_several_objectives_have_a_front_and_no_best():
     study = tune(lambda c: {"a": c["x"], "b": 1 - c["x"]}, metric={"a": "min", "b": "min"})
-    assert len(study.pareto_front) == 10
+    assert len(study.front) == 10
     study = tune(lambda c: {"a": c["x"], "b": 1 - c["x"]}, metric={"a": "min", "b": "max"})
-    assert [t.number for t in study.pareto_front] == [min(study.trials, key=lambda t: t.config["x"]).number]
+    assert [t.number for t in study.front] == [min(study.trials, key=lambda t: t.config["x"]).number]
     with pytest.raises(NoTrialError, match=r"several objectives \(a, b\).*study\.front"):
         study.best_trial  # noqa: B018
 

@@ -62,7 +62,7 @@ def shape(study):
 
 def test_the_first_trials_are_what_was_good_before(old):
     warm, cold = new(learn_from=[old], n_trials=4), new(n_trials=4)
-    assert [t.origin for t in warm.trials[:3]] == ["portfolio"] * 3
+    assert (warm.trials[0].origin, warm.trials[-1].origin) == ("portfolio", "transfer")
     assert warm.trials[0].value < 0.05
     assert warm.best_value < cold.best_value
 
@@ -241,7 +241,6 @@ def test_ask_and_tell_and_simulate_learn_too(old):
     )  # fmt: skip
     assert simulated.trials[0].config == study.trials[0].config
     assert len({str(t.config) for t in simulated.trials}) == 6
-    assert [t.origin for t in simulated.trials].count("portfolio") >= 3  # while nothing is known yet
     state = None
     for event in simulated.events():  # each suggestion is a function of the log before it
         if isinstance(event, TrialCreated):

@@ -48,7 +48,7 @@ KILLS = 25
 PROMISE = 2.0
 """Seconds within which a killed worker's or coordinator's processes are gone."""
 PATIENCE = 60.0
-"""Seconds until we give up waiting: how long things take depends on the machine."""
+"""Seconds without a sign of life until we give up waiting: how long things take depends on the machine."""
 
 
 @dataclass
@@ -119,7 +119,14 @@ class Study:
             return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
 
     def end(self, process: subprocess.Popen[str]) -> None:
-        out, _ = process.communicate(timeout=PATIENCE + self.n_trials)
+        while True:
+            before = (self.folder / "acks").stat().st_size
+            try:
+                out, _ = process.communicate(timeout=PATIENCE)
+                break
+            except subprocess.TimeoutExpired:
+                # However slow the machine is, a study that is at work acknowledges something in a minute.
+                assert (self.folder / "acks").stat().st_size > before, f"no report within {PATIENCE:g} s"
         assert process.returncode == 0, (self.folder / "stderr").read_text()
         self.digest = out.strip()
         self.await_gone("end", lambda: self.survivors(self.runs + 1))

@@ -1,4 +1,4 @@
-"""Files: what is to outlive the machine, and what a stranger may have put in the place of one."""
+"""Files: synced, so that they outlive the machine; and opened without trust in what lies in their place."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def write_whole(path: Path, text: str) -> Path:
         if path.exists() and not path.is_file():  # such as /dev/stdout
             path.write_text(text)
             return path
-        # A name that nobody can foresee, and a file that is new: no link of another user's is followed.
+        # An unpredictable name, and a new file: no link of another user's is followed.
         aside = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}")
         descriptor = os.open(
             aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666

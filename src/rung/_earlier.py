@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,6 +28,8 @@ from rung.study.events import (
 from rung.study.metrics import MEASURED, Goals
 from rung.study.state import StudyState
 from rung.study.trial import IMPORTED, Trial
+
+logger = logging.getLogger("rung")
 
 _GIVEN = "an earlier result"
 """The source of results that were given one by one."""
@@ -59,13 +62,13 @@ class Import:
         """An import of a result that was given."""
         return cls(_GIVEN, (result,))
 
-    def say(self, study: str) -> str:
-        """What is taken over and what is not, in one line."""
+    def log(self, study: str) -> None:
+        """Say what is taken over and what is not, in one line."""
         total = len(self.results) + self.n_left_out
         left_out = f"; left out: {self.left_out}" if self.left_out else ""
-        return (
-            f"study {study!r}: {len(self.results)} of {total} trials taken over from {self.source}{left_out}"
-        )
+        logger.log(logging.WARNING if left_out else logging.INFO,
+                   "study %r: %d of %d trials taken over from %s%s",
+                   study, len(self.results), total, self.source, left_out)  # fmt: skip
 
 
 def imports_of(settings: Settings, space: Space) -> list[Import]:

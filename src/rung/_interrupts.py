@@ -88,13 +88,13 @@ class _Handler:
                 signal.pthread_kill(threading.main_thread().ident or 0, number)  # it ends a sleep, too
 
 
-# The children that an objective forks are none of the study: a signal means to them what it usually means.
+# Children that an objective forks don't belong to the study: signals have their usual meaning for them.
 _INSTALLED: weakref.WeakSet[_Handler] = weakref.WeakSet()
 
 
 def _restore_in_child() -> None:
     for handler in list(_INSTALLED):
-        handler._ending = threading.Lock()  # somebody may have held it
+        handler._ending = threading.Lock()  # another thread may have held it
         handler.restore()
 
 

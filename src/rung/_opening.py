@@ -24,11 +24,6 @@ if TYPE_CHECKING:  # it loads the searchers, which `rung status` does without
 logger = logging.getLogger("rung")
 
 DEFAULT_STORAGE = "rung_studies"
-_USE_THE_FIRST = {
-    "searcher": {"local", "cmaes"},
-    "scheduler": {"pbt"},
-}
-"""Those that compare trials by the first of several objectives."""
 
 
 def where(storage: str | Storage | None) -> str | Storage:
@@ -90,9 +85,10 @@ def _differences(state: StudyState, space: Space, settings: Settings) -> Iterato
 def warn_of_objectives(study: str, settings: Settings) -> None:
     """Warn if `study` has objectives that its searcher or its scheduler does not use."""
     first, *others = map(visible, settings.goals.tuned)
-    described = settings.to_json()
-    names = {part: described[part].get("name") for part in _USE_THE_FIRST}
-    parts = [f"{part}={name!r}" for part, name in names.items() if name in _USE_THE_FIRST[part]]
+    chosen = {"searcher": settings.searcher, "scheduler": settings.scheduler}
+    parts = [
+        f"{part}={algorithm.name!r}" for part, algorithm in chosen.items() if algorithm.first_objective_only
+    ]
     if others and parts:
         logger.warning(
             "study %r: %s only searches for the first objective, %s; %s is recorded and not searched for. "
@@ -102,7 +98,7 @@ def warn_of_objectives(study: str, settings: Settings) -> None:
 
 
 def command() -> str:
-    """What one types to run this program again, without passwords; "" if nobody can tell."""
+    """What one types to run this program again, without passwords; "" if that is not known."""
     # In a notebook or at a prompt there is no command to type again.
     script = Path(sys.argv[0])
     if not script.is_file() or script.name == "ipykernel_launcher.py":

@@ -74,7 +74,7 @@ STUDY: Mapping[str, str] = {
     "best_estimator": "best_config",
     "best_params": "best_config",
     "best_result": "best_trial",
-    "best_trials": "pareto_front",
+    "best_trials": "front",
     "direction": "goals",
     "directions": "goals",
     "enqueue_trial": "ask(config), or initial_configs= of rung.tune",
@@ -82,6 +82,7 @@ STUDY: Mapping[str, str] = {
     "get_dataframe": "to_dataframe()",
     "get_trials": "trials",
     "optimize": "rung.tune(objective, space, ...)",
+    "pareto_front": "front",
     "results_df": "to_dataframe()",
     "set_user_attr": "trial.log(...) in the objective",
     "study_name": "name",
@@ -219,6 +220,14 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return found[0] if found else None
 
 
+OF_TUNE: set[str] = set()
+"""The arguments of `rung.tune`, which `settings.py` fills in."""
+
+
+def _whose(word: str) -> str:
+    return "; it is an argument of rung.tune" if word in OF_TUNE else ""
+
+
 def explained(function: Callable[P, T]) -> Callable[P, T]:
     """Let a wrong keyword of `function` be answered with the right one; it changes nothing else."""
     from inspect import signature
@@ -231,7 +240,7 @@ def explained(function: Callable[P, T]) -> Callable[P, T]:
             if word not in known:
                 raise TypeError(
                     f"{function.__qualname__}() got an unexpected keyword argument {word!r}"
-                    f"{advice(word, ARGUMENTS, known)}"
+                    f"{_whose(word) or advice(word, ARGUMENTS, known)}"
                 )
         return function(*args, **kwargs)
 

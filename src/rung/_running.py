@@ -71,7 +71,7 @@ def run_session(
         logger.info("stored in %s", study.folder or "memory only")
         for each in found:
             coordinator.note(*events_of(each, study.state))
-            logger.log(logging.WARNING if each.left_out else logging.INFO, "%s", each.say(study.name))
+            each.log(study.name)
         coordinator.heeds_requests = True
         view = views.watch(
             study.name,

@@ -17,7 +17,7 @@ from rung.engine.session import Session
 from rung.execution.base import Executor
 from rung.execution.work import Backend
 from rung.settings import Settings
-from rung.study.stopping import asking
+from rung.study.stopping import ask, asking, reason_to_stop
 
 E = TypeVar("E", bound=Executor)
 
@@ -57,6 +57,14 @@ def begin(
     coordinator.stop_when = asking(settings.stop_when, StudyView(study._storage, study.name, study._state))
     _teach(coordinator, study, lessons)
     return Session(study._storage, lease, executor, coordinator)
+
+
+def rule_that_holds(study: StudyView, settings: Settings) -> str:
+    """Why a stored study is not gone on with, or ""; one that was cut off is always taken, to end it."""
+    state, rules = study.state, settings.stop_when
+    if state.open or not state.trials:
+        return ""
+    return reason_to_stop(rules, state, state.t) or ask(rules, study)
 
 
 def _teach(coordinator: Coordinator, study: StudyView, lessons: Sequence[Lesson]) -> None:

@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-import math
-import os
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
 from typing import Any
 
-from rung._earlier import Import, added, events_of, result_of, still_new
+from rung._ask_tell import AskAndTell
+from rung._earlier import Import, added, events_of, imports_of, result_of, still_new
 from rung._names import generated_name
 from rung._opening import create_or_open, where
 from rung._other_libraries import explained
 from rung._session import begin
-from rung._text import brief
 from rung._transfer import LearnFrom, Lesson, lessons_of
 from rung._view import StudyView
 from rung.analysis import FinalReport
 from rung.analysis.winner import Winner
-from rung.engine.session import Session
-from rung.errors import ArgumentError, MetricError, StudyError
-from rung.execution.base import End, Executor, Log, Message, Report
-from rung.execution.manual import Manual
-from rung.objectives.function import Objective
-from rung.objectives.trial import RunningTrial
+from rung.errors import ArgumentError
+from rung.execution.base import Executor
 from rung.schedulers.base import Scheduler
 from rung.searchers.base import Searcher
 from rung.settings import SETTINGS, Settings
 from rung.space import Domain, Space
 from rung.storage import Durability, Storage, open_storage
-from rung.study.events import Outcome, Verdict, after_verdict
+from rung.study.stopping import StopWhen
 from rung.study.trial import Trial
 
 
-class Study(StudyView):
+class Study(AskAndTell):
     """A space, its metrics, and every trial so far.
 
     `Study(space, metric=...)` makes the study, or goes on with the one of that `name`. Use it step by step
@@ -65,12 +57,18 @@ class Study(StudyView):
         A name of `rung.schedulers.SCHEDULERS`, or a scheduler.
     initial_configs : sequence of mappings
         Configurations that `ask` gives first.
+    add : sequence of pairs
+        Earlier results, as in `tune`; `Study.add` takes one at a time.
+    continue_from : StudyView or str, optional
+        An earlier study whose trials are taken over, as in `tune`.
     n_trials : int, optional
         Trials that `ask` gives in all, at least 1; unbounded by default.
     learn_from : sequence of StudyView, str, path or pairs
         Earlier studies to learn from, as in `tune`.
     timeout : str, float or timedelta, optional
         Running time after which `ask` gives none: seconds, "2h", or a timedelta. Unbounded by default.
+    stop_when : str, Target, NoImprovement, callable, or list of these, optional
+        When `ask` gives none before, as in `tune`.
     confirm : float or int, optional
         Trials that run the best configurations again, as in `tune`.
     max_resource : int, optional
@@ -117,9 +115,12 @@ class Study(StudyView):
         searcher: str | Searcher = "auto",
         scheduler: str | Scheduler = "fifo",
         initial_configs: Sequence[Mapping[str, Any]] = (),
+        add: Sequence[tuple[Mapping[str, Any], float | Mapping[str, float]]] = (),
+        continue_from: StudyView | str | None = None,
         learn_from: Sequence[LearnFrom] = (),
         n_trials: int | None = None,
         timeout: Any = None,
+        stop_when: StopWhen = None,
         confirm: float | None = None,
         max_resource: int | None = None,
         resource: str = "epoch",
@@ -130,23 +131,24 @@ class Study(StudyView):
     ) -> None:
         settings = Settings.of(
             metric=metric, mode=mode, constraints=constraints, cost=cost, rising=rising,
-            report_only=report_only, searcher=searcher,
-            scheduler=scheduler, initial_configs=initial_configs, n_trials=n_trials, timeout=timeout,
-            confirm=confirm, learn_from=learn_from,
+            report_only=report_only, searcher=searcher, scheduler=scheduler,
+            initial_configs=initial_configs, add=add, continue_from=continue_from,
+            n_trials=n_trials, timeout=timeout, stop_when=stop_when, confirm=confirm, learn_from=learn_from,
             max_resource=max_resource, resource=resource, seed=seed, name=name, storage=storage,
             durability=durability,
         )  # fmt: skip
-        self._create_or_open(Space.of(space), settings)
+        space = Space.of(space)
+        found = imports_of(settings, space)
+        self._create_or_open(space, settings)
+        if found := still_new(found, self._state):
+            with self:
+                self._take_over(found)
 
     def _create_or_open(self, space: Space, settings: Settings) -> None:
-        self._settings = settings.for_space(space)
-        self._lessons = lessons_of(settings, space)
+        self._ready(settings.for_space(space), lessons_of(settings, space))
         storage = open_storage(where(settings.storage), settings.durability)
         name = generated_name() if settings.name is None else settings.name
         super().__init__(storage, name, create_or_open(storage, name, space, settings))
-        self._session: Session[Manual] | None = None
-        self._pid = os.getpid()
-        self._lock = threading.RLock()  # ask, report and tell may come from several threads
 
     @property
     def settings(self) -> Settings:
@@ -168,7 +170,7 @@ class Study(StudyView):
         return super()._plan or self._settings.to_json()
 
     def refresh(self) -> int:
-        """Take in what another process added to the log, unless the study is at work here: then nobody does.
+        """Take in what another process added to the log, unless the study runs here: then none did.
 
         Returns the number of new events.
         """
@@ -212,6 +214,12 @@ class Study(StudyView):
 
         return confirm(self, self._settings, objective, runs=runs, finalists=finalists, compare=compare)
 
+    def _take_over(self, found: Sequence[Import]) -> None:
+        coordinator = self._manual().coordinator
+        for each in found:
+            coordinator.note(*events_of(each, self._state))
+            each.log(self._name)
+
     def add(self, config: Mapping[str, Any], value: float | Mapping[str, float]) -> Trial:
         """Take in an earlier result, as a completed trial of origin "imported": see `add` of `rung.tune`.
 
@@ -236,144 +244,8 @@ class Study(StudyView):
         """
         with self._lock:
             result = result_of("add", config, value, self.space, self.goals)
-            session = self._manual()
-            for each in still_new([Import.of_one(result)], self._state):
-                session.coordinator.note(*events_of(each, self._state))
+            self._take_over(still_new([Import.of_one(result)], self._state))
             return added(result, self._state)
-
-    # ---- step by step
-
-    def ask(self, config: Mapping[str, Any] | None = None) -> RunningTrial | None:
-        """Return the next trial to run.
-
-        A trial that was asked for in a process that died comes again first.
-
-        Parameters
-        ----------
-        config : mapping, optional
-            A configuration to run next; by default the searcher chooses.
-
-        Returns
-        -------
-        RunningTrial or None
-            None when budget or space are used up, or while a scheduler that promotes waits for the reports of
-            running trials.
-
-        Raises
-        ------
-        ConfigError
-            If `config` does not fit the space.
-        StudyInUse
-            If another process runs the study.
-        """
-        with self._lock:
-            session = self._manual()
-            if config is None:
-                self._step(session, (), capacity=len(self._state.open) + 1)
-            else:
-                session.coordinator.create(self.space.validate(config))
-            jobs = session.executor.jobs
-            return RunningTrial(jobs.pop(), self.goals.tuned, self._send) if jobs else None
-
-    def report(self, trial: RunningTrial, *, epoch: int | None = None, **metrics: Any) -> Verdict:
-        """Record metrics of a running trial and return whether it should go on.
-
-        Parameters
-        ----------
-        trial : RunningTrial
-            From `ask`.
-        epoch : int, optional
-            The epoch at whose end this is, from 1 and growing; by default the next one.
-        **metrics : float
-            The tuned metric, and any others by their names.
-
-        Returns
-        -------
-        Verdict
-            After STOP or PAUSE the trial is over for now: don't call `tell`. `ask` may give a paused one
-            again, to go on after `trial.start_resource`; keep its model. On a NaN or infinite tuned metric
-            the trial has failed, and the answer is STOP.
-
-        Raises
-        ------
-        MetricError
-            If no tuned metric is among them, one is no number, or the epoch does not grow.
-        """
-        self._check_trial(trial)
-        verdict, diverged = trial.record(epoch, metrics)
-        if diverged:
-            self.fail(trial, diverged)
-            return Verdict.STOP
-        return verdict
-
-    def tell(self, trial: RunningTrial, result: Any = None) -> None:
-        """End a trial with its result.
-
-        Parameters
-        ----------
-        trial : RunningTrial
-            From `ask`.
-        result : float, mapping of str to float or None
-            The tuned metric, several metrics, or None if the trial reported.
-
-        Raises
-        ------
-        MetricError
-            If the tuned metric is missing; the trial runs on.
-        StudyError
-            If the trial does not run in this study.
-        """
-        self._check_mine(trial)
-        metrics = Objective(lambda: None, False, False, self.goals.tuned).read(result)
-        reports = self._state.trials[trial.number].reports
-        known = {**reports[-1].metrics, **metrics} if reports else metrics
-        if missing := self.goals.missing(known):
-            raise MetricError(f"trial {trial.number}: {missing}")
-        self._end(trial, End(trial.id, Outcome.COMPLETED, metrics))
-
-    def fail(self, trial: RunningTrial, reason: str | Exception) -> None:
-        """End a trial that did not work.
-
-        Parameters
-        ----------
-        trial : RunningTrial
-            From `ask`.
-        reason : str or Exception
-            Kept in the log.
-        """
-        self._check_trial(trial)
-        self._end(trial, End(trial.id, Outcome.FAILED, reason=str(reason)))
-
-    def close(self) -> None:
-        """Give the study back; trials that still run are asked for again when it goes on."""
-        with self._lock:
-            session, self._session = self._session, None
-            if session is not None:
-                session.close()
-
-    def __enter__(self) -> Study:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        # Without this, running a notebook's cell again would find the study in use by its own process.
-        try:
-            if os.getpid() == self._pid:  # not a fork's copy
-                self.close()
-        except Exception:  # noqa: BLE001, S110 - any name may be gone when the interpreter exits
-            pass
-
-    def _manual(self) -> Session[Manual]:
-        if self._session is not None and self._session.coordinator.torn:
-            self.close()  # what is in the log is what counts
-        if self._session is None:
-            self._session = begin(self, Manual, self._settings, {}, lessons=self._lessons)
-            self._session.coordinator.heeds_requests = True
-        return self._session
 
     def drive(self, executor: Executor, **settings: Any) -> None:
         """Run the study to its end on an executor of one's own, such as a simulator.
@@ -396,45 +268,6 @@ class Study(StudyView):
                 session.coordinator.run()
             finally:
                 session.close()
-
-    def _send(self, report: Report | Log) -> Verdict:
-        with self._lock:
-            session = self._manual()
-            session.coordinator.step((report,), capacity=0)
-            verdict = session.executor.verdict
-            metrics = report.metrics if isinstance(report, Report) else {}
-            finite = all(math.isfinite(metrics.get(name, 0.0)) for name in self.goals.tuned)
-            if finite and verdict in {Verdict.PAUSE, Verdict.STOP}:  # the caller hears it and stops
-                self._step(session, (End(report.id, after_verdict(verdict)),), capacity=0)
-            return verdict
-
-    def _step(self, session: Session[Manual], messages: Sequence[Message], capacity: int) -> None:
-        if session.coordinator.step(messages, capacity=capacity).finished:
-            self.close()  # the next ask begins another session
-
-    def _end(self, trial: RunningTrial, end: End) -> None:
-        with self._lock:
-            self._check_mine(trial)
-            assert self._session is not None
-            self._step(self._session, (end,), capacity=0)
-
-    def _check_trial(self, trial: object) -> None:
-        if not isinstance(trial, RunningTrial):
-            raise ArgumentError(f"trial={brief(trial)}; give what study.ask() returned")
-
-    def _check_mine(self, trial: RunningTrial) -> None:
-        self._check_trial(trial)
-        current = self._state.open.get(trial.number)
-        if (
-            not trial.is_of(self._send)
-            or self._session is None
-            or current is None
-            or current.number != trial.attempt
-        ):
-            raise StudyError(
-                f"trial {trial.number}: attempt {trial.attempt} is not running in study {self._name!r}; "
-                "it has ended, was given up, or was asked for elsewhere"
-            )
 
 
 def study_of(space: Space, settings: Settings) -> Study:

@@ -13,6 +13,7 @@ from rung._earlier import imports_of, still_new
 from rung._interrupts import interrupted
 from rung._other_libraries import explained
 from rung._running import run_session, work_of
+from rung._session import rule_that_holds
 from rung._study import Study, study_of
 from rung._transfer import LearnFrom
 from rung._view import StudyView
@@ -24,7 +25,7 @@ from rung.searchers.base import Searcher
 from rung.settings import KeepCheckpoints, OnError, Settings
 from rung.space import Space
 from rung.storage import Durability, Storage
-from rung.study.stopping import StopWhen, ask, reason_to_stop
+from rung.study.stopping import StopWhen
 from rung.views.callbacks import Update
 
 logger = logging.getLogger("rung")
@@ -247,7 +248,7 @@ def run_study(
     if _nothing_left(study) and not found:
         _say_complete(study, logging.INFO if settings.progress is False else logging.WARNING)
         return study
-    if not found and (reason := _rule_that_holds(study)):
+    if not found and (reason := rule_that_holds(study, study.settings)):
         logger.warning("study %r stopped by stop_when: %s; nothing was run; to go on, give another one, or "
                        "none (--stop-when never)", study.name, reason)  # fmt: skip
         return study
@@ -285,14 +286,6 @@ def _nothing_left(study: Study) -> bool:
     if budget.time_left(state.t) <= 0:
         return True
     return all(t.is_finished for t in state.trials) and not budget.trials_left(state.counted)
-
-
-def _rule_that_holds(study: Study) -> str:
-    """Why a stored study is not gone on with, or ""; one that was cut off is always taken, to end it."""
-    state, rules = study.state, study.settings.stop_when
-    if state.open or not state.trials:
-        return ""
-    return reason_to_stop(rules, state, state.t) or ask(rules, study)
 
 
 def _how_to_go_on(study: Study) -> str:

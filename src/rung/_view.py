@@ -223,11 +223,6 @@ class StudyView(Exports):
 
         return Front.of(self._state)
 
-    @property
-    def pareto_front(self) -> Front:
-        """The same as `front`."""
-        return self.front
-
     def best(
         self, *, weights: Mapping[str, float] | None = None, limits: Mapping[str, str] | None = None
     ) -> Trial:

@@ -106,7 +106,7 @@ class TooManyFailures(Error):
 class Interrupted(KeyboardInterrupt):
     """The study was stopped by Ctrl-C: running it again goes on where it stopped.
 
-    Where nobody catches it, a program ends in its one line, without a traceback, and with exit code 130.
+    Uncaught, it ends the program with this message in one line, without a traceback, and with exit code 130.
     """
 
     def _render_traceback_(self) -> list[str]:

@@ -15,7 +15,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
 
 from rung import schedulers, searchers
-from rung._other_libraries import ARGUMENTS, advice
+from rung._other_libraries import ARGUMENTS, OF_TUNE, advice
 from rung._text import brief, is_iterable
 from rung.errors import ArgumentError, ConfigError
 from rung.schedulers import SCHEDULERS, Scheduler
@@ -390,6 +390,7 @@ SETTINGS: Mapping[str, Setting] = {
     f.name: f.metadata["setting"] for f in fields(Settings) if "setting" in f.metadata
 }
 """Every setting by its name, in the order of `rung.tune`'s signature."""
+OF_TUNE.update(SETTINGS)
 
 
 def _checked(arguments: Mapping[str, Any]) -> dict[str, Any]:

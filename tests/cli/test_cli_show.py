@@ -168,6 +168,31 @@ def test_importance_is_a_table_or_json(tmp_path: Path) -> None:
     assert "metric='y': no trial has it" in wrong.output
 
 
+def test_plot_draws_into_a_file(storage: str, tmp_path: Path) -> None:
+    out = tmp_path / "curves.svg"
+    done = call(
+        "plot",
+        "learning_curves",
+        "s",
+        "--out",
+        str(out),
+        "--states",
+        "completed, failed",
+        "--storage",
+        storage,
+    )
+    assert (done.exit_code, done.output) == (0, f"{out}\n")
+    assert out.read_text().startswith("<?xml")
+    for arguments, said in (
+        (["learning_curves", "s", "--out", "a.mp3"], "'a.mp3' has no format"),
+        (["hypervolume", "s", "--top", "2"], "has no --top"),
+        (["curves", "s"], "learning_curves"),
+    ):
+        wrong = call("plot", *arguments, "--storage", storage)
+        assert wrong.exit_code == 2
+        assert said in wrong.output
+
+
 def test_front_is_a_table_with_its_hypervolume(tmp_path: Path) -> None:
     with rung.Study(
         {"x": rung.Float(0, 1)}, metric={"a": "min", "b": "max"}, name="two", storage=str(tmp_path)

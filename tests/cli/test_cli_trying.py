@@ -107,3 +107,9 @@ def test_simulate_takes_the_file_and_flags_go_before_it(folder: Path) -> None:
     assert (data["n_workers"], data["started"], data["pilots"]) == (8, 40, 2)
     assert data["epochs"] < data["full_epochs"] == 360
     assert set(data["trials_per_level"]) == {"1", "3", "9"}
+
+
+def test_an_option_of_rung_run_is_named_as_one(folder: Path) -> None:
+    done = rung("simulate", "job.py", "--stop-when", "<= 1", cwd=folder)
+    assert done.returncode == 2
+    assert "No such option: --stop-when; it is an option of rung run" in done.stderr

@@ -238,7 +238,7 @@ def test_asking_and_telling_hands_repeats_out_like_trials():
 def test_searchers_incumbent_and_front_do_not_see_repeats():
     made = study(lambda job: error_of(job) - (5 if job.repeat is not None else 0))
     assert made.state.best.repeats is None
-    assert all(t.repeats is None for t in made.pareto_front)
+    assert all(t.repeats is None for t in made.front)
     observed = Observed.of(History(made.state))
     assert list(observed.numbers) == [t.number for t in made.state.searched]
     assert not len(observed.pending)

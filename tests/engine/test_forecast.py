@@ -10,13 +10,15 @@ import rung
 from rung.engine.coordinator import act
 from rung.engine.engine import Engine
 from rung.engine.forecast import TimeLeft, end_of
-from rung.execution.base import End
+from rung.execution.base import End, WorkerUp
 from rung.execution.simulator import Simulator
 from rung.settings import Settings
 from rung.study.events import Outcome, SessionStarted, StudyCreated
 from rung.study.metrics import Goals
 from rung.study.state import StudyState
 from rung.study.streams import stream
+
+pytestmark = pytest.mark.unmeasured
 
 SPACE = rung.Space({"x": rung.Float(0, 1)})
 R = 9
@@ -49,6 +51,14 @@ def curve(profile, reports=True):
     return run
 
 
+def late_workers(job):
+    return LATE if job.id.trial < 2 and job.id.attempt == 1 else 0.0, 1.0
+
+
+LATE = 15.0
+"""Seconds that the two workers of `late_workers` take to start."""
+
+
 class NoCheckpoints(Simulator):
     """Every attempt begins at the first epoch, and reports all of them again."""
 
@@ -71,10 +81,14 @@ class Session:
         self.engine = Engine(self.state, self.settings)
         self.workers = (Simulator if checkpoints else NoCheckpoints)(run or curve(profile), n_workers)
         self.checkpoints = checkpoints
+        self.late = profile is late_workers
 
     def steps(self):
         messages = ()
         while True:
+            if self.late and self.workers.now() > LATE:
+                self.late = False
+                messages = [WorkerUp(0, "processes", {}), WorkerUp(1, "processes", {}), *messages]
             step = self.engine.handle(messages, now=self.workers.now(), capacity=self.workers.capacity)
             act(step, self.workers)
             if step.finished:
@@ -124,6 +138,12 @@ def test_the_time_left_is_right_from_the_first_tenth_on(scheduler, profile, n_wo
 def test_trials_that_begin_again_take_longer():
     found, end = Session("asha", 2, checkpoints=False).forecasts()
     assert not wrong(found, end)
+
+
+def test_the_start_of_the_workers_is_no_part_of_their_first_trials():
+    found, end = Session("asha", 2, profile=late_workers).forecasts(every=10)
+    assert sum(now < end / 2 for now, _ in found) > 2
+    assert len(wrong(found, end)) <= len(found) // 10
 
 
 def test_trials_without_reports():

@@ -77,7 +77,7 @@ def look(root, name="s"):
         except Error:
             pass
         else:
-            for act in (lambda: study.best_config, lambda: study.pareto_front, study.explain, study.__repr__,
+            for act in (lambda: study.best_config, lambda: study.front, study.explain, study.__repr__,
                         study.state.digest, study.to_dataframe):  # fmt: skip
                 try:
                     act()

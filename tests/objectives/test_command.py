@@ -254,6 +254,42 @@ def test_a_pattern_reads_lines_that_people_read(tmp_path):
     assert attempt.stdout == '{"epoch": 1, "y": 9}\n'
 
 
+@pytest.mark.parametrize("pattern", [None, "y is (?P<y>.*)"])
+def test_a_line_is_logged_with_its_files(tmp_path, monkeypatch, pattern):
+    monkeypatch.chdir(tmp_path)
+    words = script(
+        tmp_path,
+        """
+        open("curve.png", "w").write("PNG")
+        print(json.dumps({"rung.log": {"note": "it jumped", "norm": 12.5, "curve": {"file": "curve.png"}}}))
+        print('{"rung.log": "no object: passed on"}')
+        print(json.dumps({"y": 1}) if len(sys.argv) == 1 else "y is 1", flush=True)
+        """,
+    )
+    command = rung.Command([*words, *(["again"] if pattern else [])], pattern=pattern, cwd=tmp_path)
+    options = {"metric": "y", "n_trials": 1, "storage": tmp_path / "out", "name": "s", "progress": False}
+    study = rung.tune(command, {"x": rung.Float(0, 1)}, **options)
+    assert study.best_value == 1
+    (note,) = study.trials[0].notes
+    assert note.values == {"note": "it jumped", "norm": 12.5}
+    assert (study.folder / note.files["curve"]).read_text() == "PNG"
+
+
+@pytest.mark.parametrize(
+    ("kept", "reason"),
+    [
+        ({"curve": {"file": "gone.png"}}, "can't be read"),
+        ({"a": [1]}, "give text, a number, or the Path"),
+        ({}, "give"),
+    ],
+)
+def test_what_can_not_be_logged_fails_the_trial(tmp_path, kept, reason):
+    words = script(tmp_path, f"print({json.dumps({'rung.log': kept})!r}, flush=True); time.sleep(60)")
+    end = Attempt(rung.Command(words)).end
+    assert (end.outcome, end.broken) == (Outcome.FAILED, "")
+    assert reason in end.reason
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [

@@ -72,6 +72,50 @@ FORGED = {
 }  # fmt: skip
 
 
+WRONG = {
+    "null": None,
+    "a list": [],
+    "an object": {},
+    "a text": "x",
+    "-1": -1,
+    "0.5": 0.5,
+    "2**70": 2**70,
+    "true": True,
+}
+KEYS = {
+    "report": ("id", "number", "resource", "metrics", "checkpoint"),
+    "log": ("id", "number", "values", "files"),
+    "end": ("id", "outcome", "metrics", "reason", "traceback", "broken"),
+}
+LEGAL = {
+    "report.metrics of an object", "report.checkpoint of true", "log.values of an object", "log.files of an object",
+    "end.metrics of an object", "end.reason of a text", "end.traceback of a text",
+}  # fmt: skip
+
+
+def log(trial, **changes):
+    return said(
+        **(
+            {"what": "log", "id": [trial.number, trial.attempt], "number": 1, "values": {}, "files": {}}
+            | changes
+        )
+    )
+
+
+def wrong(what, key, value):
+    return lambda trial: {"report": report, "log": log, "end": end}[what](trial, **{key: value})
+
+
+MALFORMED = {
+    f"{what}.{key} of {name}": wrong(what, key, value)
+    for what, keys in KEYS.items()
+    for key in keys
+    for name, value in WRONG.items()
+    if f"{what}.{key} of {name}" not in LEGAL
+}
+"""Each key of each frame with a value of each other type."""
+
+
 def line_to_the_coordinator():
     """The worker's only socket, found among its descriptors."""
     for descriptor in range(3, 256):
@@ -83,9 +127,10 @@ def line_to_the_coordinator():
 
 def forge(config, trial):
     """Speak, and then hang: whoever is not ended for it would run into the time limit of the trial."""
-    if config["what"] not in FORGED:
+    forged = FORGED.get(config["what"], MALFORMED.get(config["what"]))
+    if forged is None:
         return config["x"]
-    frame, line = FORGED[config["what"]](trial), line_to_the_coordinator()
+    frame, line = forged(trial), line_to_the_coordinator()
     if frame is None:
         line.sendall(b"\xff\xff\xff\xff" + b"x" * 100_000)
     while frame is ...:

@@ -52,6 +52,7 @@ def test_levels_of_hyperband_are_whole_and_grow(r_max, eta, data):
         assert shape.levels[-1] == r_max
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("capacity", [1, 7])
 @pytest.mark.parametrize(("make", "n"), [(SuccessiveHalving, 81), (Hyperband, 143)])
 def test_a_quiet_study_trains_exactly_the_table(lab, make, n, capacity):
@@ -163,6 +164,7 @@ def test_a_failed_trial_never_blocks_a_rung(lab):
     assert [t.number for t in state.trials if t.status == "completed"] == [8, 17]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("make", [SuccessiveHalving, Hyperband])
 def test_an_answer_costs_the_same_after_many_trials(lab, make):
     """Counted in the trials that are looked at, not in seconds."""

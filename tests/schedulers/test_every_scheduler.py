@@ -18,6 +18,8 @@ from rung.study.events import AttemptStarted
 from rung.testing import check_log, check_scheduler
 from rung.testing.schedulers import chaos
 
+pytestmark = pytest.mark.unmeasured
+
 FORMS = {
     **SCHEDULERS,
     "asha-stopping": lambda: ASHA("stopping"),

@@ -16,6 +16,8 @@ from rung.study.metrics import Goals
 from rung.testing import check_searcher
 from rung.testing.searchers import accepts, finite_space, mixed_space
 
+pytestmark = pytest.mark.unmeasured
+
 EVERY = pytest.mark.parametrize("make", SEARCHERS.values(), ids=lambda make: make.name)
 
 

@@ -27,6 +27,8 @@ from rung.study.events import FinalReportShown
 from rung.study.state import StudyState
 from rung.testing.faults import Setting, World
 
+pytestmark = pytest.mark.unmeasured
+
 OWNER = Owner("here", 1, 0.0)
 
 

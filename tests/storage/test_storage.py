@@ -26,13 +26,8 @@ from rung.errors import (
 )
 from rung.storage import MemoryStorage, Owner, open_storage
 from rung.storage.sqlite import SqliteStorage
-from rung.study.events import (
-    KINDS,
-    AttemptEnded,
-    Event,
-    TrialCreated,
-    decode,
-)
+from rung.study.decoding import decode
+from rung.study.events import KINDS, AttemptEnded, Event, TrialCreated
 from rung.testing import check_storage
 from rung.testing.storages import CREATED, reported, unreadable
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rung.execution.worker.leftovers import Identity
-from rung.study.events import KINDS, NotUnderstood, WorkerStarted, decode
+from rung.study.decoding import NotUnderstood, decode
+from rung.study.events import KINDS, WorkerStarted
 from rung.study.upcasting import upcast
 
 whole = st.integers(0, 2**53)

@@ -13,6 +13,8 @@ from rung.execution.simulator import Simulator
 from rung.settings import Settings
 from rung.testing.faults import Setting, World
 
+pytestmark = pytest.mark.unmeasured
+
 
 def settings(seeds: range) -> list[Setting]:
     """Studies without a timeout, and without PBT: that one goes by who has waited longest."""

@@ -22,6 +22,8 @@ from rung.testing.faults.__main__ import run
 from rung.testing.faults.setting import COMMON, RARE
 from rung.testing.faults.storage import Broken
 
+pytestmark = pytest.mark.unmeasured
+
 
 def test_nothing_breaks():
     tally = run(range(25))

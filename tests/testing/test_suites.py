@@ -16,6 +16,8 @@ from rung.storage import Lease, MemoryStorage
 from rung.testing import check_scheduler, check_searcher, check_storage
 from rung.testing.storages import CREATED
 
+pytestmark = pytest.mark.unmeasured
+
 
 @dataclass(frozen=True)
 class Mine(Random):

@@ -12,7 +12,8 @@ from rung.study.state import StudyState
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-_OWN = ("trial", "status", "feasible", "origin", "started", "ended", "reason")
+OWN = ("trial", "status", "feasible", "origin", "started", "ended", "reason")
+"""Columns of `rows` that are neither hyperparameters nor metrics."""
 
 
 def rows(state: StudyState) -> list[dict[str, Any]]:
@@ -23,7 +24,7 @@ def rows(state: StudyState) -> list[dict[str, Any]]:
     What a trial does not have is None. A hyperparameter or metric whose name is taken (by rung's own columns,
     a hyperparameter's also by a metric) gets `config.` or `metric.` before it.
     """
-    configs, metrics = _columns(state, _OWN, (trial.metrics for trial in state.trials))
+    configs, metrics = _columns(state, OWN, (trial.metrics for trial in state.trials))
     return [
         {
             "trial": trial.number,

@@ -71,6 +71,11 @@ class _Group(click.Group):
         """Run the command."""
         try:
             return super().invoke(ctx)
+        except click.NoSuchOption as error:
+            run = self.get_command(ctx, "run")
+            if run is None or all(error.option_name not in option.opts for option in run.params):
+                raise
+            raise click.UsageError(f"{error.message}; it is an option of rung run", error.ctx) from None
         except KeyboardInterrupt as stop:
             click.echo(visible(str(stop)) or "interrupted", err=True)
             ctx.exit(_INTERRUPTED)
@@ -78,7 +83,7 @@ class _Group(click.Group):
             click.echo(visible_lines(f"error: {error}"), err=True)
             ctx.exit(next(code for kind, code in _CODES if isinstance(error, kind)))
         except OSError as error:
-            if error.errno == errno.EPIPE:  # nobody reads on, as behind `| head`: click ends quietly
+            if error.errno == errno.EPIPE:  # the reader is gone, as behind `| head`: click ends quietly
                 raise
             _drop_output()
             click.echo(visible_lines(f"error: {error}"), err=True)

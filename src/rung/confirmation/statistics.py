@@ -84,7 +84,7 @@ class Noise:
 
     def degrees(self, n: float) -> float:
         """The degrees of freedom of the moderated variance from n runs."""
-        # A variance that borrows from nobody is only its own.
+        # A single variance has no others to borrow from.
         return min(n + PRIOR_RUNS - 1, self.freedom + 2) if len(self.counts) > 1 else self.freedom
 
     def interval(self, which: int, level: float, among: int) -> Interval:

@@ -124,7 +124,7 @@ def is_searched_since(history: History) -> bool:
 
 
 def event_of(action: Action, history: History, now: float) -> Event | None:
-    """The fact that a choice is; None for what is none."""
+    """The event that records a choice; None for any other action."""
     number = len(history.confirmations)
     match action:
         case Choose():

@@ -40,7 +40,7 @@ from rung.study.streams import stream
 from rung.study.trial import Trial
 
 AT_ONCE = 0.5
-"""Seconds that a trial gets to reach its next report when somebody stops it."""
+"""Seconds that a trial gets to reach its next report when it is stopped."""
 TIMEOUT = "timeout"
 """The reason to stop when the time is over."""
 GRACE = 5.0
@@ -87,7 +87,7 @@ class Engine:
         self._asked = -1
         """How many attempts had ended when the stop rules were asked last."""
         self._by_hand: set[AttemptId] = set()
-        """Attempts that somebody asked to end."""
+        """Attempts that were stopped by hand."""
         self._origin = "searcher"
         """Where the configuration proposed last came from."""
         for trial in state.trials:
@@ -152,7 +152,7 @@ class Engine:
         return bool(self.stopping) or (trial.repeats is None and self._is_searched)
 
     def stop_trial(self, number: int, *, now: float) -> None:
-        """End a trial for good, as somebody asks by hand, unless it has ended or there is none."""
+        """End a trial for good, by hand, unless it has ended or does not exist."""
         self._now = max(now, self.state.t)
         if number >= len(self.state.trials) or self.state.trials[number].is_finished:
             return

@@ -1,7 +1,7 @@
 """When a study will end: its rest in virtual time, by the engine and the scheduler themselves.
 
 Simulated trials take as long as those so far took, and are worth what those were worth, at random. That is
-enough for counts and times, which depend on who ranks before whom, not on the values.
+enough for counts and times, which depend on the trials' ranks, not on the values.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class _Run:
 class _Workers:
     """An executor in virtual time, on which the attempts that run now go on."""
 
-    deliver: Deliver
+    deliver: Deliver | None = None
 
     def __init__(self, state: StudyState, pace: Pace, n_workers: int, now: float, run: int) -> None:
         self._state, self._pace, self.capacity, self._now = state, pace, n_workers, now
@@ -82,8 +82,9 @@ class _Workers:
         trial = self._state.trials[id_.trial]
         attempt, last = trial.attempts[-1], trial.reports[-1] if trial.reports else None
         mine = last if last is not None and last.attempt == attempt.number else None
+        began = self._pace.began(id_.trial, attempt)
         if not self._pace.reporting:
-            self._end(id_, attempt.started + self._duration(self._now - attempt.started))
+            self._end(id_, began + self._duration(self._now - began))
             return
         run = self._run(id_, attempt.target, trial.resource)
         if run.resource >= run.end:
@@ -91,9 +92,9 @@ class _Workers:
         elif mine is None:
             upto = self._pace.next_point(run.resource, run.target)
             begun = 0 if self._again else run.resource
-            late = (self._now - attempt.started - self._pace.start) / (upto - begun)
+            late = (self._now - began - self._pace.start) / (upto - begun)
             run.speed = max(run.speed, late)
-            self._report(run, attempt.started, begun, self._pace.start)
+            self._report(run, began, begun, self._pace.start)
         else:
             run.reports = mine.number
             self._report(run, mine.t, run.resource)

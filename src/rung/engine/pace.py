@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rung.study.events import Outcome
 from rung.study.state import StudyState
+from rung.study.trial import Attempt, Trial
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int_]
@@ -28,8 +29,9 @@ class Pace:
     """
 
     def __init__(self, state: StudyState, max_resource: int | None, rungs: Sequence[int]) -> None:
+        self._late = _late_starts(state)
         self.durations = np.array([
-            attempt.ended - attempt.started
+            attempt.ended - self.began(trial.number, attempt)
             for trial in state.trials if trial.status == Outcome.COMPLETED
             for attempt in trial.attempts[-1:] if attempt.ended is not None
         ])  # fmt: skip
@@ -37,7 +39,7 @@ class Pace:
         failed = [t for t in state.trials if t.status == Outcome.FAILED]
         self.failing = len(failed) / max(1, sum(t.is_finished for t in state.trials))
         """The share of the trials that fail."""
-        self.failed_after = float(np.median([_seconds(state, t.number) for t in failed])) if failed else 0.0
+        self.failed_after = float(np.median([self._seconds(state, t) for t in failed])) if failed else 0.0
         self.reporting = bool(len(state.curve)) and not (
             len(self.durations) and all(not t.reports for t in state.trials if t.status == Outcome.COMPLETED)
         )
@@ -61,7 +63,8 @@ class Pace:
         # An attempt that went on from its checkpoint, or began again.
         last = np.where(before, np.r_[0.0, resource[:-1]], 0.0)
         last = np.where(last < resource, last, 0.0)
-        started = [state.trials[n].attempts[a - 1].started for n, a in zip(trial, attempt, strict=True)]
+        attempts = [state.trials[n].attempts[a - 1] for n, a in zip(trial, attempt, strict=True)]
+        started = [self.began(n, a) for n, a in zip(trial, attempts, strict=True)]
         took, epochs = t - np.where(same, np.r_[0.0, t[:-1]], started), resource - last
         copied = np.array([state.trials[n].parent is not None for n in trial])
         self._set_seconds(len(state.trials), trial, (same, ~same & ~(copied & ~before)), took, epochs)
@@ -91,6 +94,14 @@ class Pace:
         self.start = max(0.0, float(np.median(begin))) if len(begin) else 0.0
         self.each = np.where(np.isfinite(known), known, each(first, np.maximum(0.0, took - self.start)))
         self._drawn = self.each[np.isfinite(self.each)]
+
+    def began(self, trial: int, attempt: Attempt) -> float:
+        """When an attempt of a trial got its worker."""
+        return self._late.get((trial, attempt.number), attempt.started)
+
+    def _seconds(self, state: StudyState, trial: Trial) -> float:
+        last = trial.attempts[-1]
+        return (state.t if last.ended is None else last.ended) - self.began(trial.number, last)
 
     def speed(self, rng: Generator, trial: int | None = None) -> float:
         """Seconds of an epoch of a trial, or of any one."""
@@ -126,9 +137,21 @@ def _looks(full: int) -> list[int]:
     return [max(1, round(full ** (i / _LOOKS))) for i in range(_LOOKS + 1)]
 
 
-def _seconds(state: StudyState, number: int) -> float:
-    last = state.trials[number].attempts[-1]
-    return (state.t if last.ended is None else last.ended) - last.started
+def _late_starts(state: StudyState) -> dict[tuple[int, int], float]:
+    """When the first attempts of the latest session began, which waited for workers to start."""
+    up: dict[int, float] = {}
+    for worker in state.workers:
+        up.setdefault(worker.worker, worker.t)
+    if not up:
+        return {}
+    first = sorted(
+        (attempt.started, trial.number, attempt.number)
+        for trial in state.trials
+        for attempt in trial.attempts
+        if state.sessions[-1].t <= attempt.started < max(up.values())
+    )
+    waited = zip(first, [*sorted(up.values()), *[state.t] * len(state.open)], strict=False)
+    return {(trial, attempt): max(began, started) for (started, trial, attempt), began in waited}
 
 
 def _losses(state: StudyState) -> Floats:

@@ -34,9 +34,9 @@ Deliver = Callable[[Sequence[Message]], object]
 class Executor(Protocol):
     """Runs jobs somewhere. The clock is the executor's: nobody else asks for the time."""
 
-    deliver: Deliver
-    """Set by the coordinator before the first job. An executor whose `poll` runs an objective in the
-    coordinator's own thread calls it with each report and log, and `answer` is called before it returns;
+    deliver: Deliver | None
+    """None until the coordinator sets it, before the first job. An executor whose `poll` runs an objective in
+    the coordinator's own thread calls it with each report and log, and `answer` is called before it returns;
     others return them from `poll`."""
 
     @property

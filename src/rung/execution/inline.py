@@ -33,7 +33,7 @@ class Inline:
     """
 
     capacity = 1
-    deliver: Deliver
+    deliver: Deliver | None = None
 
     def __init__(
         self, objective: Objective, store: CheckpointStore | None = None, *, guarded: bool = False
@@ -105,6 +105,7 @@ class Inline:
             self._in_objective = False
 
     def _send(self, report: Report | Log) -> Verdict:
+        assert self.deliver is not None  # set before the first job
         self._in_objective = False
         try:
             self.deliver((report,))

@@ -13,7 +13,7 @@ class Manual:
     """Keeps what the engine asked for until the caller fetches it."""
 
     capacity = 0
-    deliver: Deliver
+    deliver: Deliver | None = None
 
     def __init__(self) -> None:
         self.jobs: list[Job] = []

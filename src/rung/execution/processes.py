@@ -48,7 +48,7 @@ class Processes:
     GPUs if `gpus` gives each worker's CUDA_VISIBLE_DEVICES.
     """
 
-    deliver: Deliver
+    deliver: Deliver | None = None
 
     def __init__(
         self,

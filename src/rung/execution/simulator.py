@@ -34,7 +34,7 @@ class Simulator:
     Every trial can go on where it stopped, as with checkpoints, at no cost.
     """
 
-    deliver: Deliver
+    deliver: Deliver | None = None
 
     def __init__(self, curve: Curve, capacity: int = 1) -> None:
         self._capacity = capacity

@@ -42,7 +42,7 @@ def run_attempt(objective: Objective, job: Job, send: Send, store: CheckpointSto
                 os._exit(0)
             trial.close()
         trial.settle()
-        if trial.verdict is not Verdict.CONTINUE:  # it heard, and ended by returning
+        if trial.verdict is not Verdict.CONTINUE:  # the objective returned instead of raising
             raise ENDED_BY[trial.verdict](trial.verdict.value)
     except DiskFull as error:
         return End(job.id, Outcome.INTERRUPTED, usage.measure(), _text(error), _traceback(), broken="disk")

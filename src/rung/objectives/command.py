@@ -43,7 +43,8 @@ class Command:
     is left out, and so is `--name {x}`.
 
     Lines of its stdout that are JSON objects with a tuned metric are reports, at the epoch that they name
-    (`{"epoch": 3, "validation_error": 0.2}`), or without one its result. Everything else is passed on to
+    (`{"epoch": 3, "validation_error": 0.2}`), or without one its result; `{"rung.log": {"note": "..."}}` does
+    what `RunningTrial.log` does. Everything else is passed on to
     `sys.stdout`, stderr to `sys.stderr`. A scheduler's verdict ends it by SIGTERM, and SIGKILL after two
     seconds; its children end with it. An exit code other than 0 fails the trial.
 
@@ -153,7 +154,9 @@ class Command:
         with self._start(arguments, config) as program:
             for line in program.lines():
                 found = output.read(line, trial.tuned, trial.resource, self.pattern)
-                if found is None:
+                if found is None and (kept := output.read_log(line, self.cwd or Path())) is not None:
+                    trial.log(**kept)
+                elif found is None:
                     pass_on(line, sys.stdout)
                 elif found.get(trial.resource) is None:
                     result |= {name: value for name, value in found.items() if name != trial.resource}

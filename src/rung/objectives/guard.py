@@ -99,7 +99,7 @@ class _Output:
                     os.write(self._answers, b".")
 
     def drain(self, most: int = 16 * LIMIT) -> None:
-        """Take what is there, up to a bound: somebody may print without end."""
+        """Take what is there, up to a bound: the program may print without end."""
         while most > 0 and self.printed in self.readable:
             try:
                 data = os.read(self.printed, 65536)

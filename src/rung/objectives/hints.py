@@ -27,7 +27,7 @@ def hint(error: BaseException, names: Collection[str], tuned: Collection[str]) -
 
 
 def missing_key(error: KeyError, names: Collection[str]) -> str | None:
-    """The key that a configuration was asked for in vain; None if the error is about another mapping."""
+    """The key that a configuration does not have; None if the error is about another mapping."""
     key = error.args[0] if type(error) is KeyError and error.args else None
     if not isinstance(key, str):
         return None

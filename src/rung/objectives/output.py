@@ -1,4 +1,4 @@
-"""Which lines of a program's output are reports, and what they say."""
+"""Which lines of a program's output are reports or something to log, and what they say."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import json
 import math
 import re
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
+
+_LOG = "rung.log"
+"""The key of what is to be kept, which no line has by chance."""
 
 
 def read(
@@ -26,6 +30,22 @@ def read(
             found[name] = math.nan
     kept = {*tuned, resource}
     return {name: value for name, value in found.items() if name in kept or _is_number(name, value)}
+
+
+def read_log(line: str, folder: Path) -> dict[str, Any] | None:
+    """What a line asks to keep, as `RunningTrial.log` takes it; None if it is another line.
+
+    `{"file": "curve.png"}` is a file, which lies in `folder` unless the path is absolute.
+    """
+    found = _of_json(line.strip()) if _LOG in line else None
+    kept = found.get(_LOG) if found else None
+    if not isinstance(kept, dict):
+        return None
+    return {name: folder / value["file"] if _is_file(value) else value for name, value in kept.items()}
+
+
+def _is_file(value: Any) -> bool:
+    return isinstance(value, dict) and value.keys() == {"file"} and isinstance(value["file"], str)
 
 
 def _of_json(text: str) -> dict[str, Any] | None:

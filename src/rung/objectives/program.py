@@ -170,7 +170,7 @@ class Program:
 
 
 def pass_on(text: str, stream: TextIO) -> None:
-    """Write what the program wrote. That nobody takes it (closed, disk full) is no failure of the trial."""
+    """Write what the program wrote. A stream that is closed, or a full disk, does not fail the trial."""
     with contextlib.suppress(OSError, ValueError):
         try:
             stream.write(text)

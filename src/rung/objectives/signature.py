@@ -18,7 +18,7 @@ _WHOLE = frozenset({
 })  # fmt: skip
 """What the whole configuration is called, so never a misspelt hyperparameter; nor is a single letter."""
 _SCALARS = ("bool", "float", "int", "str")
-"""Annotations of a hyperparameter: the whole configuration is none of these."""
+"""Annotations that a hyperparameter may have and the whole configuration never has."""
 _ALIKE = 0.75
 
 

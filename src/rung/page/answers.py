@@ -32,10 +32,10 @@ def answer(library: Library, name: str, query: Query, may_stop: bool) -> bytes:
     if name == "surface":
         x, y = _number(query, "x"), _number(query, "y")
         key = (name, query.get("metric"), x, y)
-        return found.document(key, lambda: models.surface(found.view.state, query.get("metric"), x, y))
+        return found.apart(key, lambda state: models.surface(state, query.get("metric"), x, y))
     if name == "importance":
         metric = query.get("metric")
-        return found.document((name, metric), lambda: models.importance(found.view.state, metric))
+        return found.apart((name, metric), lambda state: models.importance(state, metric))
     if name in _OF_STATE:
         make = _OF_STATE[name]
         return found.document(name, lambda: make(found.view.state))

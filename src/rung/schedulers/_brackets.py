@@ -72,8 +72,8 @@ class BracketScheduler(Scheduler):
     def next(self, history: History, propose: Propose) -> Action:
         """Go on with the oldest bracket that can, else fill the newest, else halve it as it is."""
         brackets = self._brackets(history)
-        # The oldest first: it is the nearest to whole trials, and a bracket waits for nobody but its own
-        # members.
+        # The oldest first: it is the nearest to whole trials, and a bracket waits for its own members
+        # alone.
         for bracket in brackets.open:
             if (action := bracket.next(history, brackets.reached)) is not None:
                 return action

@@ -71,6 +71,7 @@ class PBT(Scheduler):
     """
 
     name: ClassVar[str] = "pbt"
+    first_objective_only: ClassVar[bool] = True
     population: int = 10
     perturb_every: int | None = None
     quantile: float = 0.25
@@ -133,7 +134,7 @@ class PBT(Scheduler):
         promised = members.places() + sum(map(members.is_leaving, members.alive))
         if trial.number in worst and parents and members.trials_left(promised):
             return Verdict.STOP  # line 7: theta' is another one; `next` makes the copy
-        # Pausing helps only where somebody else would use this worker.
+        # Pausing helps only if another member would use this worker.
         missing = self.population - len(members.alive) - members.places()
         others_wait = members.longest_paused() is not None or (missing > 0 and members.trials_left())
         return Verdict.PAUSE if others_wait else Verdict.CONTINUE
@@ -180,7 +181,7 @@ class _Members:
         self._ready_at: dict[int, int] = {}
         self._newest = _Population()
         self._imported = _Population()
-        """Of earlier results and repeats, which are no members: nobody is alive there."""
+        """Of earlier results and repeats, which are no members: it has no living ones."""
         self._own = 0
         self._read = 0
 
@@ -258,7 +259,7 @@ class _Members:
         ranked = sorted(staying, key=lambda n: (self._latest[n], n))  # ties by number: a replay ranks alike
         gone = sum(map(self.is_leaving, population.alive)) + len(population.places)
         n = len(ranked) + gone
-        # At most half of them, so that nobody is both copied and replaced.
+        # At most half of them, so that no member is both copied and replaced.
         share = min(math.ceil(self.pbt.quantile * n), n // 2)
         worst = ranked[len(ranked) - max(0, share - gone) :]
         if population.begun < self.pbt.population:

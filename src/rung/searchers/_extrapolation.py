@@ -74,7 +74,7 @@ def extrapolated(known: Observed) -> tuple[Array, list[Level]]:
         return losses, []
     curves = [known.curve(int(number)) for number in known.numbers]
     levels = []
-    # From the second highest down: from the highest, nobody went on.
+    # From the second highest down: from the highest, no trial went on.
     for place in places[-2::-1]:
         resource = int(place)
         on = [

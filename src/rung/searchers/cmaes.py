@@ -58,6 +58,7 @@ class CMAES(Searcher):
     """
 
     name: ClassVar[str] = "cmaes"
+    first_objective_only: ClassVar[bool] = True
     sigma: float = 0.2
     population: int | None = None
 
@@ -160,8 +161,8 @@ class _Replay:
             loss = self.history.loss(trial.metrics) if trial.feasible else math.inf
         failed = outcome == Outcome.FAILED or loss == math.inf
         self._counted.add(number)
-        # Ranked by resource before loss: losses at different resources can't be compared, and who was let go
-        # on further was better. Those that failed are last.
+        # Ranked by resource before loss: losses at different resources can't be compared, and a trial
+        # that was promoted further was better. Those that failed are last.
         self.generation.append((number, (failed, 0 if failed else -resource, loss)))
         if len(self.generation) == self._cma.population_size:
             self._step(self._cma)

@@ -45,7 +45,9 @@ _INITIAL_SHARE = 0.8
 """The middle part of each range that the initial trials come from: ranges are stated generously, so that the
 best value of most hyperparameters lies nearer the middle than the ends."""
 _STARTS = 3
-"""Trials of a portfolio of earlier studies, before there is a model beside theirs."""
+"""Trials of a portfolio of earlier studies, at most, before there is a model beside theirs."""
+_DISTRUST = 0.95
+"""Earlier studies count unless the median of what is misranked with them is above this quantile without."""
 _DRAWS = 20
 """Random draws to find a configuration that no trial has."""
 _EXPLAINED = 20
@@ -72,10 +74,10 @@ class GP(Searcher):
     Several objectives and constraints have a model for each metric, and an acquisition of their own, which
     searches the whole front (models/several.py).
 
-    With earlier studies (`learn_from`) the first three trials are a portfolio of theirs, and their models are
-    basis functions beside the process (models/transfer.py). From trial `n_initial` on, the process alone
-    makes the share of the suggestions that it has earned: the probability that it puts fewer pairs of losses
-    in the wrong order, each left out in turn (Feurer et al. 2018, arXiv:1802.02219, eq. 5).
+    With earlier studies (`learn_from`) up to three trials are a portfolio of theirs, and from then on their
+    models are basis functions beside the process (models/transfer.py). From trial `n_initial` on they are
+    left aside where they mislead: where the process with them puts more pairs of losses in the wrong order,
+    each left out in turn, than 95 % of samples of the process alone (Feurer et al. 2018, arXiv:1802.02219).
 
     Pending trials are imputed by the posterior mean (the kriging believer of Ginsbourger et al. 2010, section
     4.1). Trials that failed or gave an outlier have a second model, of where trials fail:
@@ -110,8 +112,9 @@ class GP(Searcher):
         n = len(history.trials)
         if history.earlier:
             warm = self._warm_fit(history, n)
-            if warm is None and n < self.n_initial:
-                return _next_of_portfolio(history, rng)
+            early = n < _STARTS or (warm is None and n < self.n_initial)
+            if early and (found := _next_of_portfolio(history, rng)):
+                return found
             if warm is not None and rng.random() < warm.model_share:
                 return _suggestion("transfer", _suggestion_of(warm, history, rng, self._costs(history)))
         if n == 0:
@@ -228,16 +231,17 @@ class GP(Searcher):
 
     def _warm_fit(self, history: History, n: int) -> Fitted | None:
         """The same beside the models of earlier studies, and the share of the suggestions that it makes."""
-        if n < _STARTS:
+        if n < 2:
             return None
-        trial = _schedule(n, _STARTS)
+        trial = _schedule(n, 2)
 
         def make(history: History) -> Fitted:
             known = Known.of(Observed.before(history, trial))
             warm, cold = Fitted.to(history, trial, known, earlier_models(history)), self._fit(history, trial)
             if cold is None or warm.misranked is None or cold.misranked is None:
                 return warm
-            return replace(warm, model_share=float((warm.misranked <= cold.misranked).mean()))
+            trusted = np.median(warm.misranked) <= np.quantile(cold.misranked, _DISTRUST)
+            return replace(warm, model_share=float(trusted))
 
         warm = history.cached((self, "earlier", trial), make)
         return warm if warm.theta is not None else None
@@ -258,7 +262,7 @@ def _suggestion_of(fitted: Fitted, history: History, rng: Generator, costs: Cost
         first = np.concatenate([first, best_of_earlier(history)])
     mean, sd = model.at(first)
     criterion, target = log_expected_improvement, model.best - _MARGIN
-    if n >= _EARLY and n % 2:
+    if (n >= _EARLY or fitted.earlier) and n % 2:
         criterion, target = log_probability_of_improvement, min(estimated_minimum(mean, sd), target)
 
     def acquisition(points: Array) -> Array:
@@ -269,17 +273,21 @@ def _suggestion_of(fitted: Fitted, history: History, rng: Generator, costs: Cost
 
 
 def _next_of_portfolio(history: History, rng: Generator) -> Config | None:
-    """Return the configuration that improves most on the trials so far in the mean over earlier studies."""
-    models, encoding = earlier_models(history), Encoding.of(history.space)
-    gain, best = models.improvement(encoding.at(history.points)), best_of_earlier(history)
+    """Return the configuration that improves most on the trials so far in the mean over earlier studies.
+
+    None where none of them expects an improvement.
+    """
+    models, encoding, best = earlier_models(history), Encoding.of(history.space), best_of_earlier(history)
+    reached = models.reached(encoding.at(history.points))
 
     def acquisition(points: Array) -> Array:
-        return gain(encoding.at(points))
+        return models.improvement(reached, encoding.at(points))
 
     first = np.concatenate([candidates(history.space, best, rng), best])
     points = maximise(acquisition, history.space, first, acquisition(first), rng)
-    found = _first_unseen(history, points, rng)
-    return None if found is None else _suggestion("portfolio", found)
+    if acquisition(points[:1])[0] < _MARGIN:
+        return None
+    return _suggestion("portfolio", _first_unseen(history, points, rng))
 
 
 def _worth(expected: Array, losses: Array) -> str:

@@ -28,6 +28,7 @@ class Local(Searcher):
     """
 
     name: ClassVar[str] = "local"
+    first_objective_only: ClassVar[bool] = True
     p_local: float = 0.8
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from rung.errors import StorageError, StudyCorrupt
-from rung.study import events
+from rung.study import decoding
 
 SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 """What sqlite3 raises; the second where its message quotes damaged text."""
@@ -23,7 +23,7 @@ def check_schema(db: sqlite3.Connection, path: Path) -> None:
     # Damage of `meta` hides no event: what can be read of the log is read.
     with contextlib.suppress(*SQLITE_ERRORS):
         row = db.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
-        events.check_schema(path, row and row[0])
+        decoding.check_schema(path, row and row[0])
 
 
 def check_pages(db: sqlite3.Connection, path: Path) -> None:

@@ -96,7 +96,7 @@ def _taken(path: Path, study: str, owner: Owner) -> IO[str]:
 
 
 def _flock(file: IO[str], tries: int = 5) -> None:
-    # Somebody who only looks (`holder`) holds the lock for a moment.
+    # A reader (`holder`) holds the lock for a moment.
     for _ in range(tries - 1):
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

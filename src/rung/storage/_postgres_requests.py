@@ -1,6 +1,7 @@
 """Requests for the session that runs a study, as rows of a table of their own.
 
-The table came later than the others; who can't make it runs studies all the same, without being asked.
+The table came later than the others; without the right to create it, studies run all the same, but can't be
+sent requests.
 """
 
 from __future__ import annotations

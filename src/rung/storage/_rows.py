@@ -7,7 +7,8 @@ import zlib
 
 from rung._text import brief
 from rung.errors import StorageError, StudyCorrupt
-from rung.study.events import Event, check, decode
+from rung.study.decoding import check, decode
+from rung.study.events import Event
 
 Row = tuple[int, str, int, float, str, str, int]
 COLUMNS = ("seq", "id", "epoch", "t", "kind", "body", "crc")

@@ -1,4 +1,4 @@
-"""Says so when somebody who is waited for does not answer."""
+"""A warning where a server has not answered for long."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Study folders that a stranger made: what is refused before anything in them is read or written."""
+"""Study folders from untrusted sources: what is refused before anything in them is read or written."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TABLES = "SELECT type, name, tbl_name, sql FROM sqlite_schema"
 def distrust(db: sqlite3.Connection, schema: str) -> None:
     """Bound what a row may hold; sqlite3.DatabaseError if something is in it that `schema` does not make.
 
-    Views, triggers and generated columns of somebody else could compute for ever, or change what is written.
+    Foreign views, triggers and generated columns could compute for ever, or change what is written.
     """
     db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST)
     if not set(db.execute(_TABLES)) <= _made_by(schema):
@@ -41,8 +41,8 @@ def _made_by(schema: str) -> frozenset[tuple[str, ...]]:
 def check_files(database: Path) -> None:
     """Raise StorageError unless all that SQLite opens for a database is a regular file.
 
-    To open a pipe takes for ever. A study of rung's has no rollback journal, and that of a stranger may name
-    a file anywhere, which SQLite would delete.
+    Opening a pipe blocks for ever. A study of rung's has no rollback journal, and a foreign one may name a
+    file anywhere, which SQLite would delete.
     """
     for suffix in ("", "-wal", "-shm", "-journal"):
         path = database.with_name(database.name + suffix)

@@ -158,7 +158,7 @@ class PostgresStorage:
     def append(self, lease: Lease, events: Sequence[Event]) -> int:
         """See `Storage`.
 
-        When the connection breaks, nobody knows whether the events were stored: the log is asked once
+        When the connection breaks, it is not known whether the events were stored: the log is read once
         there is a connection again.
         """
         assert isinstance(lease, _PostgresLease)

@@ -85,7 +85,7 @@ def _fault_of_pages(storage: Storage, study: str) -> str:
     except (*SQLITE_ERRORS, OSError) as error:
         return f"{path} can't be read: {error}"
     if max(formats, default=0) > _WAL:  # SQLite reads it, and refuses to write it
-        return f"{path}: its header is damaged, the file format is none"
+        return f"{path}: its header is damaged: it names no known file format"
     if found != "ok":
         return (
             f"{path}: pages are damaged: {' '.join(found.removeprefix('*** in database main ***').split())}"

@@ -323,7 +323,7 @@ def _raise_epoch(db: sqlite3.Connection, path: Path, synchronous: str) -> int:
     db.execute(_RAISE_EPOCH)
     epoch = _epoch(db)
     if synchronous == "FULL":
-        fill_log(path)  # now that nobody else may write
+        fill_log(path)  # now that no other process may write
     db.execute("COMMIT")
     return epoch
 
@@ -336,9 +336,9 @@ def _epoch(db: sqlite3.Connection) -> int:
 
 
 def open_readonly(path: Path) -> sqlite3.Connection:
-    """A connection that changes nothing, to a database that somebody may be writing."""
+    """A connection that changes nothing, to a database that another process may be writing."""
     check_files(path)
-    # SQLite reads a WAL database by writing beside it; where that can't be, nobody else writes either.
+    # SQLite reads a WAL database by writing beside it; where it may not, no other process writes either.
     still = not os.access(path.parent, os.W_OK) and not path.with_name("study.db-wal").exists()
     db = sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable={still:d}", uri=True, timeout=10.0)
     try:

@@ -38,6 +38,8 @@ class Algorithm:
 
     name: ClassVar[str]
     """What users and logs call it."""
+    first_objective_only: ClassVar[bool] = False
+    """Whether it compares trials by the first of several objectives alone, which is then said."""
 
     def check(self, problem: Problem) -> None:
         """Raise ArgumentError if this can't be used for `problem`; by default any will do."""

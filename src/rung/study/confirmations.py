@@ -11,7 +11,7 @@ NO_NOISE = "no noise"
 
 @dataclass(slots=True)
 class Confirmation:
-    """Finalists, and the trials that run them again. Read-only for everybody but the fold.
+    """Finalists, and the trials that run them again. Only the fold changes them.
 
     Attributes
     ----------

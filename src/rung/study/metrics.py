@@ -17,7 +17,10 @@ from rung.space.values import did_you_mean
 Mode = Literal["min", "max"]
 Metrics = Mapping[str, float]
 
-MEASURED = ("train_seconds", "cpu_seconds", "peak_memory_mb")
+_TOTALS: dict[str, Callable[[float, float], float]] = {
+    "train_seconds": operator.add, "cpu_seconds": operator.add, "peak_memory_mb": max,
+}  # fmt: skip
+MEASURED = tuple(_TOTALS)
 """Metrics that every attempt has without being asked (seconds, seconds, megabytes of 10**6 bytes).
 
 A trial's are those of all its attempts together: the sums of the seconds, the highest peak.
@@ -203,6 +206,13 @@ class Goals:
                 return f"report_only names {name!r}, which the objective did not give; it gave: {seen}"
         return ""
 
+    def split(self, metrics: Metrics) -> tuple[dict[str, float], dict[str, float]]:
+        """The metrics that are shown, and those that are only reported."""
+        if not self.report_only:
+            return dict(metrics), {}
+        held_back = {name: value for name, value in metrics.items() if name in self.report_only}
+        return {name: value for name, value in metrics.items() if name not in self.report_only}, held_back
+
     def broken(self, metrics: Metrics) -> tuple[Constraint, ...]:
         """The constraints that these metrics are known to break."""
         return tuple(c for c in self.constraints if c.name in metrics and not c.holds(metrics[c.name]))
@@ -229,6 +239,13 @@ class Goals:
     def from_json(cls, data: Mapping[str, Any]) -> Goals:
         """The inverse of `to_json`."""
         return cls.of(data["metric"], "min", data["constraints"], data["report_only"])
+
+
+def add_up(usage: dict[str, float], before: Metrics) -> None:
+    """Add what the attempts before used to what an attempt did: a trial's is that of all of them."""
+    for name, combine in _TOTALS.items():
+        if name in before:
+            usage[name] = combine(usage.get(name, 0.0), before[name])
 
 
 def check_rising(names: Iterable[str], goals: Goals) -> None:

@@ -13,7 +13,7 @@ better; equal rows don't dominate each other.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -37,9 +37,12 @@ def nondominated(losses: Array) -> NDArray[np.bool_]:
 
 def layers(losses: Array) -> NDArray[np.int_]:
     """Return the layer of each row (n, m): 0 if nothing dominates it, 1 if only those of layer 0 do, ..."""
+    order = np.lexsort(losses.T[::-1])  # a row is dominated by earlier ones only
+    if losses.shape[1] <= 2:
+        return _layers_of_two(losses, order)
     layer = np.zeros(len(losses), dtype=int)
     members: list[list[Array]] = []
-    for i in np.lexsort(losses.T[::-1]):  # a row is dominated by earlier ones only
+    for i in order:
         row = losses[i]
         # What no row of a layer dominates, none of a later layer does: the first such layer by halving.
         layer[i] = bisect_left(members, True, key=lambda rows: not _dominates(rows, row))
@@ -49,10 +52,22 @@ def layers(losses: Array) -> NDArray[np.int_]:
     return layer
 
 
+def _layers_of_two(losses: Array, order: NDArray[np.int_]) -> NDArray[np.int_]:
+    # Of a layer so far, the last row has the least second objective, which grows from layer to layer.
+    layer = np.zeros(len(losses), dtype=int)
+    last: list[list[float]] = []
+    least: list[float] = []
+    for i, row in zip(order.tolist(), losses[order].tolist(), strict=True):
+        n = bisect_right(least, row[-1])
+        if n and last[n - 1] == row:  # equal rows don't dominate each other
+            n -= 1
+        layer[i] = n
+        last[n : n + 1], least[n : n + 1] = [row], [row[-1]]
+    return layer
+
+
 def _dominates(rows: Sequence[Array], row: Array) -> bool:
-    """Whether one of the rows of a layer, which come before `row` in the order of `layers`, dominates it."""
-    if len(row) <= 2:  # of two objectives, the last of them has the least second one
-        return bool(rows[-1][-1] <= row[-1] and (rows[-1] != row).any())
+    """Whether one of the rows of a layer dominates `row`."""
     before = np.array(rows)
     return bool(((before <= row).all(axis=1) & (before != row).any(axis=1)).any())
 

@@ -22,7 +22,8 @@ from typing import Any
 
 from rung import __version__
 from rung.study.confirmations import Confirmation
-from rung.study.events import Event, Outcome, StudyCreated, Verdict, decode
+from rung.study.decoding import decode
+from rung.study.events import Event, Outcome, StudyCreated, Verdict
 from rung.study.notes import Note
 from rung.study.reports import ROW, Reports
 from rung.study.state import StudyState

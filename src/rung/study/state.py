@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import math
-import operator
 from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
 from typing import Any
@@ -14,6 +13,7 @@ from rung._text import brief
 from rung.errors import StorageError, StudyCorrupt
 from rung.space import Config, Space
 from rung.study.confirmations import NO_NOISE, Confirmation
+from rung.study.decoding import check_schema, not_understood, understood
 from rung.study.earlier import EarlierStudy
 from rung.study.events import (
     AttemptEnded,
@@ -35,11 +35,8 @@ from rung.study.events import (
     Verdict,
     WinnerChosen,
     WorkerStarted,
-    check_schema,
-    not_understood,
-    understood,
 )
-from rung.study.metrics import Goals
+from rung.study.metrics import Goals, add_up
 from rung.study.notes import Note, check_files, check_values, place
 from rung.study.plan import check_plan
 from rung.study.reports import Curve, Reports
@@ -52,9 +49,9 @@ INVALID_LOG = (LookupError, TypeError, ValueError, ArithmeticError, AttributeErr
 
 
 class StudyState:
-    """All that is known of a study. Changed by `apply` alone, read by everybody.
+    """All that is known of a study. Changed by `apply` alone.
 
-    `apply` checks that an event follows from those before it, since a log may come from a stranger.
+    `apply` checks that an event follows from those before it, since a log may be from an untrusted source.
     """
 
     def __init__(self, created: StudyCreated) -> None:
@@ -104,7 +101,6 @@ class StudyState:
         """The incumbent, or the front."""
         self.confirmations: list[Confirmation] = []
         """Each choice of finalists with its fresh runs; the last one counts."""
-        self._held_back = frozenset(self.goals.report_only)
         self._keys: set[str] = set()
         self._keyed = 0
 
@@ -318,8 +314,8 @@ class StudyState:
 
     def _conclude(self, trial: Trial, metrics: Mapping[str, float]) -> None:
         last = trial.reports[-1] if trial.reports else None
-        shown, held_back = self._split(metrics)
-        _add_up(shown, trial.metrics)
+        shown, held_back = self.goals.split(metrics)
+        add_up(shown, trial.metrics)
         trial.metrics = {**last.metrics, **shown} if last else shown
         trial.held_back = {**last.held_back, **held_back} if last else held_back
         if trial.status == Outcome.FAILED:
@@ -373,28 +369,10 @@ class StudyState:
                 best = trial
         return best
 
-    def _split(self, metrics: Mapping[str, float]) -> tuple[dict[str, float], dict[str, float]]:
-        if not self._held_back:
-            return dict(metrics), {}
-        held_back = {k: v for k, v in metrics.items() if k in self._held_back}
-        return {k: v for k, v in metrics.items() if k not in self._held_back}, held_back
-
 
 def _unfollowed(event: Event, error: Exception, versions: Mapping[str, Any]) -> StorageError:
     problem = f"event {brief(event.id)} does not follow from those before it: {brief(error, 200)}"
     return not_understood(problem, versions)
-
-
-_TOTALS: dict[str, Callable[[float, float], float]] = {
-    "train_seconds": operator.add, "cpu_seconds": operator.add, "peak_memory_mb": max,
-}  # fmt: skip
-
-
-def _add_up(usage: dict[str, float], before: Mapping[str, float]) -> None:
-    # What a trial used is what all its attempts used.
-    for name, combine in _TOTALS.items():
-        if name in before:
-            usage[name] = combine(usage.get(name, 0.0), before[name])
 
 
 _APPLY: dict[type[Event], Callable[[StudyState, Any], None]] = {

@@ -1,4 +1,4 @@
-"""A trial is one configuration; an attempt is one run of it. Read-only for everybody but the fold."""
+"""A trial is one configuration; an attempt is one run of it. Only the fold changes them."""
 
 from __future__ import annotations
 

@@ -16,7 +16,8 @@ from rung.objectives.checkpoints import FolderStore
 from rung.objectives.function import Objective
 from rung.objectives.trial import RunningTrial
 from rung.space import Config
-from rung.study.events import Outcome, Verdict, WorkerStarted, decode
+from rung.study.decoding import decode
+from rung.study.events import Outcome, Verdict, WorkerStarted
 
 _PATIENCE = 60.0
 """Seconds in which a message must come."""

@@ -1,6 +1,6 @@
 """What `tune(callbacks=[...])` gets: stored facts, in a thread of its own.
 
-The loop puts what it has stored into a bounded queue, and never waits for who reads it.
+The loop puts what it has stored into a bounded queue, and never waits for its reader.
 """
 
 from __future__ import annotations

@@ -149,7 +149,7 @@ def _best(state: StudyState, best: Incumbent) -> Best:
 
 
 def _end(state: StudyState, now: float, budget: Budget) -> float | None:
-    """By the pace of the finished trials, where none pauses: then nobody knows how much is left of those."""
+    """By the pace of the finished trials; None while trials pause, of which it is not known what is left."""
     finished = sum(state.counts[status] for status in FINAL)
     if budget.n_trials is None or not finished or state.counts[Outcome.PAUSED]:
         return None

@@ -15,12 +15,17 @@ if TYPE_CHECKING:
 
 PLOTS: dict[str, str] = {
     "learning_curves": "rung.analysis.plots.learning_curves",
+    "over_time": "rung.analysis.plots.over_time",
     "rungs": "rung.analysis.plots.rungs",
     "anytime": "rung.analysis.plots.anytime",
+    "timeline": "rung.analysis.plots.timeline",
     "slice": "rung.analysis.plots.slice",
+    "importance": "rung.analysis.plots.importance",
+    "parallel": "rung.analysis.plots.parallel",
+    "contour": "rung.analysis.plots.contour",
+    "edf": "rung.analysis.plots.edf",
     "front": "rung.analysis.plots.front",
     "hypervolume": "rung.analysis.plots.hypervolume",
-    "importance": "rung.analysis.plots.importance",
 }
 """The module of each plot, whose `figure(state, **options)` draws it: one file and one line here."""
 
@@ -31,11 +36,11 @@ class Plots:
     def __init__(self, state: StudyState) -> None:
         self._state = state
 
-    def __call__(self, name: str) -> Figure:
+    def __call__(self, name: str, **options: Any) -> Figure:
         """Draw the plot of that name; raises ArgumentError, or NoTrialError if there is nothing to draw."""
         if name not in PLOTS:
             raise ArgumentError(f"plot: there is no {name!r}; {did_you_mean(name, PLOTS)}")
-        figure: Figure = drawing(PLOTS[name])(self._state)
+        figure: Figure = drawing(PLOTS[name])(self._state, **options)
         return figure
 
     def __getattr__(self, name: str) -> Callable[..., Figure]:
@@ -43,8 +48,8 @@ class Plots:
             raise AttributeError(f"there is no plot {name!r}; {did_you_mean(name, PLOTS)}")
         draw = drawing(PLOTS[name])
 
-        def plot(**options: Any) -> Figure:
-            figure: Figure = draw(self._state, **options)
+        def plot(*arguments: Any, **options: Any) -> Figure:
+            figure: Figure = draw(self._state, *arguments, **options)
             return figure
 
         plot.__name__, plot.__doc__ = name, draw.__doc__

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import Any
+from bisect import bisect_right
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -20,43 +22,76 @@ from rung.analysis.plots._figure import (
     legend,
     plain,
     scale,
+    searched,
     time_unit,
     value,
 )
+from rung.errors import ArgumentError
 from rung.study.events import Outcome
 from rung.study.metrics import Metric
 from rung.study.state import StudyState
 from rung.study.trial import Trial
 
 
-def figure(state: StudyState) -> Figure:
+def figure(
+    state: StudyState,
+    over: Literal["time", "reports"] = "time",
+    *,
+    top: int | None = None,
+    states: str | Collection[str] | None = None,
+) -> Figure:
     """Plot the best value so far over the study's clock (running time in s, min or h), and each trial.
 
-    The line is the best of the completed trials, the dashed one that of all reports. Only what keeps the
+    `over="reports"` counts the reports of all trials instead, which is work done, whatever the machine. The
+    line is the best of the completed trials, the dashed one that of all reports. Only what keeps the
     constraints counts for them; completed trials that don't are hollow. Failed trials are ticks on the time
-    axis. With several objectives it is the first one. Raises NoTrialError if no trial has completed or
-    reported.
+    axis. `top` and `states` choose the points. With several objectives it is the first one. Raises
+    NoTrialError if no trial has completed or reported.
     """
+    if over not in {"time", "reports"}:
+        raise ArgumentError(f'over={over!r}; give "time" or "reports"')
     metric = state.goals.first
-    reports = reported(state, metric)
-    trials = [] if reports and not state.counts[Outcome.COMPLETED] else sorted(completed(state), key=_ended)
-    unit, seconds = time_unit(state.t)
+    reports = best_reports(state, metric)
+    none = bool(reports) and not state.counts[Outcome.COMPLETED]
+    trials = [] if none else sorted(completed(state), key=_ended)
+    points = [] if none else completed(state, top, states)
+    axis = _Axis.of(state, over)
     picture = ShownFigure(6.4, 4.2)
     axes = picture.subplots()
-    _points(axes, [t for t in trials if t.feasible], seconds, "trial", FAINT)
-    _points(axes, [t for t in trials if not t.feasible], seconds, "infeasible trial", "none")
-    _failures(axes, [_ended(t) / seconds for t in state.searched if t.status == Outcome.FAILED])
+    _points(axes, [t for t in points if t.feasible], axis, "trial", FAINT)
+    _points(axes, [t for t in points if not t.feasible], axis, "infeasible trial", "none")
+    failed = [t for t in searched(state, states=states) if t.status == Outcome.FAILED]
+    _failures(axes, [axis.at(_ended(t)) for t in failed])
     steps = incumbents(trials, metric)
     if reports and reports != steps:
-        _steps(axes, reports, state.t, seconds, "best report so far", ls="--", color=INK, lw=1)
-    _steps(axes, steps, state.t, seconds, "best so far", marker=".", color=BEST, lw=2)
-    axes.set(xlabel=f"running time of the study ({unit})", ylabel=plain(metric.name))
+        _steps(axes, reports, state.t, axis, "best report so far", ls="--", color=INK, lw=1)
+    _steps(axes, steps, state.t, axis, "best so far", marker=".", color=BEST, lw=2)
+    axes.set(xlabel=axis.label, ylabel=plain(metric.name))
     of = counted(len(trials), "completed trial") if trials else counted(len(state.curve), "report")
     axes.set_title(f"Best {plain(metric.name)} of {of}")
     axes.set_xlim(left=0)
     axes.set_yscale(scale([value(t) for t in trials] + [y for _, y in reports]))
     legend(axes)
     return picture
+
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """Where a time of the study's clock stands."""
+
+    label: str
+    seconds: float
+    reports: list[float] | None = None
+
+    @classmethod
+    def of(cls, state: StudyState, over: str) -> _Axis:
+        if over == "reports":
+            return cls("reports of all trials", 1.0, list(state.curve.t))
+        unit, seconds = time_unit(state.t)
+        return cls(f"running time of the study ({unit})", seconds)
+
+    def at(self, t: float) -> float:
+        return t / self.seconds if self.reports is None else float(bisect_right(self.reports, t))
 
 
 def incumbents(trials: Iterable[Trial], metric: Metric) -> list[tuple[float, float]]:
@@ -71,7 +106,7 @@ def incumbents(trials: Iterable[Trial], metric: Metric) -> list[tuple[float, flo
     return steps
 
 
-def reported(state: StudyState, metric: Metric) -> list[tuple[float, float]]:
+def best_reports(state: StudyState, metric: Metric) -> list[tuple[float, float]]:
     """Return when the best value of a report changed, and to what; those of failed trials are passed over."""
     steps: list[tuple[float, float]] = []
     for t, (number, _, _, metrics) in zip(state.curve.t, state.curve, strict=True):
@@ -88,18 +123,18 @@ def _ended(trial: Trial) -> float:
 
 
 def _steps(
-    axes: Axes, steps: list[tuple[float, float]], now: float, seconds: float, label: str, **style: Any
+    axes: Axes, steps: list[tuple[float, float]], now: float, axis: _Axis, label: str, **style: Any
 ) -> None:
     if steps:
-        x, y = [t / seconds for t, _ in steps], [best for _, best in steps]
-        x.append(now / seconds)  # the last one is best to this day
+        x, y = [axis.at(t) for t, _ in steps], [best for _, best in steps]
+        x.append(axis.at(now))  # the last one is best to this day
         y.append(y[-1])
         axes.step(x, y, where="post", markevery=range(len(steps)), label=label, **style)
 
 
-def _points(axes: Axes, trials: list[Trial], seconds: float, label: str, fill: str) -> None:
+def _points(axes: Axes, trials: list[Trial], axis: _Axis, label: str, fill: str) -> None:
     if trials:
-        x = [_ended(trial) / seconds for trial in trials]
+        x = [axis.at(_ended(trial)) for trial in trials]
         axes.scatter(
             x, [value(t) for t in trials], s=14, c=fill, edgecolors=FAINT, lw=0.7, alpha=0.7, label=label
         )

@@ -8,16 +8,10 @@ from typing import TYPE_CHECKING
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rung.analysis.plots._figure import ShownFigure, plain, scale, time_unit
+from rung.analysis.plots._figure import DASHES, ShownFigure, plain, scale, time_unit
 
 if TYPE_CHECKING:
     from rung.analysis.comparison import Comparison
-
-# Okabe and Ito's colours, and a dash for each, so that grey prints and the colour-blind tell them apart.
-_STYLES = (
-    ("#0072B2", "-"), ("#D55E00", "--"), ("#009E73", "-."), ("#CC79A7", ":"), ("#E69F00", "-"),
-    ("#56B4E9", "--"), ("#000000", "-."),
-)  # fmt: skip
 
 
 def figure(comparison: Comparison) -> Figure:
@@ -41,7 +35,7 @@ def figure(comparison: Comparison) -> Figure:
 
 def _values(axes: Axes, comparison: Comparison, seconds: float) -> None:
     x = comparison.times / seconds
-    for name, (color, dash) in zip(comparison.values, cycle(_STYLES), strict=False):
+    for name, (color, dash) in zip(comparison.values, cycle(DASHES), strict=False):
         low, median, high = comparison.quartiles(name)
         axes.fill_between(x, low, high, step="post", color=color, alpha=0.18, lw=0)
         axes.step(x, median, where="post", color=color, ls=dash, lw=2, label=plain(name))
@@ -49,5 +43,5 @@ def _values(axes: Axes, comparison: Comparison, seconds: float) -> None:
 
 def _ranks(axes: Axes, comparison: Comparison, seconds: float) -> None:
     x = comparison.times / seconds
-    for (name, ranks), (color, dash) in zip(comparison.ranks().items(), cycle(_STYLES), strict=False):
+    for (name, ranks), (color, dash) in zip(comparison.ranks().items(), cycle(DASHES), strict=False):
         axes.step(x, ranks.mean(axis=0), where="post", color=color, ls=dash, lw=2, label=plain(name))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import combinations
 
 from matplotlib.axes import Axes
@@ -29,16 +29,19 @@ _ACROSS = 3
 """Panels in a row."""
 
 
-def figure(state: StudyState) -> Figure:
+def figure(
+    state: StudyState, *, top: int | None = None, states: str | Collection[str] | None = None
+) -> Figure:
     """Plot the completed trials and their front, one objective over another; with more than two, every pair.
 
-    Trials that break a constraint are hollow. The line shows what is within reach of two objectives: no trial
+    `top` leaves out others than so many of the best by the first objective, and those of the front. Trials
+    that break a constraint are hollow. The line shows what is within reach of two objectives: no trial
     lies on its better side. Raises NoTrialError if no trial has completed, or with a single objective.
     """
     metrics = state.goals.metrics
     if len(metrics) < 2:
         raise NoTrialError(f"nothing to plot: {metrics[0].name} is the only objective, so there is no front")
-    trials, front = completed(state), pareto_front(state)
+    trials, front = completed(state, top, states), pareto_front(state)
     pairs = list(combinations(metrics, 2))
     across = min(len(pairs), _ACROSS)
     down = -(-len(pairs) // across)

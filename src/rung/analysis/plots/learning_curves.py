@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
 import numpy as np
 from matplotlib import colormaps
@@ -20,6 +21,7 @@ from rung.analysis.plots._figure import (
     legend,
     plain,
     scale,
+    searched,
 )
 from rung.errors import NoTrialError
 from rung.study.events import Outcome
@@ -33,7 +35,9 @@ _FEW = 40  # more curves than that are drawn thinner
 Curve = list[tuple[int, float]]
 
 
-def figure(state: StudyState) -> Figure:
+def figure(
+    state: StudyState, *, top: int | None = None, states: str | Collection[str] | None = None
+) -> Figure:
     """Plot the tuned metric over epochs, a curve for the latest attempt of each trial.
 
     Colours go from dark (the best last value) to light (the worst); the best trial is orange. A marker
@@ -42,7 +46,7 @@ def figure(state: StudyState) -> Figure:
     trial reported the metric.
     """
     metric = state.goals.first
-    curves = _curves(state, metric)
+    curves = _curves(searched(state, top, states), metric)
     picture = ShownFigure(6.4, 4.2)
     axes = picture.subplots()
     _draw(axes, list(curves.values()))
@@ -62,9 +66,9 @@ def figure(state: StudyState) -> Figure:
     return picture
 
 
-def _curves(state: StudyState, metric: Metric) -> dict[int, Curve]:
+def _curves(trials: list[Trial], metric: Metric) -> dict[int, Curve]:
     """Return the curves by trial number, the best one last, so that it is drawn on top."""
-    curves = {trial.number: _curve(trial, metric.name) for trial in state.searched}
+    curves = {trial.number: _curve(trial, metric.name) for trial in trials}
     shown = [(number, curve) for number, curve in curves.items() if curve]
     if not shown:
         raise NoTrialError(

@@ -21,6 +21,7 @@ from rung.analysis.plots._figure import (
     legend,
     plain,
     scale,
+    searched,
 )
 from rung.analysis.rungs import levels
 from rung.errors import NoTrialError
@@ -35,7 +36,9 @@ _HALTED = {Outcome.STOPPED, Outcome.PAUSED}
 Point = tuple[int, float]
 
 
-def figure(state: StudyState) -> Figure:
+def figure(
+    state: StudyState, *, top: int | None = None, states: str | Collection[str] | None = None
+) -> Figure:
     """Plot the tuned metric of each trial at each rung it reached, and connect it from rung to rung.
 
     Rungs are those of the study's scheduler, and the end of a whole trial; of one without rungs, the epochs
@@ -44,7 +47,7 @@ def figure(state: StudyState) -> Figure:
     if there is no rung that a trial has reached.
     """
     metric = state.goals.first.name
-    climbs = _climbs(state, metric)
+    climbs = _climbs(state, searched(state, top, states), metric)
     if not climbs:
         raise NoTrialError(
             f"no rungs: no trial reported {metric!r} up to where it was compared, stopped or completed; "
@@ -67,10 +70,10 @@ def figure(state: StudyState) -> Figure:
     return picture
 
 
-def _climbs(state: StudyState, metric: str) -> dict[int, list[Point]]:
+def _climbs(state: StudyState, trials: list[Trial], metric: str) -> dict[int, list[Point]]:
     """Return (level, value) for each level that a trial reached, by trial number."""
     rungs = levels(state)
-    climbs = {trial.number: _climb(trial, metric, rungs) for trial in state.searched}
+    climbs = {trial.number: _climb(trial, metric, rungs) for trial in trials}
     return {number: climb for number, climb in climbs.items() if climb}
 
 

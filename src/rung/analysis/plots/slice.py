@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
@@ -13,40 +16,53 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from rung._text import counted
-from rung.analysis.plots._figure import BEST, ShownFigure, best_label, completed, plain, scale, value
+from rung.analysis.importance.marginals import Marginal
+from rung.analysis.plots._axis import GOLDEN, MOST, choices, ends, is_log, short
+from rung.analysis.plots._figure import BEST, INK, ShownFigure, best_label, completed, plain, scale, value
 from rung.errors import NoTrialError
-from rung.space import Categorical, Distribution, Domain, Float, Int, Ordinal, Value
+from rung.searchers.landscape import Landscape
+from rung.space import Domain, Int, Value
+from rung.study.history import History
 from rung.study.metrics import Metric
 from rung.study.standing import Incumbent
 from rung.study.state import StudyState
 from rung.study.trial import Trial
 
 _COLUMNS = 4
+_OTHERS = 64
+"""Settings of all other hyperparameters over which the model is averaged."""
 _COLOURS = "viridis_r"  # of trial numbers: late ones are dark
-_LOG_DISTRIBUTIONS = ("loguniform", "reciprocal", "lognorm")
-_GOLDEN = (math.sqrt(5) - 1) / 2
-_MOST = 10  # choices that are all named on an axis
-_LONGEST = 12  # characters of a choice's name
 _FURTHEST = 3  # times the median's distance from the best value: what lies beyond is not drawn
 _WIDEST = 24  # characters that fit below a panel
 
 
-def figure(state: StudyState) -> Figure:
+def figure(
+    state: StudyState,
+    *,
+    model: bool = True,
+    top: int | None = None,
+    states: str | Collection[str] | None = None,
+) -> Figure:
     """Plot the tuned metric of the completed trials over each hyperparameter, a panel for each.
 
-    A panel shows the trials in which its hyperparameter is active; constants have none. The colour is the
-    trial's number, the star the best trial. With several objectives it is the first one. Raises
+    The line is what the model of all trials expects, as a mean over all other hyperparameters, and the band
+    where it lies with a probability of 90 %; `model=False` leaves it out. A panel shows the
+    trials in which its hyperparameter is active; constants have none. The colour is the trial's number, the
+    star the best trial. With several objectives it is the first one. Raises
     NoTrialError if no trial has completed, or if nothing in the space can vary.
     """
-    trials = completed(state)
+    trials = completed(state, top, states)
     names = list(state.space.varying)
     if not names:
         raise NoTrialError("no slices: every hyperparameter of this space is a constant")
     picture, panels = _panels(len(names), plain(state.goals.first.name))
     norm = Normalize(0, max(len(state.trials) - 1, 1))
     stars: list[Line2D] = []
+    landscape = _model(state) if model else None
     for axes, name in zip(panels, names, strict=True):
         _draw(axes, name, state.space[name], trials, norm)
+        if landscape is not None:
+            _expected(axes, state.space[name], Marginal.of(landscape, name, _OTHERS))
         stars += _star(axes, name, state.space[name], state.standing.best)
     metric = plain(state.goals.first.name)
     beyond = _limit(panels[0], trials, state.goals.first)  # all panels share the axis
@@ -106,6 +122,27 @@ def _draw(axes: Axes, name: str, domain: Domain, trials: list[Trial], norm: Norm
     axes.scatter(x, y, s=16, c=numbers, norm=norm, cmap=_COLOURS, alpha=0.8, lw=0)
 
 
+def _model(state: StudyState) -> Landscape | None:
+    with suppress(NoTrialError):  # too few trials
+        return Landscape.of(History(state), state.goals.first)
+    return None
+
+
+def _expected(axes: Axes, domain: Domain, marginal: Marginal) -> None:
+    named = choices(domain)
+    values: list[Any] = marginal.values
+    x = np.array([float(v) if named is None else named.index(v) for v in values])
+    low, middle, high = np.quantile(marginal.means, [0.05, 0.5, 0.95], axis=0)
+    if named is not None:
+        off = [middle - low, high - middle]
+        axes.errorbar(
+            x, middle, yerr=off, fmt="_", color=INK, ms=11, mew=1.6, elinewidth=1, capsize=2, zorder=3
+        )
+        return
+    axes.plot(x, middle, color=INK, lw=1.3, zorder=3)
+    axes.fill_between(x, low, high, color=INK, alpha=0.15, lw=0, zorder=0)
+
+
 def _star(axes: Axes, name: str, domain: Domain, best: Incumbent | None) -> list[Line2D]:
     if best is None or best.resource is not None or name not in best.trial.config:
         return []
@@ -114,25 +151,20 @@ def _star(axes: Axes, name: str, domain: Domain, best: Incumbent | None) -> list
 
 
 def _place(domain: Domain, trial: Trial, name: str) -> float:
-    chosen, choices = trial.config[name], _choices(domain)
-    if choices is None:
+    chosen, named = trial.config[name], choices(domain)
+    if named is None:
         return float(chosen)
     # The golden ratio keeps neighbours apart without chance: the same study gives the same picture.
-    return choices.index(chosen) + 0.6 * (trial.number * _GOLDEN % 1 - 0.5)
-
-
-def _choices(domain: Domain) -> Sequence[Value] | None:
-    few = domain.size is not None and domain.size <= _MOST
-    return domain.lattice() if few or isinstance(domain, Categorical | Ordinal) else None
+    return named.index(chosen) + 0.6 * (trial.number * GOLDEN % 1 - 0.5)
 
 
 def _set_up(axes: Axes, domain: Domain) -> None:
-    choices = _choices(domain)
-    if choices is not None:
-        _name(axes, choices)
+    named = choices(domain)
+    if named is not None:
+        _name(axes, named)
         return
-    low, high = _ends(domain)
-    _set_ticks(axes, _is_log(domain), low, high, whole=isinstance(domain, Int))
+    low, high = ends(domain)
+    _set_ticks(axes, is_log(domain), low, high, whole=isinstance(domain, Int))
     if math.isfinite(high - low):
         axes.update_datalim([(low, 0), (high, 0)], updatey=False)  # what nobody tried is to be seen too
 
@@ -147,25 +179,8 @@ def _set_ticks(axes: Axes, log: bool, low: float, high: float, *, whole: bool) -
         axes.xaxis.set_major_formatter("{x:g}")
 
 
-def _is_log(domain: Domain) -> bool:
-    if isinstance(domain, Distribution):
-        return domain.name in _LOG_DISTRIBUTIONS and domain.support[0] >= 0
-    return isinstance(domain, Float | Int) and domain.log
-
-
-def _ends(domain: Domain) -> tuple[float, float]:
-    if isinstance(domain, Distribution):
-        return domain.support
-    assert isinstance(domain, Float | Int)
-    return domain.low, domain.high
-
-
-def _name(axes: Axes, choices: Sequence[Value]) -> None:
-    places = range(0, len(choices), math.ceil(len(choices) / _MOST))
-    names = [plain(_short(str(choices[place]))) for place in places]
-    axes.set_xlim(-0.5, len(choices) - 0.5)
+def _name(axes: Axes, named: Sequence[Value]) -> None:
+    places = range(0, len(named), math.ceil(len(named) / MOST))
+    names = [plain(short(str(named[place]))) for place in places]
+    axes.set_xlim(-0.5, len(named) - 0.5)
     axes.set_xticks(places, names, rotation=90 if len("  ".join(names)) > _WIDEST else 0)
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…"

@@ -15,7 +15,8 @@ from rung.errors import StudyError
 from rung.storage import Storage, open_storage
 from rung.storage.salvage import salvage as save
 from rung.storage.sqlite import SqliteStorage
-from rung.study.events import Event, SessionStarted, understood
+from rung.study.decoding import understood
+from rung.study.events import Event, SessionStarted
 from rung.views.text import visible
 
 

@@ -9,14 +9,24 @@ import click
 from rung.cli.options import given, options_of, quiet_option, source_options, with_options
 from rung.cli.output import json_option
 from rung.cli.program import load_either
+from rung.cli.results import read_results
 from rung.cli.tuning import tune_file
+from rung.space import Space
 
 
 @click.command()
-@with_options(*source_options, *options_of(), quiet_option, json_option)
+@with_options(*source_options, *options_of())
+@click.option(
+    "--add",
+    "files",
+    metavar="FILE",
+    multiple=True,
+    help="Earlier results, as a table in CSV or what `rung trials --json` writes; may be repeated.",
+)
+@with_options(quiet_option, json_option)
 def run(
     *, target: str | None, command: str | None, space: str | None, pattern: str | None,
-    quiet: bool, as_json: bool, **flags: Any,
+    files: tuple[str, ...], quiet: bool, as_json: bool, **flags: Any,
 ) -> None:  # fmt: skip
     """Tune the objective of a Python file, or any program.
 
@@ -38,4 +48,7 @@ def run(
     experiment = load_either(target, command, space, pattern)
     typed = given(flags)
     options = {"name": experiment.name, **experiment.options, **typed}
+    if files:
+        found = [result for file in files for result in read_results(file, Space.of(experiment.space))]
+        options["add"] = [*options.get("add", ()), *found]
     tune_file(experiment, options, typed, quiet, as_json)

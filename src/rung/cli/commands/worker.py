@@ -35,7 +35,7 @@ def worker(address: str, n_workers: int, certificate: str | None, patience: str)
     from rung.execution.node.link import TOKEN, address_of, token_of
     from rung.execution.node.main import Node
 
-    # Nobody who is started from here is to read it in its environment.
+    # No process that is started from here may read it in its environment.
     token = os.environ.pop(TOKEN, "")
     if not token:
         raise ArgumentError(f"{TOKEN} is not set; the study that listens at {address} shows it")

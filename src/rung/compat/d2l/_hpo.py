@@ -90,7 +90,7 @@ class RandomSearcher(HPOSearcher):
 
 
 class HPOScheduler(HyperParameters):
-    """Says what to run next and hears how it went; subclass it and write both methods."""
+    """Says what to run next and gets the results; subclass it and write both methods."""
 
     def suggest(self) -> Config:
         """Return the arguments of the next call of the objective."""

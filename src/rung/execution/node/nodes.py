@@ -50,7 +50,7 @@ _GOODBYE = 8.0
 class Nodes:
     """The executor: the workers that have joined, and what each runs."""
 
-    deliver: Deliver
+    deliver: Deliver | None = None
 
     def __init__(
         self,

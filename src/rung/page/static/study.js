@@ -136,7 +136,7 @@ export function axis(domain) {
   if (domain.kind === "choice") return { kind: "category", labels: domain.choices };
   if (domain.kind === "float" || domain.kind === "int") {
     const [low, high] = [Number(domain.low), Number(domain.high)];
-    const margin = domain.log ? (high / low) ** 0.03 : (high - low) * 0.03;
+    const margin = domain.log ? (high / low) ** 0.03 : Math.max((high - low) * 0.03, domain.kind === "int" && high - low < 20 ? 0.5 : 0);
     return domain.log ? { kind: "log", low: low / margin, high: high * margin } : { low: low - margin, high: high + margin, unit: { size: 1, whole: domain.kind === "int" } };
   }
   return { low: 0, high: 1 };

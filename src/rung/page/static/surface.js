@@ -71,9 +71,9 @@ export class Surface {
           context.globalAlpha = 0.55;
           for (const { left, right, low, high, value } of grid) {
             if (!Number.isFinite(value)) continue;
-            const [a, b, c, d] = [plot.x.place(left), plot.x.place(right), plot.y.place(low), plot.y.place(high)];
+            const [a, b, c, d] = [plot.x.place(left), plot.x.place(right), plot.y.place(low), plot.y.place(high)].map(Math.round); // no seams
             context.fillStyle = shade(value);
-            context.fillRect(a, d, b - a + 0.6, c - d + 0.6);
+            context.fillRect(a, d, b - a, c - d);
           }
           context.globalAlpha = 1;
         }
@@ -102,6 +102,7 @@ function cells(found, x, y) {
   const value = (domain, part) => {
     if (domain.kind === "choice") return part * domain.choices.length - 0.5;
     const [low, high] = [Number(domain.low), Number(domain.high)];
+    if (domain.kind === "int" && !domain.log) return low - 0.5 + part * (high - low + 1);
     return domain.log ? low * (high / low) ** part : low + part * (high - low);
   };
   if (!axisKnown(x) || !axisKnown(y)) return null;

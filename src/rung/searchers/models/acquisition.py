@@ -44,9 +44,12 @@ def estimated_minimum(mean: Array, sd: Array) -> float:
     """
     from scipy.special import log_ndtr
 
+    # No Y_i is 8 sd below its mean; the one of the smallest mean_i + sd_i alone is below that with
+    # probability 0.84, so that the median lies between the two.
     low, high = float((mean - 8 * sd).min()), float((mean + sd).min())
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
+        # log P(min > m) = sum_i log Phi((mean_i - m) / sd_i)
         all_above = float(log_ndtr((mean - middle) / sd).sum())
         low, high = (middle, high) if all_above > math.log(0.5) else (low, middle)
     return high
@@ -75,9 +78,11 @@ def log_expected_improvement(mean: Array, sd: Array, target: float) -> Array:
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         log_density = -0.5 * z * z - _HALF_LOG_2PI
         near = np.log(np.exp(log_density) + z * np.exp(log_ndtr(z)))  # log(phi(z) + z Phi(z)), z > -1
+        # Where z < -1 the sum above cancels: phi(z) is taken out of it, then 1 + z Phi(z) / phi(z) is left.
         mills = np.sqrt(math.pi / 2) * erfcx(-z / math.sqrt(2))  # Phi(z) / phi(z)
         below = log_density + np.log1p(np.maximum(z * mills, -1 + 1e-16))
-        far = log_density - 2 * np.log(np.abs(z))  # the leading term as z falls
+        # And that is 1 / z^2 but for smaller terms, since Phi(z) / phi(z) = -1/z + 1/z^3 - ...
+        far = log_density - 2 * np.log(np.abs(z))
     return np.where(z > -1, near, np.where(z > -1e3, below, far)) + np.log(sd)
 
 
@@ -108,6 +113,7 @@ def _changed(space: Space, points: Points, n: int, size: float, rng: Generator) 
     """Return n changes to each of the points (m, d): some numbers moved by about `size`, choices redrawn."""
     jumps = np.array([isinstance(space[name], Categorical) for name in space.names])
     places = np.array([j for j, name in enumerate(space.names) if name in space.varying], dtype=int)
+    # NaN is an inactive hyperparameter; should a change make it active, it begins in the middle.
     many = np.repeat(np.nan_to_num(points, nan=0.5), n, axis=0)
     steps = np.clip(many + size * rng.standard_normal(many.shape), 0, 1)
     moved = np.where(jumps, rng.random(many.shape), steps)

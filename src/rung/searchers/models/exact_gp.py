@@ -137,6 +137,8 @@ class _NegativeLogPosterior:
         alpha = K_inv @ self.targets
         dK = 0.5 * (K_inv - np.outer(alpha, alpha))  # eq. 5.9: d/dtheta is the trace of this times dK/dtheta
         gradient = np.empty_like(log_theta)
+        # K depends on log l_j by weights w_j = exp(-2 log l_j) in r^2 = sum_j w_j (x_j - x'_j)^2: a factor of
+        # -2 w_j (x_j - x'_j)^2 times the slope. By the log of a variance it changes as its own part.
         gradient[:-3] = -2 * weights * (self.squared_differences @ (signal * dK * slope).ravel())
         gradient[-3] = trend * np.sum(dK * self.trend)
         gradient[-2] = signal * np.sum(dK * shape)
@@ -185,6 +187,7 @@ class Posterior:
         L, self.noises = _cholesky(covariance, noises)
         self.L_inv = _inverse_of_lower(L)
         self.alpha = self.L_inv.T @ (self.L_inv @ (targets - expected))
+        # K alpha is the targets less the mean, and these are on K's diagonal.
         self.fitted = targets - self.noises * self.alpha
         """Shape (n,): the mean at the points themselves, k(X, X) alpha."""
 
@@ -230,6 +233,8 @@ class Posterior:
 
 def log_density_by_the_mean(targets: Array) -> float:
     """Return the log density of each standardised target (n,) given the mean of all others, summed."""
+    # Their mean is 0 and their variance 1, so that of the others is -y_i / (n - 1), and the error
+    # y_i n / (n - 1); a mean of n - 1 values adds 1 / (n - 1) to the variance.
     n = len(targets)
     return float(_log_normal(n / (n - 1) * targets, np.full(n, 1 + 1 / (n - 1))).sum())
 

@@ -62,6 +62,7 @@ class Coordinates:
         )  # (x - y)^2, multiplied out
         for j in np.flatnonzero(self.unordered):
             squared += weights[j] * (a[:, j, None] != b[:, j])
+        # Rounding makes the distance of nearly equal points negative.
         return np.maximum(squared, 0.0)  # type: ignore[no-any-return]
 
 
@@ -75,6 +76,7 @@ def matern52_and_slope(squared: Array) -> tuple[Array, Array]:
     """Return m(r) and its derivative by r^2."""
     r = _SQRT5 * np.sqrt(squared)
     decay = np.exp(-r)
+    # With s = sqrt(5) r: dm/ds = -(s + s^2) / 3 exp(-s), and ds/d(r^2) = 5 / (2 s).
     return (1 + r + r * r / 3) * decay, -5 / 6 * (1 + r) * decay
 
 
@@ -120,12 +122,16 @@ class QuadraticTrend:
 
     def _features(self, points: Array, centred: Array) -> Array:
         """h(x) without products: Legendre's polynomials of degree 1 and 2, and indicators of the choices."""
+        # Orthonormal under uniform x_i in [-1, 1], so that no term is a part of another one.
         columns = [_SQRT3 * centred, _SQRT5 * (1.5 * centred * centred - 0.5)]
         for j in np.flatnonzero(self.coordinates.unordered):
             k = self.coordinates.choices[j]
+            # Less 1/k, the mean of an indicator: like the polynomials they leave the constant out. A value
+            # that is the middle of no cell is an inactive choice, which has no indicator.
             middles = (np.arange(k) + 0.5) / k
             columns.append((np.abs(points[:, j, None] - middles) < 0.25 / k) - 1.0 / k)
         features = np.concatenate(columns, axis=1)
+        # Their sum then has a variance of about 1 over the space, however many there are.
         return features / math.sqrt(features.shape[1])
 
 

@@ -12,6 +12,7 @@ Array: TypeAlias = NDArray[np.floating[Any]]
 
 _HUGE = 1e100  # its square is still a number
 _OUTLIER = 100.0
+# A grid, then a finer one, not an optimiser: rounding then changes the power in no study that is replayed.
 _COARSE = np.linspace(-6, 6, 49)
 _FINE = np.linspace(-0.25, 0.25, 21)
 
@@ -99,6 +100,7 @@ def _most_normal(z: Array) -> Array:
 
 
 def _likelihood(z: Array, powers: Array) -> Array:
+    """Yeo and Johnson (2000), section 3, at each power (k,), its mean and variance at their best."""
     jacobian = float(np.sum(np.sign(z) * np.log1p(np.abs(z))))
     spread = np.log(_transformed(z, powers).var(axis=1) + 1e-300)
     return -len(z) / 2 * spread + (powers - 1) * jacobian  # type: ignore[no-any-return]
@@ -111,5 +113,6 @@ def _transformed(z: Array, powers: Array) -> Array:
 
 
 def _box_cox(logs: Array, powers: Array) -> Array:
+    """((1 + z)^p - 1) / p of log(1 + z), for each power p; where p is 0, its limit, the logarithm itself."""
     power = np.where(np.abs(powers) < 1e-9, 1e-9, powers)[:, None]
     return np.expm1(power * logs) / power

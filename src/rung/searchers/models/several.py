@@ -63,7 +63,7 @@ class Aim:
         logs = np.repeat(np.log(self.gains)[:, None], mean.shape[1], axis=1)
         for j in np.flatnonzero(np.isfinite(self.limits).any(axis=0)):
             logs += log_ndtr((self.limits[:, j, None] - mean[j]) / sd[j])
-        peak = logs.max(axis=0)
+        peak = logs.max(axis=0)  # taken out of the sum of exponentials, which would underflow
         return peak + np.log(np.exp(logs - peak).sum(axis=0))  # type: ignore[no-any-return]
 
 
@@ -94,11 +94,13 @@ def aim(forecast: Forecast, w: Array) -> Aim:
         return feasibility
     known = forecast.tried[forecast.feasible, :m]
     reference, scale = _reference(known if len(known) else forecast.tried[:, :m])
+    # s_w(y) >= t exactly if y_j <= r_j - t w_j for all j: the probability is a product over the metrics.
     directions = w * scale
     reached = ((reference - known)[:, None, :] / directions).min(axis=2).max(axis=0, initial=-np.inf)
     aimed = np.maximum(_aimed(mean[:m], sd[:m], log_feasible, reference, directions), reached + _MARGIN)
     limits = np.tile(bounds, (len(w), 1))
     limits[:, :m] = np.minimum(limits[:, :m], reference - aimed[:, None] * directions)
+    # Lemma 5: the hypervolume grows by the mean over w of what s_w^m grows by.
     return Aim(limits, aimed**m - reached**m if len(known) else np.ones(len(w)))
 
 
@@ -125,11 +127,13 @@ def _aimed(mean: Array, sd: Array, log_feasible: Array, reference: Array, direct
     feasible = np.exp(log_feasible)
     lengths = (reference[:, None] - mean) / directions[:, :, None]  # shape (k, m, n): of the means
     spreads = sd / directions[:, :, None]
+    # s_w is the least over objectives, of a candidate; the best candidate counts. Beyond 8 sd nothing is.
     low = (lengths - 8 * spreads).min(axis=1).min(axis=1)
     high = (lengths + 8 * spreads).min(axis=1).max(axis=1)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         p = feasible * ndtr((lengths - middle[:, None, None]) / spreads).prod(axis=1)
+        # As in `estimated_minimum`, as if the candidates were independent.
         out_of_reach = _log_none(p) > _HALF
         low, high = np.where(out_of_reach, low, middle), np.where(out_of_reach, middle, high)
     return low  # type: ignore[no-any-return]

@@ -8,7 +8,7 @@ y(x) = m(x) + phi(x)' beta + g(x) + noise, beta ~ N(0, V), g the process of kern
 | m(x) | their mean over k: what is expected of the new study before it has observed anything |
 | phi(x) | 1, m(x), mu_1(x) - m(x), ..., mu_K(x) - m(x): basis functions |
 | V | the prior variances of their coefficients beta |
-| I_k(x) | E max(min_i mu_k(x_i) - y_k(x), 0): what study k expects x to improve on the trials x_i so far |
+| I_k(x) | max(min_i mu_k(x_i) - mu_k(x), 0): what study k expects x to improve on the trials x_i so far |
 
 Basis functions with a Gaussian prior on their coefficients only add phi(x)' V phi(x') to the covariance:
 Rasmussen and Williams (2006), eq. 2.39 to 2.42. So how far each study is trusted is inferred in closed form:
@@ -20,14 +20,13 @@ each orders the new losses; here they may also correct each other.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rung.searchers.models.acquisition import log_expected_improvement
 from rung.searchers.models.exact_gp import Posterior, fit
 from rung.searchers.models.kernels import Coordinates, QuadraticTrend
 from rung.searchers.models.output_transform import targets
@@ -87,30 +86,19 @@ class EarlierModels:
         m = self.each(points).mean(axis=0)
         return float(m.mean()), max(float(m.std()), _LEAST_SPREAD)
 
-    def improvement(self, tried: Array) -> Callable[[Array], Array]:
-        """Return the function of points (n, d) to the mean of I_k over the studies, given trials (m, d).
+    def reached(self, tried: Array) -> Array:
+        """Return min_i mu_k(x_i) over trials (m, d), shape (K,); the mean of each study's targets without."""
+        return self.each(tried).min(axis=1) if len(tried) else np.zeros(len(self.posteriors))
+
+    def improvement(self, reached: Array, points: Array) -> Array:
+        """Return the mean of I_k over the studies at points (n, d), given what was reached, shape (n,).
 
         The greedy portfolio takes the point where it is largest, again and again: Wistuba, Schilling and
         Schmidt-Thieme (2015), "Sequential model-free hyperparameter tuning", with the models' losses where a
         study has not tried a configuration. It is also their transfer acquisition function (2018, "Scalable
-        Gaussian process-based transfer surrogates") while nothing was observed. As nothing is, a study's
-        model believes its mean at the trials: there is no more to be learned close to them.
+        Gaussian process-based transfer surrogates") while nothing was observed.
         """
-        if not len(tried):
-            return lambda points: self._mean_improvement(
-                self.posteriors, [0.0] * len(self.posteriors), points
-            )
-        believing = [posterior.believing(tried) for posterior in self.posteriors]
-        best = self.each(tried).min(axis=1).tolist()
-        return lambda points: self._mean_improvement(believing, best, points)
-
-    @staticmethod
-    def _mean_improvement(posteriors: Sequence[Posterior], best: Sequence[float], points: Array) -> Array:
-        gains = [
-            np.exp(log_expected_improvement(*posterior.at(points), least))
-            for posterior, least in zip(posteriors, best, strict=True)
-        ]
-        return np.mean(gains, axis=0)  # type: ignore[no-any-return]
+        return np.maximum(reached[:, None] - self.each(points), 0.0).mean(axis=0)  # type: ignore[no-any-return]
 
 
 def misranked_pairs(targets: Array, above: Array, variances: Array) -> Array:

@@ -66,7 +66,7 @@ class _Run:
 class FaultyExecutor:
     """The workers of one session."""
 
-    deliver: Deliver
+    deliver: Deliver | None = None
 
     def __init__(self, world: World, lease: Lease) -> None:
         self._world, self._lease = world, lease

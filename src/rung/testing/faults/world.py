@@ -59,7 +59,7 @@ class World:
         self.steps = 0
         self.disk = Disk()
         self.in_flight: list[Message] = []
-        """What workers of a dead coordinator said, and the next one will hear."""
+        """Messages of a dead coordinator's workers, which the next one receives."""
         self.acknowledged: dict[str, Report] = {}
         self.submitted: set[AttemptId] = set()
         self.log: list[Event] = []
