@@ -8,7 +8,7 @@ BIN := .venv/bin
 PARALLEL := -n $(shell expr 3 \* $$(nproc) / 2) --dist worksteal
 DATA := /usr/share/datasets/fashion-mnist
 
-.PHONY: demo test test-all test-page page-images lint fix docs data clean
+.PHONY: demo test test-all test-page page-images test-engines lint fix docs data clean
 
 demo: .venv/ready data
 	$(BIN)/python examples/softmax_fashion_mnist.py --quick
@@ -31,6 +31,16 @@ page-images: .page-env/ready
 	test -x .page-env/bin/python || $(PYTHON) -m venv .page-env
 	.page-env/bin/python -m pip install --quiet --upgrade pip
 	.page-env/bin/python -m pip install --quiet --editable '.[page]'
+	touch $@
+
+# Ray, Dask and, for root with Debian's slurm-wlm and munge, Slurm, for real on this machine.
+test-engines: .engines-env/ready
+	.engines-env/bin/python -m pytest -p no:cacheprovider -W default -m engines tests/engines
+
+.engines-env/ready: pyproject.toml
+	test -x .engines-env/bin/python || $(PYTHON) -m venv .engines-env
+	.engines-env/bin/python -m pip install --quiet --upgrade pip
+	.engines-env/bin/python -m pip install --quiet --editable '.[ray,dask,slurm]' pytest hypothesis
 	touch $@
 
 lint: .venv/ready
@@ -75,4 +85,4 @@ data:
 	touch $@
 
 clean:
-	rm -rf .venv .docs-env .page-env build
+	rm -rf .venv .docs-env .page-env .engines-env build

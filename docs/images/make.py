@@ -1,4 +1,4 @@
-"""The pictures of docs/plots.md, from studies that it runs: `python docs/images/make.py`, about two minutes.
+"""The pictures of docs/plots.md, from studies that it runs: `python docs/images/make.py`, a few minutes.
 
 A small network on scikit-learn's digits. Its studies are kept in build/pictures, so a second run only draws.
 """
@@ -81,6 +81,7 @@ def study(name, searcher="auto", scheduler="asha", metric="validation_error", n_
 def main():
     """Draw them all, or those that are named."""
     asha, random = study("asha"), study("random", "random", "fifo", n_trials=40)
+    auto = study("auto", scheduler="fifo", n_trials=40)
     both = study(
         "both", scheduler="fifo", metric={"validation_error": "min", "kilobytes": "min"}, n_trials=50
     )
@@ -94,7 +95,7 @@ def main():
         "importance": random.plot.importance,
         "parallel": random.plot.parallel,
         "contour": lambda: random.plot.contour("learning_rate", "momentum"),
-        "edf": lambda: random.plot.edf([asha], label="random"),
+        "edf": lambda: random.plot.edf({"auto": auto}, label="random"),
         "front": both.plot.front,
         "hypervolume": both.plot.hypervolume,
     }

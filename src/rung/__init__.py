@@ -33,7 +33,10 @@ if TYPE_CHECKING:
     from rung._view import StudyView as StudyView
     from rung.errors import Error as Error
     from rung.errors import Interrupted as Interrupted
+    from rung.execution.dask import Dask as Dask
+    from rung.execution.ray import Ray as Ray
     from rung.execution.remote import Remote as Remote
+    from rung.execution.slurm import Slurm as Slurm
     from rung.objectives.command import Command as Command
     from rung.objectives.ended import TrialEnded as TrialEnded
     from rung.objectives.ended import TrialInterrupted as TrialInterrupted
@@ -66,7 +69,10 @@ _HOMES = {
     "rung._tune": ("tune",),
     "rung._view": ("StudyView",),
     "rung.errors": ("Error", "Interrupted"),
+    "rung.execution.dask": ("Dask",),
+    "rung.execution.ray": ("Ray",),
     "rung.execution.remote": ("Remote",),
+    "rung.execution.slurm": ("Slurm",),
     "rung.objectives.command": ("Command",),
     "rung.objectives.ended": ("TrialEnded", "TrialInterrupted", "TrialPaused", "TrialStopped"),
     "rung.objectives.trial": ("RunningTrial",),

@@ -9,9 +9,10 @@ from rung._interrupts import interrupted
 from rung._running import run_session, work_of
 from rung._text import brief, is_iterable
 from rung._view import StudyView
+from rung.analysis.confirmed_front import ConfirmedFront
 from rung.analysis.winner import Winner
 from rung.engine.confirming import FEWEST, Confirming, is_under_way
-from rung.errors import ArgumentError
+from rung.errors import ArgumentError, NoTrialError
 from rung.objectives.function import Objective
 from rung.settings import Settings
 from rung.study.budget import whole
@@ -28,7 +29,7 @@ def confirm(
     finalists: int,
     compare: Sequence[Mapping[str, Any]],
     made_by: Mapping[str, Any] | None = None,
-) -> Winner:
+) -> Winner | ConfirmedFront:
     """Do what `Study.confirm` says."""
     study.refresh()
     runs, finalists = whole("runs", runs, FEWEST), whole("finalists", finalists, 1)
@@ -40,7 +41,11 @@ def confirm(
         runs = current.runs - len(current.choosing) - len(current.claiming)
     settings = settings.but(n_trials=len(state.trials) + runs, timeout=None, stop_when=None)
     settings.check_confirmation(study.space, runs)
-    study.best_trial  # noqa: B018 - raises NoTrialError if there is nothing to confirm
+    if several := len(settings.goals.metrics) > 1:
+        if not study.front:
+            raise NoTrialError(f"study {study.name!r}: no feasible trial has completed")
+    else:
+        study.best_trial  # noqa: B018 - raises NoTrialError if there is nothing to confirm
     bound = Objective.of(objective, study.space, settings.goals, study.max_resource)
     work, backend = work_of(bound, settings)
     asked = Confirming(0.0, runs, finalists, compared, after=len(state.confirmations) - begun)
@@ -50,7 +55,7 @@ def confirm(
     how = made_by.get("command") or "the same call of confirm"
     with interrupted(lambda: f"study {study.name!r} stopped, every report is stored; continue with: {how}"):
         run_session(study, settings.for_space(study.space), work, backend, made_by=made_by, confirming=asked)
-    return study.winner()
+    return study.confirmed_front() if several else study.winner()
 
 
 def _numbers(study: StudyView, compare: Any) -> tuple[int, ...]:

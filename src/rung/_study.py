@@ -14,6 +14,7 @@ from rung._session import begin
 from rung._transfer import LearnFrom, Lesson, lessons_of
 from rung._view import StudyView
 from rung.analysis import FinalReport
+from rung.analysis.confirmed_front import ConfirmedFront
 from rung.analysis.winner import Winner
 from rung.errors import ArgumentError
 from rung.execution.base import Executor
@@ -196,7 +197,7 @@ class Study(AskAndTell):
         runs: int = 20,
         finalists: int = 4,
         compare: Sequence[Mapping[str, Any]] = (),
-    ) -> Winner:
+    ) -> Winner | ConfirmedFront:
         """Run the best configurations of a study that is over again, on fresh seeds: see `winner`.
 
         Parameters

@@ -108,9 +108,9 @@ def tune(
         Trials at once, at least 1.
     executor : str or Backend, optional
         "inline" runs the objective in this process, "processes" in worker processes, "remote" wherever a
-        `rung worker` is started (`Remote`); or an object with `check`, `reap` and `start` (see
-        docs/extending.md). The default is "inline" for one worker, unless one of `trial_timeout`,
-        `trial_memory` and `gpus_per_trial` is given, and "processes" for more.
+        `rung worker` is started (`Remote`), "ray", "slurm" and "dask" where these place one; or an object
+        with `check`, `reap` and `start` (see docs/extending.md). The default is "inline" for one worker,
+        unless one of `trial_timeout`, `trial_memory` and `gpus_per_trial` is given, and "processes" for more.
     searcher : str or Searcher
         "auto" (a Gaussian process, or local search where fitting one would cost more than 5 % of the trials'
         time), another name of `rung.searchers.SEARCHERS` such as "random", or a searcher.

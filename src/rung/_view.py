@@ -27,6 +27,7 @@ from rung.study.trial import Trial
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from rung.analysis.confirmed_front import ConfirmedFront
     from rung.analysis.front import Front, Hypervolume
     from rung.analysis.importance import Importance
     from rung.analysis.recommendation import Recommendation
@@ -280,9 +281,18 @@ class StudyView(Exports):
         """
         from rung.analysis.winner import winner_of  # loads scipy
 
-        if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level < 1:
-            raise ArgumentError(f"level={brief(level)}; give a number in (0, 1), such as 0.9")
-        return winner_of(self._state, level)
+        return winner_of(self._state, _level(level))
+
+    def confirmed_front(self, level: float = 0.9) -> ConfirmedFront:
+        """Points of the front of several objectives with what fresh runs say of each. Print it.
+
+        For a study with `confirm=`, or after `Study.confirm`: as many points as get three runs each, those
+        that lie widest apart. Raises NoTrialError if they are not confirmed. `level` of the intervals, which
+        hold for all points at once, lies in (0, 1).
+        """
+        from rung.analysis.confirmed_front import confirmed_front_of
+
+        return confirmed_front_of(self._state, _level(level))
 
     def importance(
         self,
@@ -400,3 +410,9 @@ class StudyView(Exports):
     def plot_slice(self) -> Figure:
         """The tuned metric over each hyperparameter: `plot.slice()`."""
         return self.plot("slice")
+
+
+def _level(level: float) -> float:
+    if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level < 1:
+        raise ArgumentError(f"level={brief(level)}; give a number in (0, 1), such as 0.9")
+    return level

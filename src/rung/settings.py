@@ -43,8 +43,7 @@ Check = Callable[[str, Any], Any]
 
 _MOST_NAMES = 1000
 """Of `report_only`, which may be something without end."""
-_MOST_CALLBACKS = 100
-_MOST_STUDIES = 100
+_MOST_CALLBACKS = _MOST_STUDIES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +233,8 @@ class Settings:
         1, "session", _at_least(1), "Trials at once.", "--n-workers --workers", kind="whole",
         to_json=_as_it_is))
     executor: str | Backend | None = field(metadata=_setting(
-        None, "session", _as_given, "Where trials run: inline, processes or remote.", "--executor",
+        None, "session", _as_given, "Where trials run: inline, processes, remote, ray, slurm, dask.",
+        "--executor",
         metavar="NAME", to_json=_name))
     searcher: Searcher = field(metadata=_setting(
         "auto", "session", _searcher, f"{', '.join(SEARCHERS)}.", "--searcher", metavar="NAME",
@@ -366,8 +366,6 @@ class Settings:
         """Raise ArgumentError if `runs`, a share or a number, can't confirm the winner of such a study."""
         if runs is None:
             return
-        if len(self.goals.metrics) > 1:
-            raise ArgumentError("confirm: of several objectives no trial is the winner; give one metric")
         if isinstance(self.scheduler, schedulers.PBT):
             raise ArgumentError(
                 "confirm: a configuration of pbt is the end of a schedule, and can't be run again"

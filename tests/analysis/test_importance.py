@@ -8,6 +8,7 @@ import pytest
 
 import rung
 from rung.analysis.importance import fanova, importance
+from rung.analysis.importance.marginals import Marginal
 from rung.errors import ArgumentError, NoTrialError
 from rung.space import Space
 
@@ -59,6 +60,31 @@ def test_the_parts_of_the_variance(f, alone, total):
 def test_what_does_not_vary_has_no_importance():
     y, weights = drawn(lambda a, b: 0 * a * b)
     assert np.isnan(fanova.main(y, weights)).all()
+
+
+class Flat:
+    """A model that expects 0 everywhere."""
+
+    def __init__(self, space):
+        self.space = Space(*space)
+
+    def draws(self, points):
+        return np.zeros((2, len(points)))
+
+
+def test_a_marginal_is_over_what_is_active_and_allowed():
+    a, b = rung.param("a"), rung.param("b")
+    space = {"a": rung.Float(0, 1), "b": rung.Float(0, 1), "c": rung.Int(1, 3).when(a > 0.75)}
+    found = Marginal.of(Flat((space, [(a > 0.5) & (b > 0.5)])), "a")
+    assert found.weights.sum() == pytest.approx(1)
+    assert found.weights[8:].sum() == pytest.approx(1 / 3, abs=0.02)  # half of its upper half is forbidden
+    assert found.active == 1
+    found = Marginal.of(Flat((space, [])), "c")
+    assert found.values == [1, 2, 3]
+    assert found.weights.sum(axis=1) == pytest.approx([1 / 3] * 3, abs=0.01)
+    assert found.active == pytest.approx(0.25, abs=0.01)
+    never = {"a": rung.Float(0, 1), "c": rung.Float(0, 1).when(a > 0.99999)}
+    assert Marginal.of(Flat((never, [])), "c").active == 0
 
 
 # ---- studies

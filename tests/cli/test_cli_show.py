@@ -86,8 +86,10 @@ def test_status_says_how_things_stand(storage: str) -> None:
     assert lines[1].startswith("state    closed")
     assert lines[2] == "trials   2 completed, 1 failed"
     assert lines[4] == r"best     loss=0.3  trial 1  x=0.25 kind=a\x1b[31m\rred"  # constants tell nothing
-    assert lines[5] == r"failed   last: trial 2, no \x1b[2Jluck"
-    assert lines[6].startswith(f"stored   {storage}")
+    assert lines[5].startswith("improved 0.4 after ")
+    assert ", 0.3 after " in lines[5]
+    assert lines[6] == r"failed   last: trial 2, no \x1b[2Jluck"
+    assert lines[7].startswith(f"stored   {storage}")
     data = strict_json(call("status", "s", "--storage", storage, "--json").stdout)
     assert (data["state"], data["owner"], data["counts"]) == ("closed", None, {"completed": 2, "failed": 1})
     assert data["best"]["config"] == {"x": 0.25, "kind": EVIL, "shape": [1, 2]}

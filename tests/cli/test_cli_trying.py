@@ -112,4 +112,4 @@ def test_simulate_takes_the_file_and_flags_go_before_it(folder: Path) -> None:
 def test_an_option_of_rung_run_is_named_as_one(folder: Path) -> None:
     done = rung("simulate", "job.py", "--stop-when", "<= 1", cwd=folder)
     assert done.returncode == 2
-    assert "No such option: --stop-when; it is an option of rung run" in done.stderr
+    assert "--stop-when is no option here, but one of rung run" in done.stderr

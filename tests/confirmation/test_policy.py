@@ -84,7 +84,6 @@ def test_of_a_timeout_the_share_is_one_of_time():
         ({"confirm": "all"}, "confirm='all'"), ({"confirm": False}, "confirm=False"),
         ({"confirm": 3.5}, "confirm=3.5"), ({"confirm": 30}, "confirm=30, n_trials=30; leave some"),
         ({"confirm": 9, "n_trials": None, "timeout": 60}, "confirm=9 needs n_trials"),
-        ({"metric": {"error": "min", "size": "min"}}, "several objectives"),
         ({"scheduler": "pbt", "max_resource": 9}, "pbt"),
     ],
 )  # fmt: skip

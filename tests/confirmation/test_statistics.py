@@ -44,6 +44,7 @@ def test_one_run_has_no_interval():
     assert difference(runs([1.0]), runs([2.0]), 0.9, 1).p_better is None
 
 
+@pytest.mark.slow
 def test_the_posterior_is_that_of_weighted_draws_of_the_prior():
     samples = [[0.9, 1.1, 1.3, 0.8], [1.2, 1.6], [1.5, 1.4, 1.9]]
     noise = Noise.of([runs(s) for s in samples])
@@ -51,7 +52,7 @@ def test_the_posterior_is_that_of_weighted_draws_of_the_prior():
     draws, s, d = 150_000, math.sqrt(noise.pooled), noise.freedom
     tau = s / 2 * abs(rng.standard_t(3, draws))
     r = d / rng.chisquare(d, draws)
-    rho = rng.choice([0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9], draws)
+    rho = rng.choice([0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9], draws, p=[1 / 2, *[1 / 12] * 6])
     middle = rng.uniform(-8, 11, draws)  # as good as flat
     f = middle[:, None] + tau[:, None] * rng.standard_normal((draws, 3))
     log_likelihood = d / 2 * (np.log(r) + 1 / r)  # against the density of r, for one that is flat in log r
@@ -77,8 +78,8 @@ def test_a_choice_by_equal_seeds_that_draw_the_split_is_surer_than_one_by_others
     worse = split + np.array([0.4, 0.5, 0.3, 0.35, 0.45])
     paired = Posterior.of([runs(good), runs(worse)], np.random.default_rng(0))
     apart = Posterior.of([runs(good), runs(worse, 5)], np.random.default_rng(0))
-    assert paired.best[0] > 0.8 > 0.7 > apart.best[0] > 0.5
-    assert paired.expected_loss[0] < apart.expected_loss[0] / 2
+    assert paired.best[0] > apart.best[0] + 0.05 > 0.55
+    assert paired.expected_loss[0] < 0.7 * apart.expected_loss[0]
 
 
 def test_without_noise_the_best_is_the_best_and_the_interval_has_no_width():

@@ -28,7 +28,7 @@ SPACE = {"x": rung.Float(0, 1)}
 QUIET = {"storage": ":memory:", "progress": False, "searcher": "random"}
 
 
-@pytest.mark.parametrize("name", EXECUTORS.keys() - {"remote"})  # its workers join: see test_remote.py
+@pytest.mark.parametrize("name", EXECUTORS.keys() - {"remote", "ray", "slurm", "dask"})  # workers join
 def test_every_executor_does_what_rung_relies_on(name):
     check_executor(EXECUTORS[name])
 
@@ -164,7 +164,7 @@ def test_a_worker_process_that_an_older_rung_left_is_ended(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"executor": "ray"}, "unknown executor 'ray'; .*choose from inline, processes"),
+        ({"executor": "parsl"}, "unknown executor 'parsl'; .*choose from inline, processes"),
         ({"executor": 3}, "unknown executor 3; .*an object with check, reap, start"),
         ({"executor": Deaf}, r"did you mean Deaf\(\)"),
         (

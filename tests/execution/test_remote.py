@@ -8,7 +8,11 @@ import os
 import pickle
 import platform
 import random
+import select
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 import time
 from contextlib import closing
@@ -18,6 +22,7 @@ from execution.workers import TOKEN, start_worker
 
 import rung
 from rung import __version__
+from rung.cli.commands.status import _worker_text
 from rung.errors import ArgumentError, WorkerError
 from rung.execution.base import AttemptId, End, Job, Log, Report, WorkerUp
 from rung.execution.node import frames
@@ -25,6 +30,7 @@ from rung.execution.node.frames import Answer, Leaving, Orders, Piece, Ready, St
 from rung.execution.node.line import Line, about, numbered
 from rung.execution.node.link import Link
 from rung.execution.node.main import Node
+from rung.execution.node.roster import workers_of
 from rung.execution.work import Work
 from rung.execution.worker.leftovers import Identity
 from rung.objectives.checkpoints import FolderStore
@@ -45,8 +51,8 @@ def start(tmp_path):
     """Start an executor; `start(lease=...)`."""
     started = []
 
-    def make(lease=30.0, *, pauses=False, address="127.0.0.1:0"):
-        backend = rung.Remote(address, token=TOKEN, lease=lease)
+    def make(lease=30.0, *, pauses=False, address="127.0.0.1:0", **secured):
+        backend = rung.Remote(address, token=TOKEN, lease=lease, **secured)
         work = Work(Objective.bind(objective, ("x",), ("y",)), checkpoints=FolderStore(tmp_path / "trials"),
                     logs=tmp_path / "logs", pauses=pauses)  # fmt: skip
         backend.check(work)
@@ -68,10 +74,10 @@ HANDS = []
 class Hand:
     """A node whose every word is the test's; `nodes` serves it in the same thread."""
 
-    def __init__(self, nodes, ticket="", received=0, **about_it):
+    def __init__(self, nodes, ticket="", received=0, tls=None, **about_it):
         self.nodes, self.line, self.heard, self.about = nodes, Line(), [], []
         sock = socket.create_connection(("127.0.0.1", nodes.port))
-        self.link = Link(sock, KEY, serves=False, longest=1 << 24)
+        self.link = Link(sock, KEY, serves=False, longest=1 << 24, tls=tls, host="127.0.0.1" if tls else None)
         self.hello = {"python": platform.python_version(), "rung": __version__, "host": "far", "pid": 7, "slots": 1,
                       "ticket": ticket, "received": received, "former": "", **about_it}  # fmt: skip
         HANDS.append(self)
@@ -91,7 +97,7 @@ class Hand:
             else:
                 self.about.append(json.loads(said))
 
-    def until(self, holds, seconds=5):
+    def until(self, holds, seconds=5.0):
         """Let both ends work until something holds; what the coordinator gets is returned."""
         got, deadline = [], time.monotonic() + seconds
         while not holds():
@@ -338,6 +344,26 @@ def test_strangers_learn_nothing_and_disturb_nobody(start, caplog, monkeypatch):
     slow.close()
 
 
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make a certificate with")
+def test_the_whole_way_goes_over_tls_and_those_without_it_are_strangers(start, tmp_path):
+    files = {"certificate": str(tmp_path / "cert.pem"), "key": str(tmp_path / "key.pem")}
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=here",
+         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", files["key"], "-out", files["certificate"]],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    nodes = start(**files)
+    node = Hand(nodes, tls=ssl.create_default_context(cafile=files["certificate"])).join()
+    nodes.submit(JOB)
+    node.until(lambda: JOB in node.heard)
+    node.say(Report(JOB.id, 1, 1, {"y": 0.5}))
+    assert polled(nodes, Report)
+    with socket.create_connection(("127.0.0.1", nodes.port)) as plain:
+        plain.sendall(b"n" * 64)
+        node.until(lambda: not nodes._gate._strangers and select.select([plain], [], [], 0)[0])
+        assert b"rung" not in plain.recv(1000)
+
+
 def test_an_idle_study_says_how_a_worker_joins(start, caplog, monkeypatch):
     monkeypatch.setattr("rung.execution.node.nodes._NOTICE", -1.0)
     nodes = start()
@@ -442,3 +468,31 @@ def test_a_worker_process_with_the_wrong_token_or_none_says_so(tmp_path):
         assert [worker.wait(60) for worker in workers] == [2, 1]
     assert "64 hexadecimal digits" in (tmp_path / "wrong").read_text()
     assert f"no coordinator at 127.0.0.1:{port} for 0.5 s" in (tmp_path / "alone").read_text()
+
+
+def test_who_works_for_a_study_stands_in_its_folder_while_it_runs(start, tmp_path, monkeypatch):
+    monkeypatch.setattr("rung.execution.node.roster._PAUSE", 0.0)
+    nodes = start()
+    node = Hand(nodes).join()
+    nodes.submit(JOB)
+    node.until(lambda: JOB in node.heard)
+    node.until(lambda: workers_of(tmp_path) and workers_of(tmp_path)[0]["state"] == "busy")
+    (worker,) = workers_of(tmp_path)
+    assert (worker["host"], worker["pid"], worker["trials"]) == ("far", 7, [0])
+    assert _worker_text(worker).startswith("far (pid 7): busy, trial 0; since 20")
+    node.link.close()
+    node.link = None
+    node.until(lambda: workers_of(tmp_path)[0]["state"] == "out of reach")
+    nodes.close()
+    assert workers_of(tmp_path) == []
+    for strange in (
+        "[[]]",
+        '[{"since": NaN}]',
+        '[{"since": 1e300}]',
+        "{}",
+        '[{"host": 1}]',
+        "[" * 100_000,
+        "\x00",
+    ):
+        (tmp_path / "workers.json").write_text(strange)
+        assert workers_of(tmp_path) == []

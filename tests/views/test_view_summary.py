@@ -71,6 +71,7 @@ def test_tells_counts_incumbent_running_and_failures() -> None:
         "trials": "3 of 6: 2 completed, 1 failed",
         "time": "20.0 s of 1 min 40 s, about 20.0 s left",
         "best": "loss=0.2  trial 1  x=0.25 kind=b",
+        "improved": "0.3 after 4.0 s, 0.2 after 5.0 s",
         "running": "trial 3  epoch 3  loss=0.5  10.0 s",
         "failed": "last: trial 2, no memory",
     }

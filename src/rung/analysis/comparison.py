@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from rung._sparkline import svg
+from rung._tables import html_table, text_table
+from rung._text import visible
 from rung.analysis.front import checked_reference, reference_beyond
 from rung.analysis.plots import drawing
 from rung.analysis.winner import winner_of
@@ -271,22 +275,28 @@ class Comparison:
             "mean_high": high, "final_rank": rank, "seconds_to_worst": self.time_to_worst(name),
         }  # fmt: skip
 
-    def __str__(self) -> str:
+    def table(self) -> list[Sequence[str]]:
+        """Return the rows of the printed table, its header first."""
         head = (
             "method", f"final {self.metric.name}: median [quartiles]", "mean [95 % interval]",
             "mean rank at the end", "time to the worst's final",
         )  # fmt: skip
-        cells = [head, *map(_cells, self.rows())]
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        lines = [
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in cells
-        ]
-        title = f"{len(self.seeds)} seeds, {_seconds(self.times[-1])}"
-        title += ", final values by fresh runs" if self.confirmed else ""
-        return "\n".join([title, *lines, *map(str, self.against())])
+        return [head, *map(_cells, self.rows())]
+
+    @property
+    def _title(self) -> str:
+        confirmed = ", final values by fresh runs" if self.confirmed else ""
+        return f"{len(self.seeds)} seeds, {_seconds(self.times[-1])}{confirmed}"
+
+    def __str__(self) -> str:
+        return "\n".join([self._title, text_table(self.table()), *map(str, self.against())])
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        curves = [list(zip(self.times, self.quartiles(name)[1], strict=True)) for name in self.values]
+        said = "".join(f"<p>{html.escape(visible(str(pair)))}</p>" for pair in self.against())
+        return f"<b>{self._title}</b>{html_table(self.table())}{svg(curves, steps=True)}{said}"
 
     def plot(self) -> Figure:
         """Any-time performance with bands of quartiles, and the average rank over time. Needs matplotlib."""

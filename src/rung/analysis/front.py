@@ -11,6 +11,8 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from rung._sparkline import svg
+from rung._tables import html_table, text_table
 from rung._text import brief, visible
 from rung.analysis.results import pareto_front
 from rung.errors import ArgumentError, NoTrialError
@@ -72,25 +74,16 @@ class Front(Sequence[Trial]):
     def __repr__(self) -> str:
         if not self:
             return "no feasible trial has completed yet"
-        rows = [[_cell(value) for value in row] for row in self.table()]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        return "\n".join(
-            "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows
-        )
+        return text_table(self.table())
 
     def _repr_html_(self) -> str:
         if not self:
             return f"<p>{self!r}</p>"
-        header, *rows = [[html.escape(_cell(value)) for value in row] for row in self.table()]
-        head = "".join(f"<th>{cell}</th>" for cell in header)
-        body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return f"{value:.4g}" if isinstance(value, float) else visible(str(value))
+        first, second = (*self._goals.metrics, self._goals.first)[:2]
+        points = [(trial.metrics[first.name], trial.metrics[second.name]) for trial in self]
+        title = f"<p>{html.escape(visible(second.name))} over {html.escape(visible(first.name))}</p>"
+        curve = svg([points], steps=len(self._goals.metrics) == 2)
+        return html_table(self.table()) + (title + curve if curve else "")
 
 
 # ---- how much it is worth

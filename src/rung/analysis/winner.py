@@ -154,14 +154,17 @@ class Winner:
 def winner_of(state: StudyState, level: float = 0.9, *, reported: bool = False) -> Winner:
     """The confirmed winner; raises NoTrialError, which says what is missing, if there is none."""
     current = state.confirmed
+    if len(state.goals.metrics) > 1:
+        raise NoTrialError("of several objectives no trial is the winner; see study.confirmed_front()")
     if current is None:
-        raise NoTrialError(_why_none(state))
+        raise NoTrialError(why_none(state))
     if current.reason == NO_NOISE:
         return _without_noise(state, current, level)
     return _estimated(state, current, level, reported)
 
 
-def _why_none(state: StudyState) -> str:
+def why_none(state: StudyState) -> str:
+    """What is missing for a confirmed winner, or a confirmed front."""
     how = "give confirm=0.2, or call study.confirm(objective) or `rung confirm NAME`"
     if not state.confirmations:
         return f"no winner is confirmed; {how}"

@@ -75,7 +75,9 @@ class _Group(click.Group):
             run = self.get_command(ctx, "run")
             if run is None or all(error.option_name not in option.opts for option in run.params):
                 raise
-            raise click.UsageError(f"{error.message}; it is an option of rung run", error.ctx) from None
+            raise click.UsageError(
+                f"{error.option_name} is no option here, but one of rung run", error.ctx
+            ) from None
         except KeyboardInterrupt as stop:
             click.echo(visible(str(stop)) or "interrupted", err=True)
             ctx.exit(_INTERRUPTED)

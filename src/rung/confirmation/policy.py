@@ -12,12 +12,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from rung.confirmation.actions import Action, Choose, Done, Elect, Repeat, Wait
 from rung.confirmation.posterior import Posterior
 from rung.confirmation.statistics import Noise, Runs
 from rung.study.confirmations import NO_NOISE, Confirmation
 from rung.study.events import Outcome
 from rung.study.history import History
+from rung.study.pareto import crowding, nondominated
 from rung.study.trial import Trial
 
 _CLAIM = 0.3
@@ -31,11 +34,28 @@ _SETTLED = 0.01
 def choose(history: History, runs: int, most: int, compared: Sequence[int] = ()) -> Choose | Done:
     """The finalists, at most `most`, if there is a trial to confirm and there are runs enough."""
     others = tuple(dict.fromkeys(compared))
+    if len(history.goals.metrics) > 1:
+        return _choose_front(history, runs, others)
     finalists = tuple(t.number for t in _candidates(history) if t.number not in others)
     finalists = finalists[: max(1, min(most, (runs - len(others)) // 3))]
     if not finalists:
         return Done()
     return Choose(finalists, runs, min(runs, max(_FEWEST, round(_CLAIM * runs))), others)
+
+
+def _choose_front(history: History, runs: int, compared: tuple[int, ...]) -> Choose | Done:
+    """As many points of the front as get some runs each, the widest apart; equal runs, as none is to win."""
+    found = [trial.number for trial in _candidates(history) if trial.number not in compared]
+    candidates = np.array(found, dtype=int)
+    front = candidates[nondominated(history.losses[candidates])]
+    most = max(1, runs // _FEWEST - len(compared))
+    if len(front) > most:
+        widest = np.argsort(-crowding(history.losses[front]), kind="stable")[:most]
+        front = front[np.sort(widest)]
+    each = runs // max(1, len(front) + len(compared))
+    if not len(front) or not each:
+        return Done()
+    return Choose(tuple(map(int, front)), each * (len(front) + len(compared)), 0, compared)
 
 
 def _candidates(history: History) -> list[Trial]:
@@ -59,7 +79,7 @@ def go_on(history: History, current: Confirmation) -> Action:
     """What is to be done next in a confirmation that has begun."""
     fresh = Fresh(history, current)
     if current.winner is None:
-        return _choosing(fresh)
+        return _choosing(fresh) if current.claim else _equal_runs(fresh)
     if current.reason == NO_NOISE:
         return Wait() if fresh.running else Done()
     if len(current.choosing) + len(current.claiming) < current.runs:
@@ -90,6 +110,14 @@ def _choosing(fresh: Fresh) -> Action:
     if (action := fresh.round((*half, *current.compared), first, second)) is not None:
         return action
     return Elect(next(number for number in fresh.ranked() if number in half), "rounds")
+
+
+def _equal_runs(fresh: Fresh) -> Action:
+    current = fresh.current
+    if fresh.without_noise:
+        return Elect(current.finalists[0], NO_NOISE)
+    everyone = (*current.finalists, *current.compared)
+    return fresh.round(everyone, 0, current.runs // len(everyone)) or Done()
 
 
 def allocation(current: Confirmation) -> tuple[int, int]:
@@ -154,10 +182,10 @@ class Fresh:
     @property
     def without_noise(self) -> bool:
         """Whether two fresh runs of the leader, and no other one of it, gave exactly what the search saw."""
-        leader = self.current.finalists[0]
-        seen = self.history.loss(self.history.trials[leader].metrics)
-        losses = list(self.losses(leader).values())
-        return len(losses) >= 2 and all(loss == seen for loss in losses)
+        leader, names = self.current.finalists[0], self.history.goals.tuned
+        fresh = [[trial.metrics[name] for name in names] for trial in self.completed(leader)]
+        seen = [self.history.trials[leader].metrics[name] for name in names]
+        return len(fresh) >= 2 and all(values == seen for values in fresh)
 
     def ranked(self, until: float = math.inf) -> list[int]:
         """The finalists that gave a result, the best first, by seeds whose number is below `until`."""
@@ -170,9 +198,10 @@ class Fresh:
         if not completed:
             return None
         mean = sum(self.history.loss(t.metrics) for t in completed) / len(completed)
-        return len(trials) - len(completed), not self._feasible(completed), mean
+        return len(trials) - len(completed), not self.feasible(completed), mean
 
-    def _feasible(self, completed: Sequence[Trial]) -> bool:
+    def feasible(self, completed: Sequence[Trial]) -> bool:
+        """Whether the means of these keep the constraints."""
         # Of the means: one run in ten that is a little too slow does not make a configuration infeasible.
         goals = self.history.goals
         names = {c.name for c in goals.constraints}

@@ -7,7 +7,7 @@
 | y_ij | loss of finalist i on seed j: it ran on some of the seeds only |
 | f_i | true mean loss of finalist i |
 | s_i^2 = r v_i | variance of one run; r ~ d / chi^2_d says how wrong the moderated variance v_i may be |
-| rho | what the runs of one seed have in common, as where it draws the split; uniform on [0, 1) |
+| rho | what the runs of one seed have in common: 0, as where the split is fixed, or uniform on [0, 1) |
 | M, tau | where the finalists lie, and how far apart: M flat, tau half-t around s |
 
 Given r, rho and tau everything is normal, and those three lie on a grid. The posterior mean of f_w takes out
@@ -27,7 +27,16 @@ from scipy.special import gammaincinv
 
 from rung.confirmation.statistics import Floats, Noise, Runs
 
-_RHOS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9)
+_RHOS = {
+    0.0: 1 / 2,
+    0.15: 1 / 12,
+    0.3: 1 / 12,
+    0.45: 1 / 12,
+    0.6: 1 / 12,
+    0.75: 1 / 12,
+    0.9: 1 / 12,
+}
+"""With their prior probabilities: few runs say little of rho, and to believe in it makes sure."""
 _X = np.geomspace(0.02, 200.0, 40)
 """tau / (s / 2)."""
 _RATIOS, _DRAWS = 11, 4000
@@ -50,7 +59,11 @@ class Posterior:
         noise, k = Noise.of(finalists), len(finalists)
         if k == 1 or not noise.pooled:
             least = noise.means == noise.means.min()
-            return cls(noise.means, least / np.count_nonzero(least), noise.means - noise.means.min())
+            return cls(
+                noise.means,
+                least / np.count_nonzero(least),
+                noise.means - noise.means.min(),
+            )
         grid = _Grid.of(finalists, noise)
         weights = grid.weights()
         drawn = grid.draw(weights, rng)
@@ -83,7 +96,8 @@ class _Grid:
             np.array([fit.axes for fit in fits]),
             np.array([fit.means for fit in fits])[:, None, None, :],
             np.array([fit.variances for fit in fits])[:, None, None, :],
-            np.array([fit.log_likelihood(r, d) for fit in fits])[:, None, :],
+            np.array([fit.log_likelihood(r, d) for fit in fits])[:, None, :]
+            + np.log(list(_RHOS.values()))[:, None, None],
             (_X**2 * noise.pooled / 4)[:, None, None],
             r[:, None],
         )
@@ -133,7 +147,11 @@ class _Grid:
         cells = np.unravel_index(rng.choice(weights.size, size=_DRAWS, p=weights.ravel()), weights.shape)
         middle, precision = self.middle
         common = middle[cells] + rng.standard_normal(_DRAWS) / np.sqrt(precision[cells])
-        rho, kept, sd = cells[0], self.kept[cells], np.sqrt(self.kept * self.r * self.variances)[cells]
+        rho, kept, sd = (
+            cells[0],
+            self.kept[cells],
+            np.sqrt(self.kept * self.r * self.variances)[cells],
+        )
         believed = kept * self.means[rho, 0, 0] + (1 - kept) * common[:, None] * self.ones[rho, 0, 0]
         turned = believed + sd * rng.standard_normal(sd.shape)
         drawn: Floats = np.einsum("nij,nj->ni", self.axes[rho], turned)

@@ -7,7 +7,8 @@ user's own is handed to `rung.tune(executor=...)` as an object.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import ClassVar
 
 from rung._registry import Registry
@@ -95,15 +96,23 @@ class InWorkerProcesses:
             raise
 
 
-def _remote() -> Backend:
-    from rung.execution.remote import Remote
+def _imported(name: str) -> Callable[[], Backend]:
+    """What makes an executor whose module is imported when it is asked for."""
 
-    return Remote()
+    def make() -> Backend:
+        made: Backend = getattr(import_module(f"rung.execution.{name}"), name.capitalize())()
+        return made
+
+    return make
 
 
 EXECUTORS: Registry[Backend] = Registry(
     "executor",
-    {INLINE: InThisProcess, PROCESSES: InWorkerProcesses, "remote": _remote},
+    {
+        INLINE: InThisProcess,
+        PROCESSES: InWorkerProcesses,
+        **{name: _imported(name) for name in ("remote", "ray", "slurm", "dask")},
+    },
     ("check", "reap", "start"),
 )
 

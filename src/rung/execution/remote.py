@@ -11,10 +11,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 from rung.errors import ArgumentError
+from rung.execution.node.crew import Crew, Engine
 from rung.execution.node.link import TOKEN, address_of, token_of
 from rung.execution.node.nodes import NAME, Nodes
 from rung.execution.work import Work
-from rung.study.budget import seconds
+from rung.study.budget import seconds, whole
 from rung.study.events import WorkerStarted
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class Remote:
     lease : str, float or timedelta
         Without a word from a worker for so long, its trials run elsewhere. A worker that hears nothing gives
         them up before.
+    max_losses : int
+        Losses in a row, without a report between, after which a machine gets no more trials; at least 1.
 
     Raises
     ------
@@ -63,6 +66,7 @@ class Remote:
         certificate: str | None = None,
         key: str | None = None,
         lease: str | float | timedelta = "30s",
+        max_losses: int = 3,
     ) -> None:
         given = os.environ.get(LISTEN) or _ADDRESS if address is None else address
         self.address = address_of(LISTEN if address is None else "address", given)
@@ -71,6 +75,7 @@ class Remote:
         self._token = token_of(token or self._made or "")
         self._certificate, self._key = certificate, key
         self._lease = seconds(lease, "lease")
+        self._max_losses = whole("max_losses", max_losses, 1)
         if (certificate is None) != (key is None):
             raise ArgumentError("certificate and key: TLS needs both files")
 
@@ -87,16 +92,30 @@ class Remote:
 
     def start(self, work: Work) -> Nodes:
         """Listen, and say how workers join."""
+        nodes = self.listen(work)
+        logger.warning("workers join by: %s", nodes.how)
+        return nodes
+
+    def listen(self, work: Work) -> Nodes:
+        """Listen, and say nothing."""
         listener = self._listen()
         try:
-            nodes = Nodes(work, listener, self._token, self._lease, self._tls())
+            nodes = Nodes(
+                work, listener, self._token, self._lease, max_losses=self._max_losses, tls=self._tls()
+            )
         except BaseException:
             listener.close()
             raise
         secret = f"{TOKEN}={self._made} " if self._made else f"{TOKEN}=... "
         nodes.how = f"{secret}rung worker {self._shown(nodes.port)}"
-        logger.warning("workers join by: %s", nodes.how)
+        nodes.address = self._shown(nodes.port)
         return nodes
+
+    def crew(self, nodes: Nodes, engine: Engine, size: int) -> Crew:
+        """The workers that an engine places; without a coordinator they end soon."""
+        secured = [] if self._certificate is None else ["--certificate", self._certificate]
+        arguments = ["worker", nodes.address, "--patience", f"{2 * self._lease:g}s", *secured]
+        return Crew(engine, size, arguments, {TOKEN: self._token.hex()})
 
     def _shown(self, port: int) -> str:
         host = socket.gethostname() if self.address[0] in {"0.0.0.0", "::"} else self.address[0]  # noqa: S104

@@ -33,6 +33,9 @@ class Standing:
         self._front: list[Trial] = []
         self._row: int | None = None
         """Of the best report."""
+        self._improvements: list[tuple[float, float]] = []
+        self._improved = 0
+        """How many ends were read for them."""
 
     @property
     def best(self) -> Incumbent | None:
@@ -43,6 +46,24 @@ class Standing:
         if completed is not None and completed.value is not None:
             return Incumbent(completed, completed.value)
         return self._best_report()
+
+    @property
+    def improvements(self) -> list[tuple[float, float]]:
+        """When (seconds of the study's clock) the best completed trial changed, and its value.
+
+        Empty with several objectives.
+        """
+        state, metric, found = self._state, self._state.goals.first, self._improvements
+        if len(state.goals.metrics) > 1:
+            return []
+        for number, _ in state.ends[self._improved :]:
+            trial = state.trials[number]
+            if may_be_in_front(trial, state.goals) and trial.ended is not None:
+                value = trial.metrics[metric.name]
+                if not found or metric.better(value, found[-1][1]):
+                    found.append((trial.ended, value))
+        self._improved = len(state.ends)
+        return found
 
     def _best_report(self) -> Incumbent | None:
         state, metric = self._state, self._state.goals.first

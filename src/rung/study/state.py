@@ -340,13 +340,24 @@ class StudyState:
     def confirmed(self) -> Confirmation | None:
         """The confirmation whose winner holds: all its runs are over, and nothing was searched for since."""
         current = self.confirmations[-1] if self.confirmations else None
-        if current is None or current.winner is None:
+        if current is None or current.winner is None or len(self.goals.metrics) > 1:
             return None
+        return current if self._holds(current) else None
+
+    @property
+    def confirmed_front(self) -> Confirmation | None:
+        """Of several objectives, the confirmation whose points of the front hold."""
+        current = self.confirmations[-1] if self.confirmations else None
+        if current is None or len(self.goals.metrics) == 1:
+            return None
+        return current if self._holds(current) else None
+
+    def _holds(self, current: Confirmation) -> bool:
         if current.reason == NO_NOISE:
-            return current
+            return True
         over = all(self.trials[number].is_finished for number in current.repeats)
         whole = len(current.choosing) + len(current.claiming) == current.runs
-        return current if over and whole and self.trials[-1].repeats is not None else None
+        return over and whole and self.trials[-1].repeats is not None
 
     def _beats(self, trial: Trial, best: Trial | None) -> bool:
         if best is None or best.value is None or trial.value is None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import html
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from rung._sparkline import svg
+from rung._tables import html_table
 from rung._text import visible
 from rung.study.events import FINAL, WAITING
 from rung.study.notes import Note
@@ -99,6 +103,17 @@ class Trial:
         value = "" if self.value is None else f", value={self.value:.6g}"
         config = " ".join(f"{name}={chosen!r}" for name, chosen in self.config.items())
         return f"<Trial {self.number}: {self.status}{value}, {visible(config)}>"
+
+    def _repr_html_(self) -> str:
+        value = "" if self.value is None else f", value {self.value:.6g}"
+        title = f"trial {self.number}: {self.status}{value}"
+        rows = [["", ""], *self.config.items(), *self.metrics.items()]
+        names = list(self.reports[-1].metrics) if self.reports else []
+        curve = (
+            svg([[(r.resource, r.metrics.get(names[0], math.nan)) for r in self.reports]]) if names else ""
+        )
+        below = f"<p>{html.escape(visible(names[0]))}</p>{curve}" if curve else ""
+        return f"<b>{html.escape(visible(title))}</b>{html_table(rows)}{below}"
 
     @property
     def is_finished(self) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from html import escape
 from typing import Any
 
+from rung._sparkline import svg
 from rung.study.budget import Budget
 from rung.study.state import StudyState
 from rung.views.summary import Row, Summary, closing, rows, summarise
@@ -49,12 +50,15 @@ def render(summary: Summary, title: str) -> str:
 def _row(row: Row) -> str:
     bar = "" if row.part is None else f'<progress value="{row.part:.4f}" max="1"></progress> '
     align = 'style="text-align: left"'
-    return f"<tr><th {align}>{escape(row.label)}</th><td {align}>{bar}{escape(row.text)}</td></tr>"
+    curve = svg([list(enumerate(row.curve))], width=80, height=18)
+    return f"<tr><th {align}>{escape(row.label)}</th><td {align}>{bar}{escape(row.text)} {curve}</td></tr>"
 
 
 def study_html(name: str, state: StudyState) -> str:
-    """A study as the result of a cell: its counts, and its best trial or its front."""
+    """A study as the result of a cell: its counts, its best trial or its front, the best value over time."""
     summary = summarise(name, state, state.t, Budget(state.plan.get("n_trials"), state.plan.get("timeout")))
     shown = [row for row in rows(replace(summary, running=())) if row.label != "time"]
-    body = "".join(_row(replace(row, part=None)) for row in shown)
-    return f"<b>{escape(visible(name))}</b><table>{body}</table>"
+    body = "".join(_row(replace(row, part=None, curve=())) for row in shown)
+    steps = state.standing.improvements
+    best = svg([[*steps, (state.t, steps[-1][1])]], steps=True) if steps else ""
+    return f"<b>{escape(visible(name))}</b><table>{body}</table>{best}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,9 @@ from rung.study.state import StudyState
 from rung.study.trial import Attempt, Trial
 from rung.views.text import duration, number, one_line, shown
 
+_IMPROVEMENTS = 4
+_POINTS = 12
+"""Of a running trial's curve."""
 ROWS = 8
 """Running trials that are listed; the rest is counted."""
 
@@ -59,6 +63,8 @@ class Running:
     seconds: float
     unit: str = "epoch"
     """What the resource is called."""
+    curve: tuple[float, ...] = ()
+    """The values that it reported, a few of them if they are many; empty before the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,8 @@ class Summary:
     """Trials on the front of several objectives; None with one, which has a best."""
     end: float | None = None
     """When the trials will be done; None if unknown."""
+    improvements: tuple[tuple[float, float], ...] = ()
+    """When the last few best values came, and what they are."""
 
     @property
     def finished(self) -> int:
@@ -118,6 +126,8 @@ class Row:
     label: str
     text: str
     part: float | None = None
+    curve: tuple[float, ...] = ()
+    """Values to draw behind the text, where a view can."""
 
 
 def summarise(name: str, state: StudyState, now: float, budget: Budget, end: float | None = None) -> Summary:
@@ -140,6 +150,7 @@ def summarise(name: str, state: StudyState, now: float, budget: Budget, end: flo
         ended=state.ended,
         front=len(state.standing.front) if len(state.goals.metrics) > 1 else None,
         end=_end(state, now, budget) if end is None else end,
+        improvements=tuple(state.standing.improvements[-_IMPROVEMENTS:]),
     )
 
 
@@ -164,7 +175,18 @@ def varied(space: Space, config: Mapping[str, Any]) -> Mapping[str, Any]:
 def _running(trial: Trial, attempt: Attempt, metric: str, now: float, unit: str) -> Running:
     last = trial.reports[-1:]
     resource, value = (last[0].resource, last[0].metrics.get(metric)) if last else (0, None)
-    return Running(trial.number, attempt.number, resource, value, max(0.0, now - attempt.started), unit)
+    seconds = max(0.0, now - attempt.started)
+    return Running(trial.number, attempt.number, resource, value, seconds, unit, _curve(trial, metric))
+
+
+def _curve(trial: Trial, metric: str) -> tuple[float, ...]:
+    n = len(trial.reports)
+    if n < 2:
+        return ()
+    # A long curve is not read as a whole, five times a second.
+    rows = range(n) if n <= _POINTS else (round(i * (n - 1) / (_POINTS - 1)) for i in range(_POINTS))
+    values = (trial.reports[row].metrics.get(metric, math.nan) for row in rows)
+    return tuple(y for y in values if math.isfinite(y))
 
 
 def _last_failure(state: StudyState) -> Failure | None:
@@ -180,10 +202,13 @@ def rows(summary: Summary, most: int = ROWS) -> Iterator[Row]:
         yield Row("paused", _paused_text(paused, summary.ended))
     if summary.best:
         yield Row("best", best_text(summary.metric, summary.best))
+        if steps := summary.improvements:
+            text = ", ".join(f"{number(y)} after {duration(t)}" for t, y in steps)
+            yield Row("improved", text, curve=tuple(y for _, y in steps))
     elif summary.front is not None:
         yield Row("front", counted(summary.front, "trial"))
     for i, running in enumerate(summary.running[:most]):
-        yield Row("" if i else "running", _running_text(summary.metric, running))
+        yield Row("" if i else "running", _running_text(summary.metric, running), curve=running.curve)
     if len(summary.running) > most:
         yield Row("", f"and {len(summary.running) - most} more")
     if summary.failure:

@@ -14,11 +14,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from rung._sparkline import blocks
 from rung.views.summary import ROWS, Row, Summary, closing, rows
 
 _BAR = 20
-_OTHER_ROWS = 8
-"""Lines that are no running trial: name, trials, time, paused, best, "and more", failed, the cursor's."""
+_OTHER_ROWS = 9
+"""Lines that are no running trial: name, trials, time, paused, best, improved, "and more", failed, and
+that of the cursor."""
 
 
 class Terminal:
@@ -89,6 +91,8 @@ def render(summary: Summary, width: int, height: int) -> Group:
 
 def _content(row: Row, width: int) -> Text:
     text = Text(row.text, style="red" if row.label == "failed" else "")
+    if curve := blocks(row.curve):
+        text.append(f"  {curve}", "cyan")
     if row.part is None or width < 3 * _BAR:
         return text
     done = round(_BAR * row.part)

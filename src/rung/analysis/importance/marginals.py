@@ -58,7 +58,7 @@ class Marginal:
         return cls(
             [space[name].decode(u) for u in places.tolist()],
             drawn.reshape(len(drawn), *allowed.shape),
-            weights / weights.sum(),
+            weights / max(float(weights.sum()), 1e-300),
             part,
         )
 

@@ -30,7 +30,8 @@ def figure(
 
     `others` are studies of the same metric, or their labels and studies; `label` is that of this one. A line
     further on the good side is a better searcher or a better space, whatever its best trial was. With several
-    objectives it is the first one. Raises NoTrialError if no trial has completed.
+    objectives it is the first one. Where trials are stopped early, only good ones complete, and their line
+    says little. Raises NoTrialError if no trial has completed.
     """
     metric = state.goals.first
     lines = {label: _values(state, top, states)}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
 
 import click
 
@@ -10,6 +13,7 @@ from rung._opening import look
 from rung._status import state_of, summary_of
 from rung.analysis.usage import folder_bytes
 from rung.cli.output import json_option, name_argument, storage_option, write_json
+from rung.execution.node.roster import workers_of
 from rung.storage import Owner
 from rung.study.sizes import size_text
 from rung.study.state import StudyState
@@ -28,12 +32,14 @@ def status(name: str | None, storage: str, as_json: bool) -> None:
     summary = summary_of(name, state, owner)
     folder = opened.folder(name)
     saved = folder_bytes(folder / "trials") if folder else 0
+    workers = workers_of(folder) if owner else []
     if as_json:
         extra = {
             "state": state_of(state, owner),
             "owner": asdict(owner) if owner else None,
             "folder": str(folder),
             "checkpoint_bytes": saved,
+            "workers": workers,
             "learns_from": [event.taken for event in state.earlier],
         }
         write_json({**extra, **asdict(summary), "finished": summary.finished})
@@ -41,10 +47,17 @@ def status(name: str | None, storage: str, as_json: bool) -> None:
     lines = [("study", name), ("state", _state_text(state, owner))]
     lines += [(row.label, row.text) for row in rows(summary)]
     lines += [("learns", f"from {event.taken}") for event in state.earlier]
+    lines += [("worker", _worker_text(worker)) for worker in workers]
     if saved:
         lines.append(("on disk", f"{size_text(saved)} of checkpoints"))
     for label, text in [*lines, ("stored", str(folder))]:
         click.echo(f"{label:<9}{visible(text)}")
+
+
+def _worker_text(worker: Mapping[str, Any]) -> str:
+    trials = f", trial {', '.join(map(str, worker['trials']))}" if worker["trials"] else ""
+    since = datetime.fromtimestamp(worker["since"], tz=UTC).astimezone().strftime("%Y-%m-%d %H:%M")
+    return f"{worker['host']} (pid {worker['pid']}): {worker['state']}{trials}; since {since}"
 
 
 def _state_text(state: StudyState, owner: Owner | None) -> str:

@@ -20,7 +20,7 @@ logger = logging.getLogger("rung")
 
 _PATIENCE = 10.0
 """Seconds that one who connects has to prove that it has the token."""
-_MOST = 128
+_MOST = 256
 """How many may be about to; of more, the one that came first is disconnected."""
 _PAUSE = 30.0
 """Seconds between two lines about strangers."""

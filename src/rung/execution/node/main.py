@@ -20,7 +20,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from rung import __version__
@@ -93,6 +93,8 @@ class Node:
         self._heard = self._greeted = monotonic()
         self._leaving: float | None = None
         """When the trials of a node that is to leave are ended by force."""
+        self._ends = float(os.environ.get("SLURM_JOB_END_TIME", math.inf))
+        """When the machine is taken away, by the clock on the wall."""
         self._said_so = self._said_that_it_leaves = self._over = False
 
     def leave(self) -> None:
@@ -374,6 +376,8 @@ class Node:
             path.unlink()
 
     def _go_if_asked(self) -> None:
+        if self._leaving is None and time() > self._ends - 2 * _LEAVE:
+            self.leave()
         if self._leaving is None:
             return
         if not self._running or monotonic() > self._leaving:

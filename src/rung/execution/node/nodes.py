@@ -16,15 +16,17 @@ from time import monotonic  # bound now: an objective may patch the module
 from typing import TYPE_CHECKING
 
 from rung import __version__
-from rung._text import visible
+from rung._text import visible, visible_lines
 from rung.errors import WorkerError
 from rung.execution.base import AttemptId, Deliver, End, Job, Log, Message, Report, WorkerUp
 from rung.execution.node import frames
+from rung.execution.node.crew import Crew
 from rung.execution.node.frames import Answer, Command, Hello, Leaving, Orders, Piece, Ready, Stop, Unfit, Up
 from rung.execution.node.gate import Gate
 from rung.execution.node.line import about
 from rung.execution.node.link import Link
 from rung.execution.node.peer import Peer
+from rung.execution.node.roster import Roster
 from rung.execution.work import Work
 from rung.execution.worker import pickling
 from rung.objectives.guard import OVERDUE
@@ -36,13 +38,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger("rung")
 
 NAME = "remote"
-"""What the log calls the backend."""
 _LOOK = 0.2
 """Seconds between two looks at leases and deadlines."""
 _NOTICE = 30.0
 """Seconds without a worker after which it is said how to start one."""
-_LOSSES = 3
-"""Losses in a row after which a machine gets no more trials."""
 _GOODBYE = 8.0
 """Seconds that workers have to end what they run when the study is over."""
 
@@ -58,16 +57,25 @@ class Nodes:
         listener: socket.socket,
         token: bytes,
         lease: float,
+        *,
+        max_losses: int,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._work, self._lease = work, lease
+        self._work, self._lease, self._max_losses = work, lease, max_losses
         self.how = ""
         """How a worker joins."""
+        self.address = ""
+        """Where."""
+        self.name = NAME
+        """What the log calls the backend."""
+        self.crew: Crew | None = None
+        """Those that an engine places."""
         store = work.checkpoints
         self._orders = pickle.dumps(
             Orders(pickling.dumps(work.objective), store, "" if store is None else store.mark(), work.pauses,
                    work.logs is not None, work.gpus_per_trial)
         )  # fmt: skip
+        self._roster = Roster(None if work.logs is None else work.logs.parent)
         self._peers: dict[str, Peer] = {}
         """By their tickets."""
         self._runs: dict[AttemptId, Peer] = {}
@@ -143,6 +151,7 @@ class Nodes:
         """Have all workers end what they run, and go."""
         until = self.now() + _GOODBYE
         self._gate.close()
+        self._roster.close()
         there = [peer for peer in self._peers.values() if peer.line.link is not None]
         for peer in there:
             peer.line.say("bye")
@@ -156,6 +165,8 @@ class Nodes:
                         selector.unregister(key.fileobj)
         for peer in self._peers.values():
             peer.close()
+        if self.crew is not None:
+            self.crew.close()
         self._peers.clear()
         self._runs.clear()
         self._selector.close()
@@ -199,7 +210,15 @@ class Nodes:
             self._lonely = now + _NOTICE
         elif now > self._lonely:
             self._lonely = now + 20 * _NOTICE
-            logger.warning("no worker is there; start one, or look at its output: %s", self.how)
+            logger.warning("no worker is there; %s", self._why_none())
+        self._roster.keep(self._peers.values())
+        if self.crew is not None:
+            self.crew.look(sum(peer.ready for peer in self._peers.values()))
+
+    def _why_none(self) -> str:
+        if self.crew is None:
+            return f"start one, or look at its output: {self.how}"
+        return f"{self.name} says: {visible_lines(self.crew.waiting()) or 'nothing'}"
 
     def _serve(self, peer: Peer, events: int) -> None:
         link = peer.line.link
@@ -211,7 +230,9 @@ class Nodes:
         self._listen(peer)
 
     def _watch(self, link: Link, peer: Peer) -> None:
-        self._selector.modify(link, selectors.EVENT_READ | selectors.EVENT_WRITE * link.is_behind, peer)
+        events = selectors.EVENT_READ | selectors.EVENT_WRITE * link.is_behind
+        if self._selector.get_key(link)[2:] != (events, peer):
+            self._selector.modify(link, events, peer)
 
     # ---- those who come
 
@@ -252,7 +273,7 @@ class Nodes:
         if (theirs, hello.rung) != (minor, __version__):
             return (f"it has Python {hello.python} and rung {hello.rung}, the study Python "
                     f"{platform.python_version()} and rung {__version__}: both must be the same")  # fmt: skip
-        if self._losses[hello.host] >= _LOSSES:
+        if self._losses[hello.host] >= self._max_losses:
             return f"{self._losses[hello.host]} losses in a row on {hello.host}"
         return ""
 
@@ -299,7 +320,7 @@ class Nodes:
         match said:
             case Up(_, identity):
                 known = {"node": peer.number, "host": peer.host, **asdict(identity)}
-                self._messages.append(WorkerUp(next(self._workers), NAME, known))
+                self._messages.append(WorkerUp(next(self._workers), self.name, known))
             case Ready(shares):
                 peer.ready, peer.shares = True, shares
                 self._assign()
@@ -360,8 +381,8 @@ class Nodes:
 
     def _count_loss(self, peer: Peer) -> None:
         self._losses[peer.host] += 1
-        if self._losses[peer.host] == _LOSSES:
-            logger.warning("%s gets no more trials: %d losses in a row", peer.host, _LOSSES)
+        if self._losses[peer.host] == self._max_losses:
+            logger.warning("%s gets no more trials: %d losses in a row", peer.host, self._max_losses)
             for other in self._peers.values():
                 other.leaving = other.leaving or other.host == peer.host
 

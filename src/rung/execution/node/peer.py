@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,7 +32,7 @@ class Peer:
         self.number, self.host, self.pid, self.slots = number, hello.host, hello.pid, hello.slots
         self.ticket = secrets.token_hex(16)
         self.line = Line()
-        self.heard = self.since = now
+        self.heard, self.joined = now, time.time()
         self.ready = self.shares = self.leaving = self.gone = False
         self.talks: dict[AttemptId, Talk] = {}
         """What it runs."""
