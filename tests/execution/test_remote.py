@@ -8,7 +8,11 @@ import os
 import pickle
 import platform
 import random
+import select
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 import time
 from contextlib import closing
@@ -47,8 +51,8 @@ def start(tmp_path):
     """Start an executor; `start(lease=...)`."""
     started = []
 
-    def make(lease=30.0, *, pauses=False, address="127.0.0.1:0"):
-        backend = rung.Remote(address, token=TOKEN, lease=lease)
+    def make(lease=30.0, *, pauses=False, address="127.0.0.1:0", **secured):
+        backend = rung.Remote(address, token=TOKEN, lease=lease, **secured)
         work = Work(Objective.bind(objective, ("x",), ("y",)), checkpoints=FolderStore(tmp_path / "trials"),
                     logs=tmp_path / "logs", pauses=pauses)  # fmt: skip
         backend.check(work)
@@ -70,10 +74,10 @@ HANDS = []
 class Hand:
     """A node whose every word is the test's; `nodes` serves it in the same thread."""
 
-    def __init__(self, nodes, ticket="", received=0, **about_it):
+    def __init__(self, nodes, ticket="", received=0, tls=None, **about_it):
         self.nodes, self.line, self.heard, self.about = nodes, Line(), [], []
         sock = socket.create_connection(("127.0.0.1", nodes.port))
-        self.link = Link(sock, KEY, serves=False, longest=1 << 24)
+        self.link = Link(sock, KEY, serves=False, longest=1 << 24, tls=tls, host="127.0.0.1" if tls else None)
         self.hello = {"python": platform.python_version(), "rung": __version__, "host": "far", "pid": 7, "slots": 1,
                       "ticket": ticket, "received": received, "former": "", **about_it}  # fmt: skip
         HANDS.append(self)
@@ -93,7 +97,7 @@ class Hand:
             else:
                 self.about.append(json.loads(said))
 
-    def until(self, holds, seconds=5):
+    def until(self, holds, seconds=5.0):
         """Let both ends work until something holds; what the coordinator gets is returned."""
         got, deadline = [], time.monotonic() + seconds
         while not holds():
@@ -338,6 +342,26 @@ def test_strangers_learn_nothing_and_disturb_nobody(start, caplog, monkeypatch):
     assert len(slow.recv(1000)) == 39 and slow.recv(1000) == b""
     assert caplog.text.count("without the token") == 1  # a line in half a minute, however many come
     slow.close()
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make a certificate with")
+def test_the_whole_way_goes_over_tls_and_those_without_it_are_strangers(start, tmp_path):
+    files = {"certificate": str(tmp_path / "cert.pem"), "key": str(tmp_path / "key.pem")}
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=here",
+         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", files["key"], "-out", files["certificate"]],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    nodes = start(**files)
+    node = Hand(nodes, tls=ssl.create_default_context(cafile=files["certificate"])).join()
+    nodes.submit(JOB)
+    node.until(lambda: JOB in node.heard)
+    node.say(Report(JOB.id, 1, 1, {"y": 0.5}))
+    assert polled(nodes, Report)
+    with socket.create_connection(("127.0.0.1", nodes.port)) as plain:
+        plain.sendall(b"n" * 64)
+        node.until(lambda: not nodes._gate._strangers and select.select([plain], [], [], 0)[0])
+        assert b"rung" not in plain.recv(1000)
 
 
 def test_an_idle_study_says_how_a_worker_joins(start, caplog, monkeypatch):
