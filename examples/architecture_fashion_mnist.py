@@ -25,6 +25,7 @@ from torch.nn.functional import avg_pool2d, cross_entropy
 
 import rung
 from rung import datasets
+from rung.errors import NoTrialError
 from rung.space import Categorical, Int, Ordinal, Space
 
 READERS = {"fashion-mnist": datasets.fashion_mnist, "digits": datasets.digits}
@@ -180,10 +181,12 @@ def main(
         print(f"trial {trial.number}: {values}, {len(Space.blocks(trial.config, 'stage'))} stages")
     reference = {"validation_error": 0.5, "inference_ms": 50.0, "model_mb": 1.0}
     print(f"hypervolume: {study.hypervolume(reference).value:.3f}")
-    fast = study.best(limits={"inference_ms": "<= 5", "model_mb": "<= 0.1"})
-    print(
-        f"the best within 5 ms and 0.1 MB: trial {fast.number}, error {fast.metrics['validation_error']:.3f}"
-    )
+    try:
+        fast = study.best(limits={"inference_ms": "<= 5", "model_mb": "<= 0.1"})
+        error = fast.metrics["validation_error"]
+        print(f"the best within 5 ms and 0.1 MB: trial {fast.number}, error {error:.3f}")
+    except NoTrialError as none:
+        print(none)
     if plot:
         study.plot.front().savefig(plot, dpi=110)
 

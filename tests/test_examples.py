@@ -10,7 +10,9 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import rung
 from rung import datasets
@@ -137,3 +139,23 @@ def weights(storage: Path, study: str, trial: int):
 
     (file,) = storage.glob(f"{study}-*/trials/{trial}/checkpoint/state.pt")
     return torch.load(file, weights_only=True)["model"]
+
+
+# ---- the architecture
+
+
+def test_every_architecture_can_be_built_and_the_front_is_printed(tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("sklearn")
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    module = importlib.import_module("architecture_fashion_mnist")
+    space, rng = rung.Space(module.SPACE), np.random.default_rng(0)
+    for pixels in (8, 14):
+        for _ in range(30):
+            model = module.network(space.sample(rng), pixels).eval()
+            assert model(torch.zeros(2, 1, pixels, pixels)).shape == (2, 10)
+    monkeypatch.setattr(module, "QUICK", module.Job(600, 1, 9))
+    options = ["--quick", "--data", "digits", "--searcher", "evolution", "--storage", str(tmp_path)]
+    done = CliRunner().invoke(module.main, options, catch_exceptions=False)
+    assert "1,731,954,240 architectures" in done.output
+    assert re.search(r"trial \d+: validation_error \S+, inference_ms \S+, model_mb", done.output)

@@ -10,6 +10,8 @@ import numpy as np
 from benchmarks.multifidelity.tasks import Curves
 
 WORKERS = 4
+UNTIL = 0.4
+"""The share of fifo's time at which all others are broken off; what comes later counts as never."""
 Point = tuple[float, float, float]
 """When it was reported, the loss and the seconds of training by then."""
 
@@ -33,7 +35,7 @@ def main(run: Callable[[str, Curves, int], Iterable[Point]]) -> None:
     parser.add_argument("task")
     parser.add_argument("seeds", type=int, nargs="+")
     options = parser.parse_args()
-    curves = Curves(options.task, untrained=False)
+    curves = Curves(options.task, untrained=False, until=1.0 if options.method == "fifo" else UNTIL)
     losses, _ = curves.task.evaluate_many(curves.task.sample(np.random.default_rng(0), 1000))
     for seed in options.seeds:
         points = sorted(point for point in run(options.method, curves, seed) if point[0] <= curves.end)

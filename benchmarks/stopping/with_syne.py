@@ -12,7 +12,7 @@ from benchmarks.multifidelity.with_syne import MADE
 from benchmarks.stopping.tasks import WORKERS, Point, main
 from syne_tune.backend.trial_status import Trial
 from syne_tune.optimizer.scheduler import SchedulerDecision
-from syne_tune.optimizer.schedulers.multiobjective import MOASHA
+from syne_tune.optimizer.schedulers.multiobjective.moasha import MOASHA
 
 logging.getLogger().setLevel(logging.ERROR)
 

@@ -87,7 +87,9 @@ def warn_of_objectives(study: str, settings: Settings) -> None:
     first, *others = map(visible, settings.goals.tuned)
     chosen = {"searcher": settings.searcher, "scheduler": settings.scheduler}
     parts = [
-        f"{part}={algorithm.name!r}" for part, algorithm in chosen.items() if algorithm.first_objective_only
+        f"{part}={algorithm.name!r}"
+        for part, algorithm in chosen.items()
+        if getattr(algorithm, "first_objective_only", False)  # one of the user's own need not derive
     ]
     if others and parts:
         logger.warning(
