@@ -72,7 +72,7 @@ def test_workers_and_a_coordinator_are_killed_and_the_same_line_goes_on(tmp_path
         assert [worker.wait(30) for worker in workers] == [-signal.SIGKILL, 0, 0, 0]
 
     events = list(rung.StudyView.load("far", storage=str(tmp_path / "studies"))._storage.read("far"))
-    state = check_log(events, n_trials=40)
+    state = check_log(events, n_trials=60)
     assert state.ended == "done" and len(state.sessions) == 2
     assert check_decisions(events, schedulers.ASHA()) > 0
     reports = [event.id for event in events if isinstance(event, Reported)]
