@@ -8,7 +8,7 @@ BIN := .venv/bin
 PARALLEL := -n $(shell expr 3 \* $$(nproc) / 2) --dist worksteal
 DATA := /usr/share/datasets/fashion-mnist
 
-.PHONY: demo test test-all test-engines lint fix docs data clean
+.PHONY: demo test test-all test-page page-images test-engines lint fix docs data clean
 
 demo: .venv/ready data
 	$(BIN)/python examples/softmax_fashion_mnist.py --quick
@@ -18,6 +18,20 @@ test: .venv/ready lint
 
 test-all: .venv/ready lint
 	$(BIN)/python -m pytest -n auto --dist worksteal -m '' --cov --cov-report=term
+
+# The page in a browser: Debian's, and Playwright in an environment of its own, beside nothing but the core.
+test-page: .page-env/ready
+	.page-env/bin/python -m pytest -m page tests/page
+
+page-images: .page-env/ready
+	.page-env/bin/python .ci/page_images.py
+
+.page-env/ready: pyproject.toml
+	test -x /usr/bin/chromium || { apt-get update && apt-get install -y --no-install-recommends chromium; }
+	test -x .page-env/bin/python || $(PYTHON) -m venv .page-env
+	.page-env/bin/python -m pip install --quiet --upgrade pip
+	.page-env/bin/python -m pip install --quiet --editable '.[page]'
+	touch $@
 
 # Ray, Dask and, for root with Debian's slurm-wlm and munge, Slurm, for real on this machine.
 test-engines: .engines-env/ready
@@ -71,4 +85,4 @@ data:
 	touch $@
 
 clean:
-	rm -rf .venv .docs-env .engines-env build
+	rm -rf .venv .docs-env .page-env .engines-env build

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rung import analysis
+from rung._exports import Exports
 from rung._opening import look
 from rung._other_libraries import STUDY, advice
 from rung._text import brief
@@ -25,7 +26,6 @@ from rung.study.trial import Trial
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from pandas import DataFrame
 
     from rung.analysis.confirmed_front import ConfirmedFront
     from rung.analysis.front import Front, Hypervolume
@@ -37,7 +37,7 @@ _WRITING = ("add", "ask", "report", "tell", "fail", "drive", "confirm", "close")
 """What `Study` has and a view has not."""
 
 
-class StudyView:
+class StudyView(Exports):
     """A study to look at: its trials, winners, tables and plots.
 
     `StudyView.load` reads a stored study, also one that another process is running; `refresh` takes in what
@@ -333,23 +333,6 @@ class StudyView:
         from rung.analysis.importance import importance  # loads numpy
 
         return importance(self._state, metric, method, best, level)
-
-    def to_dataframe(self, by: Literal["trial", "report"] = "trial") -> DataFrame:
-        """Return a table of the study. Needs pandas (``rung[pandas]``).
-
-        Parameters
-        ----------
-        by : {"trial", "report"}
-            A row for each trial has its status, hyperparameters, metrics, whether it is `feasible`, and why
-            it ended. One for each report has its trial and epoch, `seconds` since the study began (pauses
-            between sessions left out), hyperparameters and metrics.
-
-        Returns
-        -------
-        DataFrame
-            With columns of the same names in each row.
-        """
-        return analysis.to_dataframe(self._state, by)
 
     def _repr_html_(self) -> str:
         from rung.views.notebook import study_html

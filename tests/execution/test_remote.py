@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -409,6 +410,11 @@ def test_an_address_in_use_is_named_before_the_study_exists(start, tmp_path):
 # ---- with worker processes
 
 
+def run(node):
+    with contextlib.suppress(WorkerError):  # it is unfit, and has said so
+        node.run()
+
+
 class InThreads(rung.Remote):
     """A `Remote` whose nodes are threads of this process, each with a worker process under it."""
 
@@ -420,7 +426,7 @@ class InThreads(rung.Remote):
         nodes = super().start(work)
         for _ in range(self.n):
             node = Node(("127.0.0.1", nodes.port), KEY)
-            self.threads.append(threading.Thread(target=node.run, daemon=True))
+            self.threads.append(threading.Thread(target=run, args=(node,), daemon=True))
             self.threads[-1].start()
         return nodes
 
@@ -496,3 +502,21 @@ def test_who_works_for_a_study_stands_in_its_folder_while_it_runs(start, tmp_pat
     ):
         (tmp_path / "workers.json").write_text(strange)
         assert workers_of(tmp_path) == []
+
+
+def noting(config, trial):
+    with trial.checkpoint(1) as path:
+        (path / "note.txt").write_text("kept")
+    trial.log(note=trial.checkpoint_dir / "note.txt")
+    trial.report(epoch=1, y=config["x"])
+
+
+def test_without_a_common_disk_files_come_home_and_checkpoints_do_not_count(tmp_path, monkeypatch):
+    monkeypatch.setattr(FolderStore, "sees", lambda self, mark: False)
+    study = rung.tune(noting, SPACE, metric="y", n_trials=1, executor=InThreads(), searcher="random", storage=str(tmp_path),
+                      name="s", progress=False)  # fmt: skip
+    assert (study.folder / study.trials[0].notes[0].files["note"]).read_text() == "kept"
+    assert not study.state.checkpoints and not (study.folder / "trials" / "0").exists()
+    with pytest.raises(WorkerError, match="does not see the study's checkpoints"):
+        rung.tune(noting, SPACE, metric="y", n_trials=1, executor=InThreads(), storage=str(tmp_path), scheduler="asha",
+                  max_resource=9, name="t", progress=False)  # fmt: skip

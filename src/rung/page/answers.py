@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from rung.errors import ArgumentError, NoTrialError
-from rung.page import curves, documents, files
+from rung.page import curves, documents, files, models
 from rung.page.live import Followed, Library, listing
 from rung.page.plain import encoded, lines
 from rung.study.state import StudyState
@@ -29,6 +29,13 @@ def answer(library: Library, name: str, query: Query, may_stop: bool) -> bytes:
         return found.whole()
     if not found.is_watched:
         found.read()
+    if name == "surface":
+        x, y = _number(query, "x"), _number(query, "y")
+        key = (name, query.get("metric"), x, y)
+        return found.apart(key, lambda state: models.surface(state, query.get("metric"), x, y))
+    if name == "importance":
+        metric = query.get("metric")
+        return found.apart((name, metric), lambda state: models.importance(state, metric))
     if name in _OF_STATE:
         make = _OF_STATE[name]
         return found.document(name, lambda: make(found.view.state))

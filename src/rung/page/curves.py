@@ -25,10 +25,12 @@ _BEST = 60
 Array = NDArray[np.float64]
 
 
-def curves(state: StudyState, metric: str, which: Iterable[int] | None = None) -> dict[str, Any]:
+def curves(
+    state: StudyState, metric: str, which: Iterable[int] | None = None, most: int | None = None
+) -> dict[str, Any]:
     """The curves of a metric over the resource and over time, of some trials or of those to look at."""
     chosen = [state.trials[n] for n in (chosen_trials(state) if which is None else which)][:CURVES]
-    most = max(_FEWEST, min(_MOST, _POINTS // max(1, len(chosen))))
+    most = most or max(_FEWEST, min(_MOST, _POINTS // max(1, len(chosen))))
     found = [(t, *_curve(t, metric, most)) for t in chosen]
     return {
         "version": state.events,
@@ -76,13 +78,13 @@ def chosen_trials(state: StudyState, most: int = CURVES) -> list[int]:
     return sorted({*kept, *(rest[i] for i in places)})
 
 
-def of_trial(trial: Trial, held_back: Iterable[str]) -> dict[str, Any]:
+def of_trial(trial: Trial, held_back: Iterable[str], most: int = 2000) -> dict[str, Any]:
     """Every metric's curve of one trial."""
     hidden = set(held_back)
     names = dict.fromkeys(name for report in trial.reports for name in report.metrics if name not in hidden)
     found = {}
     for name in names:
-        x, y, t = _curve(trial, name, 2000)
+        x, y, t = _curve(trial, name, most)
         found[name] = {"x": x, "y": y, "t": t}
     return found
 

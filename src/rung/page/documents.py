@@ -21,9 +21,10 @@ from rung.views.summary import ending
 
 METRICS = 40
 """Metrics that are columns; a trial's own page has all of them."""
-_CHOICES = 2000
+CHOICES = 2000
 """Choices with a label of their own; the others are numbered."""
-_TRACEBACK = 100_000
+_LONGEST = 100_000
+"""Characters of a traceback or a note."""
 _WITH_REASON = {Outcome.FAILED, Outcome.LOST, Outcome.INTERRUPTED}
 
 
@@ -58,8 +59,14 @@ class Viewed(Protocol):
         ...
 
 
-def study(name: str, state: StudyState, owner: Owner | None) -> dict[str, Any]:
-    """All of a study but its curves."""
+def study(
+    name: str,
+    state: StudyState,
+    owner: Owner | None,
+    which: Iterable[int] | None = None,
+    choices: int = CHOICES,
+) -> dict[str, Any]:
+    """All of a study but its curves; with some trials only, and so many choices with a label."""
     return {
         "name": text(name),
         "version": state.events,
@@ -71,10 +78,10 @@ def study(name: str, state: StudyState, owner: Owner | None) -> dict[str, Any]:
         },
         "resource": text(state.resource),
         "max_resource": state.plan.get("max_resource"),
-        "space": [_domain(name, state.space[name]) for name in state.space],
+        "space": [_domain(name, state.space[name], choices) for name in state.space],
         "metrics": list(metric_names(state)),
         "sessions": [{"t": s.t, "wall": s.wall} for s in state.sessions],
-        "trials": trials(state, range(len(state.trials))),
+        "trials": trials(state, range(len(state.trials)) if which is None else which),
     }
 
 
@@ -150,7 +157,7 @@ def metric_names(state: StudyState) -> Sequence[str]:
     return [*names, *(name for name in MEASURED if name in seen)][:METRICS]
 
 
-def _domain(name: str, domain: Domain) -> dict[str, Any]:
+def _domain(name: str, domain: Domain, choices: int) -> dict[str, Any]:
     found: dict[str, Any] = {"name": text(name), "kind": "other"}
     if isinstance(domain, Float | Int):
         kind = "float" if isinstance(domain, Float) else "int"
@@ -158,7 +165,7 @@ def _domain(name: str, domain: Domain) -> dict[str, Any]:
     elif isinstance(domain, Constant):
         found |= {"kind": "constant", "value": value(domain.value)}
     elif isinstance(domain, Ordinal | Categorical):
-        found |= {"kind": "choice", "choices": [_label(c) for c in domain.choices[:_CHOICES]]}
+        found |= {"kind": "choice", "choices": [_label(c) for c in domain.choices[:choices]]}
     if domain.condition is not None:
         found["when"] = text(repr(domain.condition))
     return found
@@ -217,7 +224,7 @@ def _seconds(trial: Trial, now: float) -> float:
     return sum((now if a.ended is None else a.ended) - a.started for a in trial.attempts)
 
 
-def trial(viewed: Viewed, found: Trial) -> dict[str, Any]:
+def trial(viewed: Viewed, found: Trial, most: int = _LONGEST) -> dict[str, Any]:
     """One trial with its metrics, attempts and notes; its curves are `curves.of_trial`."""
     state = viewed.state
     return {
@@ -231,12 +238,12 @@ def trial(viewed: Viewed, found: Trial) -> dict[str, Any]:
         "metrics": [[text(name), number(measured)] for name, measured in found.metrics.items()],
         "attempts": [
             {"number": a.number, "started": a.started, "ended": a.ended, "outcome": a.outcome,
-             "reason": text(a.reason, 2000), "traceback": lines(a.traceback, _TRACEBACK)}
+             "reason": text(a.reason, 2000), "traceback": lines(a.traceback, most)}
             for a in found.attempts
         ],
         "notes": [
             {"attempt": note.attempt, "t": note.t,
-             "values": [[text(name), _noted(kept)] for name, kept in note.values.items()],
+             "values": [[text(name), _noted(kept, most)] for name, kept in note.values.items()],
              "files": [text(name) for name, path in note.files.items() if path]}
             for note in found.notes
         ],
@@ -247,8 +254,8 @@ def trial(viewed: Viewed, found: Trial) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _noted(kept: Any) -> Any:
-    return lines(kept, _TRACEBACK) if isinstance(kept, str) else value(kept)
+def _noted(kept: Any, most: int) -> Any:
+    return lines(kept, most) if isinstance(kept, str) else value(kept)
 
 
 def timeline(state: StudyState) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from rung.page import curves, documents
 from rung.page.documents import Viewed
 from rung.page.plain import encoded, text
 from rung.storage import Owner, Storage, StudyInfo
+from rung.study.state import StudyState
 
 PERIOD = 0.25
 """Seconds between two looks at a log."""
@@ -38,6 +39,7 @@ class Followed:
     def __init__(self, view: Viewed, owner_of: Callable[[], Owner | None]) -> None:
         self.view = view
         self.lock = threading.RLock()
+        self._slow = threading.Lock()
         self._owner_of, self._owner = owner_of, owner_of()
         self._looked = time.monotonic()
         self._listeners: list[Queue] = []
@@ -58,6 +60,21 @@ class Followed:
                 return data
             data = encoded(make())
             self._made[key] = version, time.monotonic(), time.monotonic() - now, data
+            return data
+
+    def apart(self, key: Hashable, make: Callable[[StudyState], Any]) -> bytes:
+        """As `document`, of what takes long: from a copy of the state, while the study is followed."""
+        with self._slow:
+            with self.lock:
+                state = self.view.state
+                made, at, cost, data = self._made.get(key, (-1, 0.0, 0.0, b""))
+                began = time.monotonic()
+                if made == state.events or (made >= 0 and began - at < _IDLE * cost):
+                    return data
+                state = state.copy()
+            data, now = encoded(make(state)), time.monotonic()
+            with self.lock:
+                self._made[key] = state.events, now, now - began, data
             return data
 
     def whole(self) -> bytes:
@@ -111,7 +128,8 @@ class Followed:
         before, rows = self.view.state.events, len(self.view.state.curve)
         state, owner = self.view.state, self._owner
         new = self.view.refresh()
-        if time.monotonic() - self._looked > _OWNER:
+        # Who just began to write is shown soon; who was killed, a little later.
+        if time.monotonic() - self._looked > (PERIOD if new and self._owner is None else _OWNER):
             self._owner, self._looked = self._owner_of(), time.monotonic()
         if self.view.state is not state or self.view.state.events < before:
             self._made.clear()

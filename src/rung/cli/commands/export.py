@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
 import shlex
 from pathlib import Path
 
 import click
 
+from rung._disk import write_whole
 from rung.cli.commands.doctor import log_summary
 from rung.cli.output import storage_option
-from rung.errors import StorageError, StudyError
+from rung.errors import StudyError
 from rung.storage import Storage, open_storage
 from rung.storage.salvage import salvage as save
 from rung.storage.sqlite import SqliteStorage
@@ -45,7 +44,7 @@ def export(name: str, storage: str, output: Path | None, salvage: bool, into: st
     if output is None:
         click.echo("".join(lines), nl=False)
     else:
-        _write(output, "".join(lines))
+        write_whole(output, "".join(lines))
 
 
 def _salvage(storage: Storage, name: str, into: str) -> None:
@@ -66,24 +65,3 @@ def _salvage(storage: Storage, name: str, into: str) -> None:
 
 def _line(event: Event) -> str:
     return json.dumps({"id": event.id, "t": event.t, "kind": event.kind, "body": event.body()}) + "\n"
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        if path.exists() and not path.is_file():  # such as /dev/stdout
-            path.write_text(text)
-            return
-        # An unpredictable name, and a new file: no link of another user's is followed.
-        aside = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}")
-        descriptor = os.open(
-            aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666
-        )
-        try:
-            with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 -- a descriptor
-                file.write(text)
-            aside.replace(path)
-        except BaseException:
-            aside.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise StorageError(f"{path} can't be written: {error.strerror}") from error

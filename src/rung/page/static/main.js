@@ -69,7 +69,7 @@ class StudyPage {
   hear(change) {
     if (change.error) this.app.notice(change.error);
     else if (change.reload) this.read();
-    else if (this.study && change.version > this.study.version) {
+    else if (this.study && change.version >= this.study.version) {
       this.when = Date.now() / 1000;
       this.study.take(change);
       this.points = joined(this.points, change.points);

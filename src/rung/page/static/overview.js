@@ -33,7 +33,7 @@ export class Overview {
     const value = number(best.value);
     return panel("Best trial", null,
       h("p", { class: "headline" }, h("span", { class: "metric" }, study.goals.metrics[0].name), " ", h("b", { title: String(value) }, fmt(value)),
-        h("small", {}, best.at ? `report at ${best.at}; not completed` : "as the search saw it, chosen for being good; not confirmed")),
+        h("small", {}, best.at ? `report at ${best.at}; not completed` : "as the search saw it; it was chosen for this number, so fresh runs may be worse")),
       this.config(best.trial));
   }
 
@@ -57,10 +57,10 @@ export class Overview {
   config(trial) {
     const { study, name } = this.page;
     const row = study.rows.get(trial);
-    const link = h("a", { href: address(name, "trial", trial) }, `trial ${trial}`);
+    const link = h("a", { href: address(name, "trial", trial) }, trial);
     if (row === undefined) return link;
     const chosen = study.config(row).filter(([, value]) => value !== "" && value !== null);
-    return h("div", {}, pairs([["of", link], ["chosen by", study.columns.origin[row]], ...chosen], (value) => (value instanceof Node ? value : shownValue(value))));
+    return h("div", {}, pairs([["trial", link], ["chosen by", study.columns.origin[row]], ...chosen], (value) => (value instanceof Node ? value : shownValue(value))));
   }
 
   // Numbers differ from trial to trial; the rest of a reason makes the group.

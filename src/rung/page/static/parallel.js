@@ -1,9 +1,8 @@
 // Parallel coordinates: a line for each trial, with a gap where a hyperparameter is inactive.
 import { counted, h, panel } from "./dom.js";
-import { axis, shown } from "./parameters.js";
 import { cut, FONT, line, path, Plot } from "./plot.js";
 import { colour, extent, ranked, scale } from "./scale.js";
-import { thin } from "./study.js";
+import { axis, shown, thin } from "./study.js";
 
 const MOST = 1500;
 const AXES = 14;

@@ -5,7 +5,7 @@ import { change } from "./place.js";
 import { legend, Plot, statusDot } from "./plot.js";
 import { colour, extent, ranked } from "./scale.js";
 import { Surface } from "./surface.js";
-import { thin } from "./study.js";
+import { axis, shown, thin } from "./study.js";
 import { wide } from "./trial.js";
 
 const MOST = 3000; // dots in a slice
@@ -102,21 +102,36 @@ export class Parameters {
       more ? h("button", { onclick: () => change({ all: "yes" }) }, `Show ${more} more`) : "");
   }
 
-  async drawImportance() {}
-}
-
-export function axis(domain) {
-  if (domain.kind === "choice") return { kind: "category", labels: domain.choices };
-  if (domain.kind === "float" || domain.kind === "int") {
-    const [low, high] = [Number(domain.low), Number(domain.high)];
-    const margin = domain.log ? (high / low) ** 0.03 : (high - low) * 0.03;
-    return domain.log ? { kind: "log", low: low / margin, high: high * margin } : { low: low - margin, high: high + margin, unit: { size: 1, whole: domain.kind === "int" } };
+  async drawImportance() {
+    const { study, metric } = this.page;
+    if (!study.varying.length) return;
+    const found = await this.page.document("importance", { metric });
+    if (!found.each.length) {
+      this.importance.replaceChildren(panel("Importance", null, empty(found.why)));
+      return;
+    }
+    const percent = (value) => `${Math.round(100 * value)} %`;
+    const bar = (share, kind) => h("td", { class: "bar" }, share === null ? h("small", {}, "too little is known") : [
+      svgBar(share, kind), h("span", { class: "number", title: `${Math.round(100 * found.level)} % interval` }, percent(share[0]), h("small", {}, ` ${percent(share[1])} to ${percent(share[2])}`))]);
+    const note = `of the variance of ${metric}, with interactions; a model of ${counted(found.trials, "trial")} that predicts ${percent(Math.max(0, Number(found.explained)))} of it`;
+    this.importance.replaceChildren(wide(panel("Importance", note, h("div", { class: "scroll" }, h("table", { class: "importance" },
+      h("thead", {}, h("tr", {}, ["hyperparameter", "over the whole space", `among the best ${percent(found.best)}`].map((title) => h("th", { scope: "col" }, title)))),
+      h("tbody", {}, found.each.slice(0, 30).map((one) => h("tr", {}, h("td", {}, one.name), bar(one.overall, "overall"), bar(one.good, "good")))))))));
   }
-  return { low: 0, high: 1 };
 }
 
-export function shown(study, domain, value) {
-  const text = study.valueText(domain, value);
-  return typeof text === "number" ? fmt(text) : text;
-}
+const SVG = "http://www.w3.org/2000/svg";
 
+// A bar up to the estimate, and a line for the interval.
+function svgBar([value, low, high], kind) {
+  const element = (name, attributes) => {
+    const made = document.createElementNS(SVG, name);
+    for (const [key, given] of Object.entries(attributes)) made.setAttribute(key, given);
+    return made;
+  };
+  const at = (part) => 1 + 138 * Math.min(Math.max(part, 0), 1);
+  const svg = element("svg", { width: 140, height: 14, class: kind, "aria-hidden": "true" });
+  svg.append(element("rect", { x: 1, y: 3, width: Math.max(0.5, at(value) - 1), height: 8, rx: 1.5 }),
+    element("line", { x1: at(low), x2: at(high), y1: 7, y2: 7 }));
+  return svg;
+}

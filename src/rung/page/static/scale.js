@@ -36,7 +36,7 @@ export function scale({ kind = "linear", low, high, labels, unit }, from, to) {
     const inner = a + (pixel - from) / (to - from || 1) * (b - a);
     return log ? Math.exp(inner) : 2 * inner;
   };
-  const room = Math.max(2, Math.floor(Math.abs(to - from) / (from < to ? 70 : 34)));
+  const room = Math.max(3, Math.floor(Math.abs(to - from) / (from < to ? 70 : 27)));
   const ticks = log ? logTicks(low, high, room) : linearTicks(low, high, room, unit);
   return { place, value, ticks, inside: (x) => x >= low && x <= high };
 }

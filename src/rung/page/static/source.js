@@ -24,7 +24,8 @@ async function fromReport(name, query) {
   }
   if (name === "curves") return reportCurves(query);
   if (name === "log") return { text: kept.logs[`${query.trial}/${query.attempt}`] ?? "" };
-  if (name === "surface") name = `surface ${query.x} ${query.y}`;
+  if (name === "surface") name = `surface ${query.metric} ${query.x} ${query.y}`;
+  if (name === "importance") name = `importance ${query.metric}`;
   if (!(name in kept.documents)) throw new Error("This is not part of the file.");
   return kept.documents[name];
 }

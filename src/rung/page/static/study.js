@@ -1,5 +1,7 @@
 // A study in columns, kept up to date by what the server sends; and the trials that a filter leaves.
 
+import { fmt } from "./dom.js";
+
 const PLAIN = ["number", "status", "resource", "origin", "created", "ended", "seconds", "attempts", "feasible", "parent",
   "repeats", "reason"];
 
@@ -127,4 +129,20 @@ export function thin(rows, most, first = []) {
   const step = rest.length / (most - kept.size);
   for (let i = 0; i < most - kept.size; i++) kept.add(rest[Math.floor(i * step)]);
   return rows.filter((row) => kept.has(row));
+}
+
+// The axis of a hyperparameter, on the scale that it was searched on.
+export function axis(domain) {
+  if (domain.kind === "choice") return { kind: "category", labels: domain.choices };
+  if (domain.kind === "float" || domain.kind === "int") {
+    const [low, high] = [Number(domain.low), Number(domain.high)];
+    const margin = domain.log ? (high / low) ** 0.03 : Math.max((high - low) * 0.03, domain.kind === "int" && high - low < 20 ? 0.5 : 0);
+    return domain.log ? { kind: "log", low: low / margin, high: high * margin } : { low: low - margin, high: high + margin, unit: { size: 1, whole: domain.kind === "int" } };
+  }
+  return { low: 0, high: 1 };
+}
+
+export function shown(study, domain, value) {
+  const text = study.valueText(domain, value);
+  return typeof text === "number" ? fmt(text) : text;
 }

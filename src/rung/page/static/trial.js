@@ -6,6 +6,8 @@ import { colour, extent } from "./scale.js";
 import { load, mayStop, pictureAddress, stop } from "./source.js";
 import { number } from "./study.js";
 
+const MOST_NOTES = 50;
+
 export class TrialPage {
   constructor(page, item) {
     this.page = page;
@@ -20,6 +22,10 @@ export class TrialPage {
 
   async update(points, changed) {
     if (changed && !changed.has(this.number) && this.loaded) return;
+    if (!this.page.study.rows.has(this.number)) {
+      this.element.replaceChildren(panel(`Trial ${this.number}`, null, empty("There is no such trial here.")));
+      return;
+    }
     this.loaded = true;
     try {
       this.draw(await load("trial", { study: this.page.name, trial: this.number }));
@@ -84,19 +90,20 @@ export class TrialPage {
     return panel("Runs", null, h("div", { class: "scroll" }, h("table", {},
       h("thead", {}, h("tr", {}, ["run", "began", "took", "ended", "why"].map((title) => h("th", { scope: "col" }, title)))),
       h("tbody", {}, attempts.map((a) => h("tr", {}, h("td", {}, a.number), h("td", {}, duration(a.started)),
-        h("td", {}, a.ended === null ? "–" : duration(a.ended - a.started)), h("td", {}, statusMark(a.outcome ?? "running")), h("td", { class: "wrap" }, a.reason)))))));
+        h("td", {}, a.ended === null ? "–" : duration(a.ended - a.started)), h("td", {}, statusMark(a.outcome ?? "running")), h("td", { class: "wrap" }, ["pause", "stop"].includes(a.reason) ? "" : a.reason)))))));
   }
 
   notes(trial) {
-    return trial.notes.map((note, i) => wide(panel(i ? "" : "Notes", i ? null : "what trial.log kept",
-      note.values.length ? pairs(note.values, (value) => (typeof value === "string" && value.includes("\n") ? h("pre", {}, value) : shownValue(value))) : null,
+    if (!trial.notes.length) return [];
+    return [wide(panel("Notes", "what trial.log kept", ...trial.notes.slice(-MOST_NOTES).map((note, i) => h("div", { class: "note" },
+      h("small", {}, `run ${note.attempt}, ${duration(note.t)}`), note.values.length ? pairs(note.values, (value) => (typeof value === "string" && value.includes("\n") ? h("pre", {}, value) : shownValue(value))) : null,
       note.files.map((name, file) => {
-        const source = pictureAddress(this.page.name, trial.number, i, file);
+        const source = pictureAddress(this.page.name, trial.number, Math.max(0, trial.notes.length - MOST_NOTES) + i, file);
         if (!source) return h("p", { class: "remark" }, `${name}: not in this file`);
         const picture = h("img", { src: source, alt: name, loading: "lazy" });
         picture.addEventListener("error", () => picture.replaceWith(h("a", { href: source, download: name }, `Save ${name}`)));
         return h("figure", {}, picture, h("figcaption", {}, name));
-      }))));
+      })))))];
   }
 
   log(trial) {

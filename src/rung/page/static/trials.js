@@ -15,7 +15,7 @@ export class Trials {
     this.before = h("tr", { class: "space", "aria-hidden": "true" });
     this.after = h("tr", { class: "space", "aria-hidden": "true" });
     this.scroll = h("div", { class: "scroll tall", tabIndex: 0, onscroll: () => this.draw() },
-      h("table", { class: "trials" }, h("thead", {}, this.head), this.body));
+      this.table = h("table", { class: "trials" }, h("thead", {}, this.head), this.body));
     this.element = panel("Trials", null, h("div", { class: "controls" }, this.search), this.scroll);
     this.element.querySelector("h2").append(this.note);
     this.element.classList.add("wide");
@@ -55,6 +55,7 @@ export class Trials {
     let found = wanted ? rows.filter((row) => columns.some((column) => textOf(column, row).toLowerCase().includes(wanted))) : rows;
     if (sorted) found = [...found].sort(comparison(sorted.values, down ? -1 : 1));
     this.found = found;
+    this.table.setAttribute("aria-rowcount", found.length);
     this.shown = columns;
     this.note.textContent = found.length === study.size ? counted(study.size, "trial") : `${found.length.toLocaleString("en")} of ${counted(study.size, "trial")}`;
     this.head.replaceChildren(...columns.map((column) => h("th", {
@@ -67,7 +68,7 @@ export class Trials {
 
   draw() {
     if (!this.found) return;
-    const height = this.scroll.clientHeight || 600;
+    const height = Math.max(this.scroll.clientHeight, innerHeight);
     const first = Math.max(0, Math.floor(this.scroll.scrollTop / ROW) - 6);
     const last = Math.min(this.found.length, first + Math.ceil(height / ROW) + 12);
     this.before.style.height = `${first * ROW}px`;
