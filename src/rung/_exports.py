@@ -1,4 +1,4 @@
-"""A study for elsewhere: as a table, as one page to send, as text for a pull request."""
+"""A study for elsewhere: as pictures, as a table, as one page to send, as text for a pull request."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from rung import analysis
 from rung._disk import write_whole
+from rung.analysis.plots import Plots
 from rung.storage import Owner, Storage
 from rung.study.state import StudyState
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from pandas import DataFrame
 
     from rung.page.documents import Viewed
@@ -23,6 +25,30 @@ class Exports:
     _storage: Storage
     _name: str
     _state: StudyState
+
+    @property
+    def plot(self) -> Plots:
+        """The study's plots: `study.plot.rungs()`, or `study.plot("rungs")`. They need matplotlib.
+
+        `dir(study.plot)` lists them; each returns a matplotlib figure.
+        """
+        return Plots(self._state)
+
+    def plot_learning_curves(self) -> Figure:
+        """Every trial's reported metric over epochs: `plot.learning_curves()`."""
+        return self.plot("learning_curves")
+
+    def plot_rungs(self) -> Figure:
+        """Every trial's metric at each rung, and which trials went on: `plot.rungs()`."""
+        return self.plot("rungs")
+
+    def plot_anytime(self) -> Figure:
+        """The incumbent's value over the time since the study began: `plot.anytime()`."""
+        return self.plot("anytime")
+
+    def plot_slice(self) -> Figure:
+        """The tuned metric over each hyperparameter: `plot.slice()`."""
+        return self.plot("slice")
 
     def to_dataframe(self, by: Literal["trial", "report"] = "trial") -> DataFrame:
         """Return a table of the study. Needs pandas (``rung[pandas]``).

@@ -14,7 +14,6 @@ from rung._exports import Exports
 from rung._opening import look
 from rung._other_libraries import STUDY, advice
 from rung._text import brief
-from rung.analysis.plots import Plots
 from rung.errors import ArgumentError
 from rung.space import Config, Space
 from rung.storage import Owner, Storage
@@ -25,8 +24,6 @@ from rung.study.state import StudyState
 from rung.study.trial import Trial
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from rung.analysis.confirmed_front import ConfirmedFront
     from rung.analysis.front import Front, Hypervolume
     from rung.analysis.importance import Importance
@@ -384,32 +381,6 @@ class StudyView(Exports):
         counts = {k: v for k, v in self._state.counts.items() if v}
         trials = ", ".join(f"{v} {k}" for k, v in counts.items()) or "no trial yet"
         return f"<rung.{type(self).__name__} {self._name!r}: {trials}>"
-
-    # ---- plots
-
-    @property
-    def plot(self) -> Plots:
-        """The study's plots: `study.plot.rungs()`, or `study.plot("rungs")`. They need matplotlib.
-
-        `dir(study.plot)` lists them; each returns a matplotlib figure.
-        """
-        return Plots(self._state)
-
-    def plot_learning_curves(self) -> Figure:
-        """Every trial's reported metric over epochs: `plot.learning_curves()`."""
-        return self.plot("learning_curves")
-
-    def plot_rungs(self) -> Figure:
-        """Every trial's metric at each rung, and which trials went on: `plot.rungs()`."""
-        return self.plot("rungs")
-
-    def plot_anytime(self) -> Figure:
-        """The incumbent's value over the time since the study began: `plot.anytime()`."""
-        return self.plot("anytime")
-
-    def plot_slice(self) -> Figure:
-        """The tuned metric over each hyperparameter: `plot.slice()`."""
-        return self.plot("slice")
 
 
 def _level(level: float) -> float:

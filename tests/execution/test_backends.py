@@ -28,7 +28,9 @@ SPACE = {"x": rung.Float(0, 1)}
 QUIET = {"storage": ":memory:", "progress": False, "searcher": "random"}
 
 
-@pytest.mark.parametrize("name", EXECUTORS.keys() - {"remote", "ray", "slurm", "dask"})  # workers join
+@pytest.mark.parametrize(
+    "name", sorted(EXECUTORS.keys() - {"remote", "ray", "slurm", "dask"})
+)  # workers join
 def test_every_executor_does_what_rung_relies_on(name):
     check_executor(EXECUTORS[name])
 
