@@ -418,7 +418,9 @@ def test_hundreds_of_trials_are_thinned(lab, monkeypatch):
         study.add(config, branin(config))
     sizes = []
     real = Posterior.__init__
-    monkeypatch.setattr(Posterior, "__init__", lambda self, *a: (sizes.append(len(a[2])), real(self, *a))[1])
+    monkeypatch.setattr(
+        Posterior, "__init__", lambda self, *a, **kw: (sizes.append(len(a[2])), real(self, *a, **kw))[1]
+    )
     assert study.ask(GP()) is not None
     assert max(sizes) == 300
 
