@@ -368,7 +368,8 @@ class Settings:
             return
         if isinstance(self.scheduler, schedulers.PBT):
             raise ArgumentError(
-                "confirm: a configuration of pbt is the end of a schedule, and can't be run again"
+                "confirm: a configuration of pbt is the end of a schedule, and can't be run again; leave it "
+                'out, or give another scheduler, such as "asha"'
             )
         if self.n_trials is not None and runs >= self.n_trials:
             raise ArgumentError(f"confirm={runs}, n_trials={self.n_trials}; leave some trials to the search")

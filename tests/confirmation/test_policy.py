@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from cli.commands import rung_here
 from confirmation.noisy import SPACE, copy_of, error_of, noise, simulator, study
 
 import rung
 from rung.confirmation.audit import problems
 from rung.errors import ArgumentError, NoTrialError
 from rung.searchers._observed import Observed
+from rung.storage.sqlite import SqliteStorage
 from rung.study.events import FinalistsChosen, TrialCreated, WinnerChosen
 from rung.study.history import History
 from rung.testing.invariants import check_log
@@ -246,7 +248,7 @@ def test_searchers_incumbent_and_front_do_not_see_repeats():
 # ---- the proof
 
 
-def test_a_log_in_another_order_is_no_proof():
+def test_a_log_in_another_order_is_no_proof_and_doctor_finds_it(tmp_path):
     events = list(study().events())
     assert problems(events) == []
     at = next(i for i, e in enumerate(events) if isinstance(e, WinnerChosen))
@@ -257,3 +259,9 @@ def test_a_log_in_another_order_is_no_proof():
     assert "Elect" in problems(wrong)[0]
     with pytest.raises(AssertionError, match="where its history asks for"):
         check_log(wrong)
+    copy_of(wrong, SqliteStorage(tmp_path))
+    done = rung_here("doctor", "s", "--storage", str(tmp_path), cwd=tmp_path)
+    assert (
+        done.returncode == 1
+        and "BAD s: its log does not prove its winner: event confirm0/winner" in done.stdout
+    )

@@ -154,3 +154,19 @@ def test_an_earlier_result_may_win_and_costs_the_confirmation_nothing():
     assert made.winner().optimism > 0.4
     assert len(repeats(made)) == 12
     check_log(list(made.events()), n_trials=30)
+
+
+def test_an_earlier_result_of_fewer_epochs_is_no_finalist():
+    def made(epochs, n_trials, **arguments):
+        def train(config, trial):
+            for epoch in range(1, epochs + 1):
+                trial.report(epoch=epoch, error=(config["x"] - 0.3) ** 2 + noise(trial.seed, 0.001) - bonus)
+
+        return rung.tune(train, SPACE, metric="error", searcher="random", scheduler="fifo", seed=3, n_trials=n_trials,
+                         max_resource=epochs, storage=":memory:", progress=False, **arguments)  # fmt: skip
+
+    bonus = 5.0
+    short, whole = made(2, 1), made(3, 1)
+    bonus = 0.0
+    assert made(3, 12, confirm=6, continue_from=whole).winner().finalists[0] == 0
+    assert 0 not in made(3, 12, confirm=6, continue_from=short).winner().finalists

@@ -11,6 +11,8 @@ from confirmation.noisy import SPACE, copy_of, error_of, noise, study
 
 import rung
 from rung.errors import ArgumentError, NoTrialError
+from rung.execution.simulator import Simulator
+from rung.page import documents
 from rung.study import snapshot
 from rung.study.events import StudyCreated
 
@@ -29,6 +31,7 @@ def test_a_winner_prints_what_may_be_claimed_and_goes_into_json():
     assert text[1].startswith("error = ") and "of that was" in text[1]
     assert text[2].startswith("P(best of the finalists) = 0.")
     assert "(second)" in text[3] and ": not settled, P(better) = 0." in text[3]
+    assert text[4:] == [f"runs of it differ by {winner.noise:.3f} (standard deviation)"]
     assert "test_error" not in str(winner)
     assert json.loads(json.dumps(winner.to_json()))["trial"] == winner.trial
     low, high = winner.interval
@@ -56,6 +59,54 @@ def test_after_confirming_the_best_is_the_winner_and_before_it_is_said_not_to_be
     assert "not confirmed: rung confirm s --runs 20" in str(before.final_report())
     with pytest.raises(NoTrialError, match=r"no winner is confirmed; give confirm=0\.2"):
         before.winner()
+
+
+def test_a_run_far_from_the_others_is_mentioned_although_it_widens_their_deviation():
+    made = study(lambda job: error_of(job) + 5 * (job.repeat == 9))
+    assert made.winner().far > 4
+    assert re.search(
+        r"; one lies \d+\.\d of these from the others: the interval may be too narrow", str(made.winner())
+    )
+    assert study().winner().far < 4 and "one lies" not in str(study().winner())
+
+
+def test_of_a_winner_that_mostly_fails_no_number_is_made_up():
+    made = study(lambda job: "broken" if job.repeat in {0, 2} else error_of(job), n_trials=10, confirm=3)
+    winner = made.winner()
+    assert (winner.own_runs, winner.failed_runs, winner.interval, winner.noise) == (1, 2, None, None)
+    assert "too few runs to say how much runs of it differ; 2 of its 3 runs failed" in str(winner)
+    json.dumps(winner.to_json(), allow_nan=False)
+
+
+def test_a_winner_that_breaks_the_constraints_as_all_finalists_do_says_so():
+    def value(job):
+        return {"error": error_of(job), "seconds": 0.5 if job.repeat is None else 2.0}
+
+    winner = study(value, constraints={"seconds": "<= 1"}).winner()
+    assert not winner.feasible and "on average they break the constraints" in str(winner)
+    winner = study(value, constraints={"seconds": "<= 3"}).winner()
+    assert winner.feasible and "constraints" not in str(winner)
+
+
+def test_the_page_and_markdown_show_the_winner_first_with_all_the_runs_that_it_rests_on():
+    made = study()
+    winner, shown = made.winner(), documents.status("s", made.state, None)["winner"]
+    assert (shown["trial"], shown["value"]) == (winner.trial, winner.value)
+    assert (shown["interval"], shown["text"]) == (list(winner.interval), str(winner))
+    assert shown["runs"] == winner.own_runs == 11
+    lines = made.to_markdown().splitlines()
+    first, top = lines[0], lines[1 + next(i for i, line in enumerate(lines) if line.startswith("| ---"))]
+    assert f"**{winner.value:.4g}**" in first and first.endswith("confirmed by 11 fresh runs")
+    assert top.startswith(f"| {winner.trial} | ")
+
+
+def test_a_winner_of_pbt_is_not_said_to_be_confirmable():
+    made = rung.Study(SPACE, metric="error", searcher="random", scheduler="pbt", max_resource=2, n_trials=4,
+                      storage=":memory:")  # fmt: skip
+    made.drive(Simulator(lambda job: iter([(1.0, {"error": error_of(job)})] * (2 - job.start_resource)), 2))
+    assert "not confirmed: a schedule of pbt can not be run again" in str(made.final_report())
+    with pytest.raises(ArgumentError, match="leave it out, or give another scheduler"):
+        made.confirm(lambda config: 1.0)
 
 
 def test_a_level_out_of_range_is_refused():
@@ -143,5 +194,11 @@ def test_the_command_line_confirms_at_the_end_or_afterwards(tmp_path):
     done = rung_here("confirm", "job", "--runs", "6", "--quiet", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("winner: trial ") and " of 18, chosen among 2 finalists" in done.stdout
+    said = done.stdout
+    done = rung_here("best", "job", cwd=tmp_path)
+    assert done.stdout.startswith("best: ") and done.stdout.endswith(said)
+    done = rung_here("best", "job", "--json", cwd=tmp_path)
+    found = json.loads(done.stdout)
+    assert found["best"]["value"] == found["winner"]["value"] and found["winner"]["own_runs"] >= 3
     done = rung_here("doctor", "job", cwd=tmp_path)
     assert done.returncode == 0 and "confirmed" in done.stdout

@@ -39,7 +39,7 @@ from rung.objectives.function import Objective
 from rung.study.events import Outcome, Verdict
 
 KEY = bytes.fromhex(TOKEN)
-JOB = Job(AttemptId(0, 1), {"x": 1.0}, seed=0, max_resource=3)
+JOB = Job(AttemptId(0, 1), {"x": 1.0}, seed=0, max_resource=3, repeat=2)
 SPACE = {"x": rung.Float(0, 1)}
 
 

@@ -39,7 +39,10 @@ def lines(w: Winner) -> list[str]:
         )
     second = [c for c in w.compared if not c.asked][:1]
     said += [_against(c, show) for c in (*second, *(c for c in w.compared if c.asked))]
-    said.append(f"runs of it differ by {show(w.noise)} (standard deviation){_trouble(w)}")
+    noise = "too few runs to say how much runs of it differ"
+    if w.noise is not None:
+        noise = f"runs of it differ by {show(w.noise)} (standard deviation)"
+    said.append(noise + _trouble(w))
     if w.late_gain is not None:
         said.append(
             f"the last third of the search improved the score by {show(w.late_gain)}, fresh runs did not: "
@@ -77,10 +80,12 @@ def _ends(ends: tuple[float, float] | None, show: Any, level: float | None = Non
 
 
 def _trouble(w: Winner) -> str:
-    own = w.runs if len(w.finalists) == 1 else None
-    failed = f"; {w.failed_runs} of its runs failed" if w.failed_runs and own is None else ""
-    far = f"; one lies {w.far:.1f} of these away: the interval may be too narrow" if w.far > _FAR else ""
-    return failed + far
+    all_runs = w.own_runs + w.failed_runs
+    failed = f"; {w.failed_runs} of its {all_runs} runs failed" if w.failed_runs else ""
+    far = ""
+    if w.far > _FAR:
+        far = f"; one lies {w.far:.1f} of these from the others: the interval may be too narrow"
+    return failed + far + ("" if w.feasible else "; on average they break the constraints")
 
 
 def _format(w: Winner) -> Any:

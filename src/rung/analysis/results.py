@@ -85,6 +85,8 @@ class FinalReport:
     winner: Winner | None = None
     """What fresh runs of it say, with the intervals of what is reported; None if it is not confirmed."""
     study: str = ""
+    by_schedule: bool = False
+    """Whether the configuration is the end of a schedule (pbt), so that it can't be confirmed."""
 
     @classmethod
     def of(cls, state: StudyState, study: str) -> FinalReport:
@@ -99,7 +101,11 @@ class FinalReport:
             winner = winner_of(state, reported=True)
             reported |= {name: estimate.value for name, estimate in winner.reported.items()}
         config, looks = dict(trial.config), state.looks
-        return cls(trial.number, config, chosen_by, reported, looks, len(state.trials), at, winner, study)
+        by_schedule = (state.plan.get("scheduler") or {}).get("name") == "pbt"
+        return cls(
+            trial.number, config, chosen_by, reported, looks, len(state.trials), at, winner, study,
+            by_schedule,
+        )  # fmt: skip
 
     def __str__(self) -> str:
         if self.winner is not None:
@@ -113,7 +119,10 @@ class FinalReport:
             *_rows(self.chosen_by),
         ]
         if len(self.chosen_by) == 1:
-            lines += [f"not confirmed: rung confirm {shlex.quote(visible(self.study))} --runs 20"]
+            how = f"rung confirm {shlex.quote(visible(self.study))} --runs 20"
+            lines += [
+                f"not confirmed: {'a schedule of pbt can not be run again' if self.by_schedule else how}"
+            ]
         if self.reported:
             lines += [f"reported (looked at {_times(self.looks)}):", *_rows(self.reported)]
         return "\n".join(lines)

@@ -94,8 +94,8 @@ class Winner:
         The probability that it is the best of the finalists.
     expected_loss : float
         What it costs on average that another finalist may be better.
-    noise : float
-        The standard deviation of a run.
+    noise : float or None
+        The standard deviation of a run; None if there are too few runs to say.
     finalists : tuple of int
         The trials it was chosen from.
     reason : str
@@ -104,10 +104,14 @@ class Winner:
         Fresh runs before it was chosen, of all finalists.
     claim_runs : int
         Fresh runs of it afterwards: they chose nothing.
+    own_runs : int
+        How many of these were its own and gave a result: what `value` and `interval` rest on.
     failed_runs : int
         How many of its own fresh runs failed.
     far : float
-        How many standard deviations its farthest run lies from their mean.
+        How many standard deviations its farthest run lies from the others.
+    feasible : bool
+        Whether the means of its fresh runs keep the constraints.
     compared : tuple of Compared
         The other finalists, the second first, and what `compare=` named.
     late_gain : float or None
@@ -129,13 +133,15 @@ class Winner:
     optimism: float
     p_best: float
     expected_loss: float
-    noise: float
+    noise: float | None
     finalists: tuple[int, ...]
     reason: str
     runs: int
     claim_runs: int
+    own_runs: int
     failed_runs: int
     far: float
+    feasible: bool
     compared: tuple[Compared, ...]
     trials: int
     late_gain: float | None = None
@@ -184,15 +190,13 @@ def _without_noise(state: StudyState, current: Confirmation, level: float) -> Wi
     return Winner(
         best.number, dict(best.config), state.goals.first.name, best.value, (best.value, best.value),
         level, best.value, 0.0, 1.0, 0.0, 0.0, (best.number,), current.reason, len(current.choosing),
-        0, 0, 0.0, (), len(state.trials),
+        0, len(current.choosing), 0, 0.0, True, (), len(state.trials),
     )  # fmt: skip
 
 
 def _estimated(state: StudyState, current: Confirmation, level: float, reported: bool) -> Winner:
-    import numpy as np
-
     from rung.confirmation.policy import Fresh
-    from rung.confirmation.statistics import Noise
+    from rung.confirmation.statistics import Noise, farthest
     from rung.study.history import History
 
     fresh = Fresh(History(state), current)
@@ -203,20 +207,21 @@ def _estimated(state: StudyState, current: Confirmation, level: float, reported:
     assert number is not None
     if number not in losses:
         raise NoTrialError(f"all fresh runs of the winner, trial {number}, failed: nothing can be claimed")
-    noise = Noise.of([losses[n] for n in finalists])
+    runs = [losses[n] for n in finalists]
+    noise = Noise.of(runs)
     w, metric = finalists.index(number), state.goals.first
-    posterior = fresh.posterior([losses[n] for n in finalists])
+    posterior = fresh.posterior(runs)
     found = noise.interval(w, level, len(current.finalists))
-    trial, own = state.trials[number], np.array(list(losses[number].values()))
+    trial = state.trials[number]
     assert trial.value is not None
-    sd = math.sqrt(noise.variances[w]) if noise.freedom else math.nan
+    sd = math.sqrt(noise.variances[w]) if noise.freedom else None
     value = metric.loss(float(posterior.means[w]))
     return Winner(
         number, dict(trial.config), metric.name, value, _signed(found.ends, metric), level,
         trial.value, metric.loss(value) - metric.loss(trial.value), float(posterior.best[w]),
         float(posterior.expected_loss[w]), sd, current.finalists, current.reason, len(current.choosing),
-        len(current.claiming), sum(t.status == Outcome.FAILED for t in fresh.trials(number)),
-        float(abs(own - own.mean()).max() / sd) if sd else 0.0,
+        len(current.claiming), len(runs[w]), sum(t.status == Outcome.FAILED for t in fresh.trials(number)),
+        farthest(runs, w), fresh.feasible(fresh.completed(number)),
         _compared(losses, number, current, level), len(state.trials), _late_gain(state, trial),
         _reported(state, fresh.current, level) if reported else {},
     )  # fmt: skip

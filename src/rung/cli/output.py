@@ -18,7 +18,7 @@ from rung.analysis.results import incumbent
 from rung.errors import NoTrialError
 from rung.study.standing import Incumbent
 from rung.study.trial import Trial
-from rung.views.text import number, one_line, visible
+from rung.views.text import number, one_line, visible, visible_lines
 
 if TYPE_CHECKING:
     from rung._view import StudyView
@@ -138,12 +138,16 @@ def _write_incumbent(study: StudyView, best: Incumbent, as_json: bool) -> None:
     if as_json:
         # Of a trial that has not completed, the resource of the report that was best.
         found = {**trial_json(trial), "value": best.value, "unfinished_at": best.resource}
-        write_json({"study": study.name, "metric": study.goals.to_json()["metric"], "best": found})
+        winner = study.winner().to_json() if study.state.confirmed else None
+        metric = study.goals.to_json()["metric"]
+        write_json({"study": study.name, "metric": metric, "best": found, "winner": winner})
         return
     at = ""
     if best.resource is not None:
         at = f" at {visible(study.state.resource)} {best.resource} of an unfinished trial"
     _write_winner(study, trial, f"best{' so far' if at else ''}: {visible(name)} = {best.value!r}{at}")
+    if study.state.confirmed:
+        click.echo(visible_lines(str(study.winner())))
 
 
 def _write_winner(study: StudyView, trial: Trial, title: str) -> None:

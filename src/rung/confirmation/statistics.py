@@ -18,12 +18,13 @@ so the interval is widened to hold for all k finalists at once (Bonferroni).
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtr, stdtrit
+from scipy.special import ndtri, stdtr, stdtrit
 
 Floats = NDArray[np.float64]
 Runs = Mapping[int, float]
@@ -146,6 +147,26 @@ def difference(winner: Runs, other: Runs, level: float, among: int) -> Differenc
         return Difference(Interval(by, by, by), float(by > 0) if by else 0.5, pairs)
     half = float(stdtrit(freedom, 1 - (1 - level) / (2 * among))) * error
     return Difference(Interval(by, by - half, by + half), float(stdtr(freedom, by / error)), pairs)
+
+
+def farthest(finalists: Sequence[Runs], which: int) -> float:
+    """How far from all others a run of finalist `which` lies, at most, in standard deviations.
+
+    The others alone say what is far: a far run widens the deviation that it is a part of. If they are few,
+    they say little: the distance is the one that is as rare in normal noise whose deviation is known.
+    """
+    found = 0.0
+    for seed, value in finalists[which].items() if len(finalists[which]) > 1 else ():
+        rest = [
+            {s: v for s, v in runs.items() if i != which or s != seed} for i, runs in enumerate(finalists)
+        ]
+        noise = Noise.of(rest)
+        n = float(noise.counts[which])
+        if noise.freedom and noise.variances[which]:
+            away = abs(value - noise.means[which]) / math.sqrt(noise.variances[which] * (1 + 1 / n))
+            rare = max(float(stdtr(noise.degrees(n), -away)), sys.float_info.min)
+            found = max(found, -float(ndtri(rare)))
+    return found
 
 
 def unseen_mean(claim: Runs, others: Sequence[Runs], level: float) -> Interval:

@@ -136,7 +136,7 @@ def _winner(state: StudyState) -> dict[str, Any] | None:
         "value": number(found.value),
         "interval": None if found.interval is None else [number(end) for end in found.interval],
         "level": found.level,
-        "runs": found.claim_runs or found.runs,
+        "runs": found.own_runs,
         "observed": number(found.observed),
         "text": lines(str(found), 4000),
     }

@@ -44,7 +44,7 @@ export class Overview {
     return panel("Winner", "confirmed by fresh runs",
       h("p", { class: "headline" }, h("span", { class: "metric" }, study.goals.metrics[0].name), " ", h("b", {}, fmt(number(winner.value))),
         winner.interval ? h("span", { class: "interval" }, `[${fmt(number(low))}, ${fmt(number(high))}]`) : null,
-        h("small", {}, `mean of ${counted(winner.runs, "fresh run")}${winner.interval ? `, ${Math.round(100 * winner.level)} % interval` : ""}; ${mode} is better; the search saw ${fmt(number(winner.observed))}`)),
+        h("small", {}, `estimated from ${counted(winner.runs, "fresh run")} of it${winner.interval ? `, ${Math.round(100 * winner.level)} % interval` : ""}; ${mode} is better; the search saw ${fmt(number(winner.observed))}`)),
       this.config(winner.trial), h("details", {}, h("summary", {}, "All that may be claimed"), h("pre", {}, winner.text)));
   }
 
