@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from rung._other_libraries import explained
 from rung._simulate import simulate
 from rung._study import Study, study_of
-from rung.analysis.usage import busy_share, folder_bytes, trials_per_level
+from rung.analysis.usage import busy_share, checkpoint_bytes, trials_per_level
 from rung.errors import ArgumentError, NoTrialError
 from rung.execution.processes import Processes
 from rung.objectives.checkpoints import FolderStore
@@ -260,7 +260,7 @@ def _fly(objective: Objective, space: Space, settings: Settings, n: int) -> _Pil
         trials = Path(folder) / "trials"
         executor = Processes(objective, n_workers, Path(folder) / "output", FolderStore(trials))
         study.drive(executor)
-        sizes = [folder_bytes(trials / str(trial.number)) for trial in study.trials]
+        sizes = [checkpoint_bytes([trials / str(trial.number)]) for trial in study.trials]
     completed = [trial for trial in study.trials if trial.status == Outcome.COMPLETED]
     if not completed:
         raise NoTrialError(f"no pilot has completed; trial 0: {study.trials[0].reason}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from rung.study.state import StudyState
@@ -26,6 +27,11 @@ def busy_share(state: StudyState, n_workers: int) -> float:
 def trials_per_level(state: StudyState) -> dict[int, int]:
     """How many trials got up to each epoch and no further; 0 is for those that reported nothing."""
     return dict(sorted(Counter(trial.resource for trial in state.trials).items()))
+
+
+def checkpoint_bytes(trial_folders: Iterable[Path]) -> int:
+    """Bytes of all checkpoints kept in these trials' folders, without what rung notes beside them."""
+    return sum(folder_bytes(saved) for folder in trial_folders for saved in folder.glob("epoch-*"))
 
 
 def folder_bytes(folder: Path) -> int:

@@ -11,7 +11,7 @@ import click
 
 from rung._opening import look
 from rung._status import state_of, summary_of
-from rung.analysis.usage import folder_bytes
+from rung.analysis.usage import checkpoint_bytes
 from rung.cli.output import json_option, name_argument, storage_option, write_json
 from rung.execution.node.roster import workers_of
 from rung.storage import Owner
@@ -31,7 +31,7 @@ def status(name: str | None, storage: str, as_json: bool) -> None:
     owner = next((info.owner for info in opened.studies() if info.name == name), None)
     summary = summary_of(name, state, owner)
     folder = opened.folder(name)
-    saved = folder_bytes(folder / "trials") if folder else 0
+    saved = checkpoint_bytes((folder / "trials").glob("*")) if folder else 0
     workers = workers_of(folder) if owner else []
     if as_json:
         extra = {
