@@ -90,6 +90,13 @@ def test_a_wrong_attribute_of_a_study(name, message):
         getattr(study, name)
 
 
+def test_a_wrong_attribute_of_a_stored_trial():
+    trial = tune().best_trial
+    for name, message in (("params", "; in rung: config"), ("state", "; in rung: status"), ("zzzzzz", "$")):
+        with pytest.raises(AttributeError, match=f"'Trial' object has no attribute '{name}'{message}"):
+            getattr(trial, name)
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

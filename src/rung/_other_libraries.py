@@ -113,6 +113,17 @@ TRIAL: Mapping[str, str] = {
 }
 """Of the trial that an objective gets; and of its configuration, where that is called trial."""
 
+STORED_TRIAL: Mapping[str, str] = {
+    "duration": 'metrics["train_seconds"]',
+    "intermediate_values": "reports, each with its resource and metrics",
+    "last_result": "metrics",
+    "params": "config",
+    "state": "status",
+    "user_attrs": "notes",
+    "values": "metrics",
+}
+"""Of a trial of a study, such as `study.best_trial`."""
+
 MODULE: Mapping[str, str] = {
     "Integer": "rung.Int(low, high)",
     "Real": "rung.Float(low, high)",

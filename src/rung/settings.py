@@ -371,8 +371,9 @@ class Settings:
                 "confirm: a configuration of pbt is the end of a schedule, and can't be run again; leave it "
                 'out, or give another scheduler, such as "asha"'
             )
-        if self.n_trials is not None and runs >= self.n_trials:
-            raise ArgumentError(f"confirm={runs}, n_trials={self.n_trials}; leave some trials to the search")
+        if self.n_trials is not None and self.n_trials <= (taken := max(3, runs)):
+            few = f"confirm={runs}, n_trials={self.n_trials}"
+            raise ArgumentError(f"{few}; leave some trials to the search, {taken:g} or more are fresh runs")
         if runs >= 1 and self.n_trials is None and space.size is None:
             raise ArgumentError(f"confirm={runs} needs n_trials; with a timeout alone give a share of it")
 

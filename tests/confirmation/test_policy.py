@@ -85,6 +85,7 @@ def test_of_a_timeout_the_share_is_one_of_time():
         ({"confirm": 2}, "confirm=2; give the share"), ({"confirm": -0.5}, "confirm=-0.5"),
         ({"confirm": "all"}, "confirm='all'"), ({"confirm": False}, "confirm=False"),
         ({"confirm": 3.5}, "confirm=3.5"), ({"confirm": 30}, "confirm=30, n_trials=30; leave some"),
+        ({"confirm": 0.2, "n_trials": 3}, "confirm=0.2, n_trials=3; leave some .* 3 or more are fresh runs"),
         ({"confirm": 9, "n_trials": None, "timeout": 60}, "confirm=9 needs n_trials"),
         ({"scheduler": "pbt", "max_resource": 9}, "pbt"),
     ],

@@ -62,6 +62,8 @@ def test_what_is_no_constraint(text):
 
 def test_goals_round_trip():
     goals = Goals.of({"e": "min", "acc": "max"}, constraints={"mb": "<= 20"}, report_only=["test"])
+    assert goals.missing({"e": 1.0, "acc": 0.5}).endswith("or leave it out of constraints=")
+    assert goals.missing({"e": 1.0}).endswith("or name another metric=")
     assert Goals.from_json(goals.to_json()) == goals
     assert goals.required == ("e", "acc", "mb")
 

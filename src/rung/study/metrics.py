@@ -192,9 +192,10 @@ class Goals:
         for name in self.required:
             if name not in metrics:
                 seen = ", ".join(sorted(set(metrics) - set(MEASURED))) or "nothing"
+                other = "name another metric=" if name in self.tuned else "leave it out of constraints="
                 return (
                     f"the objective gave no {name!r}; it gave: {seen}. "
-                    f"Return {{{name!r}: ...}}, report it, or name another metric="
+                    f"Return {{{name!r}: ...}}, report it, or {other}"
                 )
         return ""
 

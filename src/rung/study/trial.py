@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import math
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rung._sparkline import svg
 from rung._tables import html_table
@@ -98,6 +98,14 @@ class Trial:
         return replace(
             self, reports=Reports(curve, self.reports.last), attempts=attempts, metrics=dict(self.metrics)
         )
+
+    if not TYPE_CHECKING:  # for a type checker, a trial has no such attributes
+
+        def __getattr__(self, name: str) -> Any:
+            from rung._other_libraries import STORED_TRIAL, advice
+
+            raise AttributeError(f"'Trial' object has no attribute {name!r}{advice(name, STORED_TRIAL)}",
+                                 name=name, obj=self)  # fmt: skip
 
     def __repr__(self) -> str:
         value = "" if self.value is None else f", value={self.value:.6g}"
