@@ -367,13 +367,11 @@ class Settings:
         if runs is None:
             return
         if isinstance(self.scheduler, schedulers.PBT):
-            raise ArgumentError(
-                "confirm: a configuration of pbt is the end of a schedule, and can't be run again; leave it "
-                'out, or give another scheduler, such as "asha"'
-            )
-        if self.n_trials is not None and self.n_trials <= (taken := max(3, runs)):
-            few = f"confirm={runs}, n_trials={self.n_trials}"
-            raise ArgumentError(f"{few}; leave some trials to the search, {taken:g} or more are fresh runs")
+            raise ArgumentError("confirm: pbt's configurations are ends of schedules and can't be run again; "
+                                'leave it out, or give another scheduler, such as "asha"')  # fmt: skip
+        if (n := self.n_trials) and n <= (fresh := max(3, runs if runs >= 1 else round(runs * n))):
+            few = f"confirm={runs}, n_trials={n}"
+            raise ArgumentError(f"{few}; leave some trials to the search, {fresh:g} are fresh runs")
         if runs >= 1 and self.n_trials is None and space.size is None:
             raise ArgumentError(f"confirm={runs} needs n_trials; with a timeout alone give a share of it")
 
