@@ -200,5 +200,10 @@ def test_the_command_line_confirms_at_the_end_or_afterwards(tmp_path):
     done = rung_here("best", "job", "--json", cwd=tmp_path)
     found = json.loads(done.stdout)
     assert found["best"]["value"] == found["winner"]["value"] and found["winner"]["own_runs"] >= 3
+    done = rung_here("status", "job", cwd=tmp_path)
+    row = f"winner   value={found['winner']['value']:.4g} ["
+    assert "\nbest " not in done.stdout
+    assert row in done.stdout and f"trial {found['winner']['trial']}, confirmed by" in done.stdout
+    assert json.loads(rung_here("status", "job", "--json", cwd=tmp_path).stdout)["winner"] == found["winner"]
     done = rung_here("doctor", "job", cwd=tmp_path)
     assert done.returncode == 0 and "confirmed" in done.stdout
