@@ -36,7 +36,11 @@ def fork_bomb(generations=4):
             time.sleep(600)
             os._exit(0)
     if generations == 4 and os.fork() == 0:
-        while os.fork() == 0:
+        for _ in range(
+            5000
+        ):  # more than any test waits; for ever, it would outlive a test run that is killed
+            if os.fork():
+                break
             os.setsid()
             time.sleep(0.01)
         os._exit(0)
