@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import json
-import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rung.cli.documents import read_document
 from rung.errors import ConfigError
 from rung.space import Config
 
 
 def read_configs(path: Path) -> list[Mapping[str, Any]]:
     """The configurations of a TOML or JSON file; raises ConfigError that names the file and the fix."""
-    readers: dict[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".json": json.loads}
-    if path.suffix not in readers:
-        raise ConfigError(f"{path}: give a file whose name ends in {' or '.join(readers)}")
-    try:
-        document = readers[path.suffix](path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror or error}") from None
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path} is not {path.suffix[1:].upper()}: {error}") from None
+    document = read_document(path, ConfigError)
     found = document.get("configs") if isinstance(document, dict) else document
     if not isinstance(found, list) or not all(isinstance(config, dict) for config in found):
         raise ConfigError(f'{path}: give a list of configurations, {{"configs": [{{"x": 0.5}}, ...]}}')

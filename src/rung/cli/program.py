@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
-import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
+from rung.cli.documents import read_document
 from rung.cli.experiment import Experiment, load
 from rung.errors import SpaceError
 from rung.objectives.command import Command
@@ -59,15 +58,7 @@ def _experiment(name: str, command: Command, space: Space) -> Experiment:
 
 def read_space(path: Path) -> Space:
     """The space of a TOML or JSON file; raises SpaceError that names the file, the key and the fix."""
-    readers: dict[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".json": json.loads}
-    if path.suffix not in readers:
-        raise SpaceError(f"--space {path}: give a file whose name ends in {' or '.join(readers)}")
-    try:
-        document = readers[path.suffix](path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SpaceError(f"--space {path}: {error.strerror or error}") from None
-    except (ValueError, RecursionError) as error:
-        raise SpaceError(f"{path} is not {path.suffix[1:].upper()}: {error}") from None
+    document = read_document(path, SpaceError, "--space ")
     if not isinstance(document, dict):
         raise SpaceError(f"{path}: a {type(document).__name__}; write an object of names and domains")
     try:
